@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The state machine of a run.
+
+pub mod action;
