@@ -1,0 +1,380 @@
+//! Past-tense facts. A run is the fold of its events; nothing else is state.
+
+use super::action::{Action, Done};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One fact about a run. Paths name steps from the root: `phase.step`, `phase.group[item].step`, `x~undo`, `x~probe`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The run began; the plan of this digest is followed.
+    RunStarted(RunStarted),
+    /// A phase, group, list or included runbook began.
+    BlockStarted {
+        /// Which.
+        path: String,
+        /// Items of a list: key and value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        items: Option<Vec<(String, Value)>>,
+        /// Resolved inputs of an included runbook.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inputs: Option<Map<String, Value>>,
+    },
+    /// It ended.
+    BlockFinished {
+        /// Which.
+        path: String,
+        /// How.
+        verdict: Verdict,
+        /// Why, unless it passed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What its failure means for what is around it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        then: Option<Then>,
+        /// Outputs of an included runbook.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        saved: Map<String, Value>,
+    },
+    /// A step or block was not run because its condition was false.
+    Skipped {
+        /// Which.
+        path: String,
+        /// The condition and the values it used.
+        reason: String,
+    },
+    /// The intent to do something. What is needed to take it back is frozen here.
+    StepStarted(Box<StepStarted>),
+    /// The world's answer to a started attempt.
+    AttemptFinished {
+        /// Which step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What happened.
+        done: Done,
+    },
+    /// An answer that came after the step was given up. A fact, kept for people.
+    LateResult {
+        /// Which step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What happened.
+        done: Done,
+    },
+    /// A step will be tried or sampled again.
+    AttemptScheduled {
+        /// Which step.
+        path: String,
+        /// The coming attempt.
+        attempt: u32,
+        /// Run time (microseconds) before which it does not start.
+        not_before_us: u64,
+        /// Consecutive good samples so far.
+        #[serde(default)]
+        streak: u32,
+        /// Why the last one was not enough.
+        reason: String,
+    },
+    /// A step is over.
+    StepFinished {
+        /// Which.
+        path: String,
+        /// How.
+        verdict: Verdict,
+        /// Why, unless it passed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What a failure means for what is around it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        then: Option<Then>,
+        /// Values kept as `steps.ID.NAME`, or for `set` as `vars.NAME`.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        saved: Map<String, Value>,
+    },
+    /// A soak began.
+    WaitStarted {
+        /// Which step.
+        path: String,
+        /// Run time (microseconds) at which it is over.
+        until_us: u64,
+    },
+    /// A person is asked.
+    Asked(Box<Asked>),
+    /// A person answered.
+    Answered {
+        /// Which step.
+        path: String,
+        /// What.
+        answer: Answer,
+        /// Who.
+        by: String,
+        /// Words given with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Evidence given with it.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        evidence: Map<String, Value>,
+    },
+    /// No answer came in time.
+    AnswerExpired {
+        /// Which step.
+        path: String,
+    },
+    /// The run turned from going forward to backing out or to its `always` steps.
+    Turned {
+        /// Where to.
+        to: Direction,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+    },
+    /// The operator asked to stop: 1 starts nothing new, 2 ends what runs and backs out, 3 kills.
+    Interrupted {
+        /// 1, 2 or 3.
+        stage: u8,
+    },
+    /// The driver stopped without an end: someone must answer or resume.
+    Parked {
+        /// Why.
+        reason: Parking,
+    },
+    /// Somebody took over. What was running is in doubt.
+    Resumed {
+        /// Who.
+        by: String,
+        /// Steps whose result nobody saw.
+        in_doubt: Vec<String>,
+    },
+    /// The run is over.
+    RunEnded {
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// First record of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// Run id.
+    pub run: String,
+    /// Name of the runbook.
+    pub runbook: String,
+    /// Title for people.
+    pub title: String,
+    /// Target profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// SHA-256 of the stored plan, hex.
+    pub plan_sha256: String,
+    /// Who runs it.
+    pub operator: String,
+    /// Where.
+    pub host: String,
+    /// UTC, RFC 3339.
+    pub started: String,
+    /// Version of the tool.
+    pub tool: String,
+}
+
+/// The intent of one attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepStarted {
+    /// Which step.
+    pub path: String,
+    /// 1, 2, ...
+    pub attempt: u32,
+    /// Title for people.
+    pub title: String,
+    /// Whether it can change anything; false may share a sync.
+    pub changes: bool,
+    /// Whether `expect` or `save` need its output as text.
+    pub capture: bool,
+    /// What.
+    pub action: Action,
+    /// How it is taken back, resolved now; only in the first attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Action>,
+    /// Run time (microseconds) at which sampling gives up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_until_us: Option<u64>,
+}
+
+/// A question for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Which step.
+    pub path: String,
+    /// What kind of question.
+    pub question: Question,
+    /// Words.
+    pub title: String,
+    /// Evidence: label and value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<(String, String)>,
+    /// What must come with the answer: name and whether it is required.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<(String, bool)>,
+    /// Wall time (microseconds since 1970) after which it is a no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_wall_us: Option<i64>,
+}
+
+/// Kinds of questions and with them the answers that fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// GO or NO-GO.
+    Checkpoint,
+    /// Done or not done, with evidence.
+    Manual,
+    /// The step was running when the tool died: done, not done (run it again), or failed.
+    InDoubt,
+    /// A step failed: retry, skip, back out or stop.
+    Failure,
+}
+
+/// A person's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Go on.
+    Go,
+    /// Do not go on.
+    NoGo,
+    /// It was done.
+    Done,
+    /// It was not done; run it again.
+    Again,
+    /// It failed.
+    Failed,
+    /// Leave it and go on.
+    Skip,
+    /// Take back what was done.
+    BackOut,
+    /// Stop and keep what was done.
+    Stop,
+}
+
+/// The seven results of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As wanted.
+    Pass,
+    /// Not as wanted.
+    Fail,
+    /// Not as wanted, and declared soft.
+    Warn,
+    /// There was nothing to judge by.
+    Inconclusive,
+    /// It could not be tried.
+    Unavailable,
+    /// Its condition was false.
+    Skipped,
+    /// Not answered yet.
+    Pending,
+}
+
+impl Verdict {
+    /// Whether what follows may go on.
+    pub fn lets_go_on(self) -> bool {
+        matches!(self, Verdict::Pass | Verdict::Warn | Verdict::Skipped)
+    }
+
+    /// The word used in templates, logs and on screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::Warn => "warn",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Unavailable => "unavailable",
+            Verdict::Skipped => "skipped",
+            Verdict::Pending => "pending",
+        }
+    }
+}
+
+/// What a failure means for what is around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// Go on as if it had passed.
+    Continue,
+    /// The block around it fails.
+    Up,
+    /// The run stops, keeping what was done.
+    Stop,
+    /// The run backs out.
+    Rollback,
+}
+
+/// Where a run is heading; it only ever moves down this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Phases in order.
+    Forward,
+    /// Taking back.
+    Undo,
+    /// The steps of every exit path.
+    Always,
+    /// Over.
+    Ended,
+}
+
+/// Why a run did not go through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The step.
+    pub path: String,
+    /// The kind of trigger.
+    pub kind: CauseKind,
+    /// Words.
+    pub reason: String,
+}
+
+/// Kinds of triggers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// A step failed.
+    Failure,
+    /// A person said no, or nobody answered in time.
+    NoGo,
+    /// The operator stopped it.
+    Interrupt,
+}
+
+/// Why a driver left a run that is not over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parking {
+    /// A person must answer the question of this step.
+    Question(String),
+    /// The operator stopped it.
+    Interrupted,
+    /// The driver could not go on (for example the state directory is full).
+    Trouble(String),
+}
+
+/// How a run ended. The exit code follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything was done.
+    Done,
+    /// A step failed; what was done before is kept.
+    Failed,
+    /// A person or a rule said no.
+    NoGo,
+    /// It failed and everything that was changed and could be taken back was.
+    RolledBack,
+    /// Taking back failed too.
+    RollbackFailed,
+    /// The result of a step is not known.
+    Unknown,
+}

@@ -1,0 +1,413 @@
+//! The plan: everything a run will follow, resolved and immutable. It is stored with the run and named by its digest.
+//!
+//! Inputs, target and included runbooks are resolved; templates that need results of steps stay templates, with the
+//! place they come from. The tree of steps is an arena so that a node is a small number.
+
+use crate::runbook::model::{Effect, InputKind, OnFailure, Repeat, Severity};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Format name of a stored plan.
+pub const FORMAT: &str = "runbook-plan/1";
+
+/// Index of a node in [`Plan::nodes`].
+pub type NodeId = usize;
+
+/// A resolved, versioned plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Name of the runbook.
+    pub name: String,
+    /// Its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The target profile, if one is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// One scope per runbook file use; the first is the top one.
+    pub scopes: Vec<Scope>,
+    /// All nodes.
+    pub nodes: Vec<Node>,
+    /// The sequence of phases.
+    pub forward: NodeId,
+    /// The sequence of steps of every exit path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always: Option<NodeId>,
+    /// Steps that replace the computed undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<NodeId>,
+    /// What a failure means when neither the step nor a block around it says.
+    pub on_failure: OnFailure,
+    /// Where secrets come from, by name. Never their values.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub secrets: Map<String, Value>,
+    /// Files the plan was made from and their SHA-256.
+    pub sources: Vec<SourceDigest>,
+}
+
+/// A target profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Its values: data, never templates.
+    pub values: Value,
+}
+
+/// A file the plan depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceDigest {
+    /// Path as given or as written in the runbook.
+    pub path: String,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
+}
+
+/// The names a runbook's templates see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Name of the runbook.
+    pub runbook: String,
+    /// Its inputs. For the top runbook all are known.
+    pub inputs: Vec<InputBinding>,
+}
+
+/// An input and what it is bound to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputBinding {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: InputKind,
+    /// Its value, or for an included runbook the template that gives it when the include starts.
+    pub value: Binding,
+    /// Where the value came from, for people: `-i`, `default`, `env DATABASE_URL`, a file.
+    pub origin: String,
+}
+
+/// A value known now, or known when the include starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Binding {
+    /// Known.
+    Known(Value),
+    /// A template in the including runbook's scope, and the rules its value must obey.
+    Later {
+        /// The template.
+        template: Template,
+        /// Anchored pattern, if declared.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pattern: Option<String>,
+        /// Allowed values, if declared.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        choices: Vec<String>,
+    },
+}
+
+/// A template or expression and where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    /// As written.
+    pub text: String,
+    /// `file:line` of its first character.
+    pub at: String,
+}
+
+/// One node of the tree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Id inside its parent.
+    pub id: String,
+    /// Words for people; a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Template>,
+    /// Prose shown on failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// `file:line`.
+    pub at: String,
+    /// Scope its templates see.
+    pub scope: usize,
+    /// Condition; false skips it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Template>,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// What its failure is worth.
+    pub severity: Severity,
+    /// What its failure means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+    /// Expected duration of a phase in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_s: Option<u64>,
+    /// What is true when a phase is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// What it is.
+    pub kind: NodeKind,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeKind {
+    /// Children one after the other: the whole run, a phase, the body of an item, an included runbook.
+    Sequence(Vec<NodeId>),
+    /// Children at the same time.
+    Parallel {
+        /// Members.
+        children: Vec<NodeId>,
+        /// Most in flight.
+        max: Option<u32>,
+        /// Start further members after a failure.
+        collect: bool,
+    },
+    /// A body for each item.
+    ForEach(Box<ForEach>),
+    /// Another runbook, in a scope of its own.
+    Run {
+        /// Its phases.
+        body: NodeId,
+        /// Its `always`.
+        always: Option<NodeId>,
+        /// Its scope.
+        inner: usize,
+        /// Expressions in its scope that become `steps.ID.NAME` outside.
+        outputs: Vec<(String, Template)>,
+    },
+    /// Something the world does.
+    Task(Box<Task>),
+    /// Something a person does.
+    Manual {
+        /// Words.
+        words: Template,
+        /// Evidence asked for, and whether it is required.
+        evidence: Vec<(String, bool)>,
+    },
+    /// A go/no-go.
+    Checkpoint {
+        /// Question.
+        title: Template,
+        /// Label and template of what is shown.
+        show: Vec<(String, Template)>,
+        /// Time to answer.
+        timeout: Option<Template>,
+    },
+    /// A pause; only time in which somebody drives the run counts.
+    Wait(Template),
+    /// Values written once.
+    Set(Vec<(String, Template)>),
+}
+
+/// `for_each`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForEach {
+    /// The list: known, or an expression.
+    pub items: Items,
+    /// Name of the item in templates.
+    pub name: String,
+    /// Expression of an item's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Template>,
+    /// Most items.
+    pub max: Option<u32>,
+    /// Items in flight.
+    pub parallel: u32,
+    /// Go on with further items after a failure.
+    pub collect: bool,
+    /// A sequence.
+    pub body: NodeId,
+}
+
+/// Items of a `for_each`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Items {
+    /// Written in the file or known from inputs and target.
+    Known(Vec<Value>),
+    /// Evaluated when the group starts.
+    Later(Template),
+}
+
+/// Something the world does, with its templates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// What.
+    pub act: Act,
+    /// Environment: name and template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, Template)>,
+    /// Directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<Template>,
+    /// Standard input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<Template>,
+    /// Good exit codes; empty is 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exit: Vec<i32>,
+    /// Limit of one attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Template>,
+    /// Further attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// Sampling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Poll>,
+    /// Conditions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Template>,
+    /// Kept values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub save: Vec<(String, Template)>,
+    /// How it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+    /// What resume may do with it.
+    pub repeat: Repeat,
+    /// A task that succeeds exactly when this one has happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_when: Option<NodeId>,
+}
+
+/// How a task is taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// This task, resolved when the step starts.
+    Task(NodeId),
+    /// Nothing to do, for this reason.
+    None(String),
+}
+
+/// Further attempts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Attempts in all.
+    pub attempts: u32,
+    /// First pause.
+    pub wait: Template,
+    /// Growth of the pause, in thousandths (1000 keeps it).
+    pub factor_milli: u64,
+    /// Longest pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wait: Option<Template>,
+}
+
+/// Sampling until the conditions hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Poll {
+    /// Pause between samples.
+    pub every: Template,
+    /// Longest time.
+    pub max: Template,
+    /// Consecutive good samples.
+    pub successes: u32,
+}
+
+/// What a task asks of the world, before its templates are resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// A script.
+    Shell(Template),
+    /// A program: one template per argument.
+    Exec(Vec<Template>),
+    /// A program: an expression that yields the list.
+    ExecList(Template),
+    /// A request.
+    Http(Box<Http>),
+    /// A file.
+    File(Box<File>),
+    /// Undo of the file step around it.
+    Restore,
+}
+
+/// A request, before its templates are resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Http {
+    /// Method in capitals.
+    pub method: String,
+    /// URL.
+    pub url: Template,
+    /// Headers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, Template)>,
+    /// Query, encoded and appended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub query: Vec<(String, Template)>,
+    /// Body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Body>,
+    /// Good statuses; empty is 2xx.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<u16>,
+    /// Redirects to follow.
+    pub follow: u8,
+}
+
+/// A body, before its templates are resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// Text.
+    Text(Template),
+    /// A tree.
+    Json(Tree),
+    /// Names and values.
+    Form(Vec<(String, Template)>),
+}
+
+/// A tree of data whose strings are templates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tree {
+    /// A value as it is.
+    Plain(Value),
+    /// A template.
+    Text(Template),
+    /// A list.
+    List(Vec<Tree>),
+    /// A mapping.
+    Map(Vec<(String, Tree)>),
+}
+
+/// A file, before its templates are resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    /// Path.
+    pub path: Template,
+    /// What it shall be.
+    pub change: FileChange,
+    /// Permission bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// A task that makes it take effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activate: Option<NodeId>,
+}
+
+/// The wanted state, before its templates are resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileChange {
+    /// Whole content.
+    Content(Template),
+    /// One line.
+    Line(Template),
+    /// A copy of this file.
+    Copy(Template),
+    /// No file.
+    Absent,
+}
+
+impl Plan {
+    /// The node of an id from this plan.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id]
+    }
+}
