@@ -1,1 +1,4 @@
-//! Placeholder.
+//! From a runbook, its inputs and its target to an immutable plan with a digest.
+
+pub mod model;
+pub mod units;

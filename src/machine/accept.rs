@@ -1,0 +1,102 @@
+//! What the world, people and the driver say becomes a fact, or nothing when it no longer matters.
+
+use super::action::Done;
+use super::event::{Answer, Event, Parking, Question};
+use super::next::blocking_question;
+use super::state::{State, Status};
+use serde_json::{Map, Value};
+
+/// Something from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The world finished an attempt.
+    Done {
+        /// Path of the step.
+        path: String,
+        /// Its attempt.
+        attempt: u32,
+        /// What happened.
+        done: Done,
+    },
+    /// A person answered.
+    Answer {
+        /// Path of the step.
+        path: String,
+        /// What.
+        answer: Answer,
+        /// Who.
+        by: String,
+        /// Words.
+        reason: Option<String>,
+        /// Evidence.
+        evidence: Map<String, Value>,
+    },
+    /// Ctrl-C, TERM, or the same from elsewhere.
+    Interrupt,
+    /// There is nobody to ask: stop here if the run cannot go on without an answer.
+    NobodyThere,
+    /// The driver is in trouble and leaves.
+    Trouble(String),
+    /// Somebody takes over a run that was left.
+    Resume {
+        /// Who.
+        by: String,
+    },
+}
+
+/// The fact an input makes, or none when it is stale or does not fit.
+pub fn accept(state: &State, input: Input) -> Option<Event> {
+    if state.outcome.is_some() && !matches!(input, Input::Done { .. }) {
+        return None;
+    }
+    match input {
+        Input::Done { path, attempt, done } => {
+            let inst = state.inst(&path)?;
+            let fresh = inst.status == Status::Running && inst.attempt == attempt;
+            let known = attempt >= 1 && attempt <= inst.attempt;
+            match (fresh, known) {
+                (true, _) => Some(Event::AttemptFinished { path, attempt, done }),
+                (false, true) => Some(Event::LateResult { path, attempt, done }),
+                (false, false) => None,
+            }
+        }
+        Input::Answer { path, answer, by, reason, evidence } => {
+            let Status::Asking(asked) = &state.inst(&path)?.status else { return None };
+            let missing = asked.wanted.iter().any(|(name, required)| {
+                *required && evidence.get(name).and_then(Value::as_str).is_none_or(|v| v.trim().is_empty())
+            });
+            let fits = answers(asked.question).contains(&answer);
+            let positive = matches!(answer, Answer::Go | Answer::Done);
+            if !fits || (positive && missing) {
+                return None;
+            }
+            Some(Event::Answered { path, answer, by, reason, evidence })
+        }
+        Input::Interrupt => (state.interrupt < 3).then(|| Event::Interrupted { stage: state.interrupt + 1 }),
+        Input::NobodyThere => {
+            let asked = blocking_question(state)?;
+            state.parked.is_none().then(|| Event::Parked { reason: Parking::Question(asked.path.clone()) })
+        }
+        Input::Trouble(words) => state.parked.is_none().then_some(Event::Parked { reason: Parking::Trouble(words) }),
+        Input::Resume { by } => {
+            let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
+            let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();
+            Some(Event::Resumed { by, in_doubt })
+        }
+    }
+}
+
+/// The answers that fit a question.
+pub fn answers(question: Question) -> &'static [Answer] {
+    match question {
+        Question::Checkpoint => &[Answer::Go, Answer::NoGo],
+        Question::Manual => &[Answer::Done, Answer::NoGo],
+        Question::InDoubt => &[Answer::Done, Answer::Again, Answer::Failed],
+        Question::Failure => &[Answer::Again, Answer::Skip, Answer::BackOut, Answer::Stop],
+    }
+}
+
+/// After an interrupt: leave once nothing runs.
+pub(super) fn park_for(state: &State) -> Option<Event> {
+    (state.in_flight == 0).then_some(Event::Parked { reason: Parking::Interrupted })
+}

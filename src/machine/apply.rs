@@ -1,0 +1,343 @@
+//! The one table of (state, event). Live runs, resume, reports and simulations all pass through it.
+
+use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
+use super::state::{IllegalEvent, InstId, Scope, State, Status, join};
+use crate::plan::model::{NodeKind, Undo};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// Makes an event part of the state.
+///
+/// # Errors
+/// An [`IllegalEvent`] when the event cannot follow what was applied before; the state is then unchanged or of no use.
+pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
+    let illegal = |met: &str| IllegalEvent::new(event, met);
+    if state.outcome.is_some() && !matches!(event, Event::LateResult { .. }) {
+        return Err(illegal("the run is over"));
+    }
+    if state.started.is_none() && !matches!(event, Event::RunStarted(_)) {
+        return Err(illegal("the run has not begun"));
+    }
+    match event {
+        Event::RunStarted(started) => {
+            if state.started.is_some() {
+                return Err(illegal("the run has already begun"));
+            }
+            state.started = Some(started.clone());
+        }
+        Event::BlockStarted { path, items, inputs } => {
+            let id = find(state, event, path)?;
+            if state.insts[id].status != Status::Pending {
+                return Err(illegal("the block has already begun"));
+            }
+            state.insts[id].status = Status::Running;
+            open_block(state, id, items.as_deref(), inputs.as_ref());
+        }
+        Event::BlockFinished { path, verdict, reason, then, saved } => {
+            let id = find(state, event, path)?;
+            if matches!(state.insts[id].status, Status::Finished) {
+                return Err(illegal("the block is already over"));
+            }
+            finish(state, id, *verdict, reason.clone(), *then, saved);
+        }
+        Event::Skipped { path, reason } => {
+            let id = find(state, event, path)?;
+            if state.insts[id].status != Status::Pending {
+                return Err(illegal("only what has not begun can be skipped"));
+            }
+            finish(state, id, Verdict::Skipped, Some(reason.clone()), None, &Map::new());
+        }
+        Event::StepStarted(started) => start(state, event, started)?,
+        Event::AttemptFinished { path, attempt, done } => {
+            let id = find(state, event, path)?;
+            let inst = &mut state.insts[id];
+            if inst.status != Status::Running || inst.attempt != *attempt {
+                return Err(illegal("this attempt is not running"));
+            }
+            inst.status = Status::Answered;
+            inst.touched |= done.changed != Some(false);
+            inst.done = Some(done.clone());
+            state.in_flight -= 1;
+        }
+        Event::LateResult { path, .. } => {
+            find(state, event, path)?;
+        }
+        Event::AttemptScheduled { path, not_before_us, streak, .. } => {
+            let id = find(state, event, path)?;
+            let inst = &mut state.insts[id];
+            if !matches!(inst.status, Status::Answered | Status::Asking(_)) {
+                return Err(illegal("only an attempt that was judged can be followed by another"));
+            }
+            inst.status = Status::Pausing { until_us: *not_before_us };
+            inst.streak = *streak;
+        }
+        Event::StepFinished { path, verdict, reason, then, saved } => {
+            let id = find(state, event, path)?;
+            if matches!(state.insts[id].status, Status::Finished | Status::Running) {
+                return Err(illegal("the step is already over, or its result is still out"));
+            }
+            finish(state, id, *verdict, reason.clone(), *then, saved);
+        }
+        Event::WaitStarted { path, until_us } => {
+            let id = find(state, event, path)?;
+            if state.insts[id].status != Status::Pending {
+                return Err(illegal("the wait has already begun"));
+            }
+            state.insts[id].status = Status::Pausing { until_us: *until_us };
+            state.active.insert(id);
+        }
+        Event::Asked(asked) => {
+            let id = find(state, event, &asked.path)?;
+            if matches!(state.insts[id].status, Status::Finished | Status::Running | Status::Asking(_)) {
+                return Err(illegal("there is nothing to ask about this step"));
+            }
+            state.insts[id].status = Status::Asking(asked.clone());
+            state.active.insert(id);
+        }
+        Event::Answered { path, answer, by, reason, .. } => {
+            let id = find(state, event, path)?;
+            answered(state, event, id, *answer, by, reason.as_deref())?;
+        }
+        Event::AnswerExpired { path } => {
+            let id = find(state, event, path)?;
+            let Status::Asking(asked) = &state.insts[id].status else {
+                return Err(illegal("nothing was asked"));
+            };
+            let title = asked.title.clone();
+            no_go(state, id, format!("nobody answered `{title}` in time"));
+        }
+        Event::Turned { to, cause } => {
+            if *to <= state.direction {
+                return Err(illegal("a run never turns back"));
+            }
+            if state.halt.is_none() {
+                let then = if *to == Direction::Undo { Then::Rollback } else { Then::Stop };
+                state.halt = cause.clone().map(|c| (c, then));
+            }
+            state.direction = *to;
+        }
+        Event::Interrupted { stage } => state.interrupt = state.interrupt.max(*stage),
+        Event::Parked { reason } => state.parked = Some(reason.clone()),
+        Event::Resumed { in_doubt, .. } => {
+            state.parked = None;
+            state.interrupt = 0;
+            for path in in_doubt {
+                let id = find(state, event, path)?;
+                if state.insts[id].status != Status::Running {
+                    return Err(illegal("only a running step can be in doubt"));
+                }
+                state.insts[id].status = Status::InDoubt;
+                state.insts[id].touched = true;
+                state.in_flight -= 1;
+            }
+        }
+        Event::RunEnded { outcome } => {
+            if state.in_flight > 0 {
+                return Err(illegal("steps are still running"));
+            }
+            state.direction = Direction::Ended;
+            state.outcome = Some(*outcome);
+        }
+    }
+    Ok(())
+}
+
+fn find(state: &mut State, event: &Event, path: &str) -> Result<InstId, IllegalEvent> {
+    if let Some(id) = state.by_path.get(path) {
+        return Ok(*id);
+    }
+    attach(state, path).ok_or_else(|| IllegalEvent::new(event, format!("the plan has no step `{path}`")))
+}
+
+/// Undos and probes come into being when they are first named.
+fn attach(state: &mut State, path: &str) -> Option<InstId> {
+    let (owner_path, suffix) = path.rsplit_once('~')?;
+    let owner = *state.by_path.get(owner_path)?;
+    let NodeKind::Task(task) = &state.node_of(owner).kind else { return None };
+    let node = match (suffix, &task.undo) {
+        ("undo", Some(Undo::Task(node))) => *node,
+        ("probe", _) => task.done_when?,
+        _ => return None,
+    };
+    let scope = state.insts[owner].scope;
+    let id = state.add(node, path.to_string(), None, scope);
+    state.insts[id].owner = Some(owner);
+    if suffix == "undo" {
+        state.insts[owner].undo_inst = Some(id);
+    }
+    Some(id)
+}
+
+fn open_block(
+    state: &mut State,
+    id: InstId,
+    items: Option<&[(String, Value)]>,
+    inputs: Option<&Map<String, Value>>,
+) {
+    let plan = state.plan.clone();
+    let (path, scope) = (state.insts[id].path.clone(), state.insts[id].scope);
+    let children = match &plan.node(state.insts[id].node).kind {
+        NodeKind::Sequence(children) | NodeKind::Parallel { children, .. } => children
+            .iter()
+            .map(|child| state.add(*child, join(&path, &plan.node(*child).id), Some(id), scope))
+            .collect(),
+        NodeKind::ForEach(each) => items
+            .unwrap_or_default()
+            .iter()
+            .map(|(key, value)| {
+                let inner = Scope {
+                    parent: Some(scope),
+                    plan: state.scopes[scope].plan,
+                    item: Some((each.name.clone(), value.clone())),
+                    ..Scope::default()
+                };
+                state.scopes.push(inner);
+                state.add(each.body, format!("{path}[{key}]"), Some(id), state.scopes.len() - 1)
+            })
+            .collect(),
+        NodeKind::Run { body, always, inner, .. } => {
+            let inputs = Arc::new(inputs.cloned().unwrap_or_default());
+            state.scopes.push(Scope { plan: *inner, inputs, ..Scope::default() });
+            let scope = state.scopes.len() - 1;
+            let mut children = vec![state.add(*body, join(&path, "do"), Some(id), scope)];
+            children.extend(always.map(|node| state.add(node, join(&path, "always"), Some(id), scope)));
+            children
+        }
+        _ => Vec::new(),
+    };
+    state.insts[id].children = children;
+}
+
+fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), IllegalEvent> {
+    let id = find(state, event, &started.path)?;
+    let inst = &mut state.insts[id];
+    let ready = matches!(inst.status, Status::Pending | Status::Pausing { .. } | Status::InDoubt);
+    if !ready || started.attempt != inst.attempt + 1 {
+        return Err(IllegalEvent::new(event, "the step is not ready for this attempt"));
+    }
+    inst.status = Status::Running;
+    inst.attempt = started.attempt;
+    inst.undo = inst.undo.take().or_else(|| started.undo.clone());
+    inst.poll_until_us = inst.poll_until_us.or(started.poll_until_us);
+    state.active.insert(id);
+    state.in_flight += 1;
+    Ok(())
+}
+
+fn answered(
+    state: &mut State,
+    event: &Event,
+    id: InstId,
+    answer: Answer,
+    by: &str,
+    reason: Option<&str>,
+) -> Result<(), IllegalEvent> {
+    let Status::Asking(asked) = &state.insts[id].status else {
+        return Err(IllegalEvent::new(event, "nothing was asked"));
+    };
+    let (question, title) = (asked.question, asked.title.clone());
+    let words = |what: &str| match reason {
+        Some(reason) => format!("{what} by {by}: {reason}"),
+        None => format!("{what} by {by}"),
+    };
+    let inst = &mut state.insts[id];
+    match (question, answer) {
+        (Question::Checkpoint, Answer::Go) | (Question::Manual | Question::InDoubt, Answer::Done) => {
+            let saved = saved_of(event);
+            finish(state, id, Verdict::Pass, Some(words("answered")), None, &saved);
+        }
+        (Question::Checkpoint, Answer::NoGo) => no_go(state, id, words(&format!("NO-GO to `{title}`"))),
+        (Question::Manual, Answer::NoGo | Answer::Failed) => no_go(state, id, words(&format!("not done: `{title}`"))),
+        (Question::InDoubt, Answer::Again) => inst.status = Status::Pausing { until_us: 0 },
+        (Question::InDoubt, Answer::Failed) => {
+            inst.verdict_of_person = Some((None, words("said to have failed")));
+            inst.status = Status::Answered;
+        }
+        (Question::Failure, Answer::Again) => inst.status = Status::Pausing { until_us: 0 },
+        (Question::Failure, Answer::Skip | Answer::BackOut | Answer::Stop) => {
+            let (then, what) = match answer {
+                Answer::Skip => (Then::Continue, "failure accepted"),
+                Answer::BackOut => (Then::Rollback, "backed out"),
+                _ => (Then::Stop, "stopped"),
+            };
+            inst.verdict_of_person = Some((Some(then), words(what)));
+            inst.status = Status::Answered;
+        }
+        _ => return Err(IllegalEvent::new(event, "this answer does not fit the question")),
+    }
+    Ok(())
+}
+
+fn saved_of(event: &Event) -> Map<String, Value> {
+    match event {
+        Event::Answered { evidence, .. } => evidence.clone(),
+        _ => Map::new(),
+    }
+}
+
+fn no_go(state: &mut State, id: InstId, reason: String) {
+    let path = state.insts[id].path.clone();
+    let cause = Cause { path, kind: CauseKind::NoGo, reason: reason.clone() };
+    let then = if state.plan.on_failure == crate::runbook::model::OnFailure::Rollback {
+        Then::Rollback
+    } else {
+        Then::Stop
+    };
+    let forward = state.direction == Direction::Forward;
+    finish(state, id, Verdict::Fail, Some(reason), forward.then_some(then), &Map::new());
+    // `finish` noted a plain failure; a no is its own kind of trigger.
+    if forward && state.halt.as_ref().is_some_and(|(c, _)| c.path == cause.path) {
+        state.halt = Some((cause, then));
+    }
+}
+
+/// Ends an instance, keeps its values where templates find them, and moves its block on.
+fn finish(
+    state: &mut State,
+    id: InstId,
+    verdict: Verdict,
+    reason: Option<String>,
+    then: Option<Then>,
+    saved: &Map<String, Value>,
+) {
+    state.active.remove(&id);
+    state.clock += 1;
+    let clock = state.clock;
+    let is_set = matches!(state.node_of(id).kind, NodeKind::Set(_));
+    let is_sequence = matches!(state.node_of(id).kind, NodeKind::Sequence(_));
+    let name = state.node_of(id).id.clone();
+    let inst = &mut state.insts[id];
+    inst.status = Status::Finished;
+    inst.verdict = Some(verdict);
+    inst.reason = reason.clone();
+    inst.then = then;
+    inst.finished_at = Some(clock);
+    let (path, parent, scope) = (inst.path.clone(), inst.parent, inst.scope);
+    if let Some(parent) = parent {
+        if !is_sequence {
+            keep_values(&mut state.scopes[scope], &name, verdict, saved, is_set);
+        }
+        if matches!(state.node_of(parent).kind, NodeKind::Sequence(_) | NodeKind::Run { .. }) {
+            state.insts[parent].cursor += 1;
+        }
+    }
+    if verdict.lets_go_on() {
+        return;
+    }
+    let root = state.root_of(id);
+    if Some(root) == state.always || state.direction > Direction::Forward {
+        state.late_failures += 1;
+    } else if let (Some(then @ (Then::Stop | Then::Rollback)), None) = (then, &state.halt) {
+        let reason = reason.unwrap_or_else(|| verdict.word().into());
+        state.halt = Some((Cause { path, kind: CauseKind::Failure, reason }, then));
+    }
+}
+
+fn keep_values(scope: &mut Scope, name: &str, verdict: Verdict, saved: &Map<String, Value>, is_set: bool) {
+    let mut values = saved.clone();
+    if is_set {
+        scope.vars.extend(std::mem::take(&mut values));
+    }
+    values.insert("result".into(), json!(verdict.word()));
+    scope.steps.insert(name.to_string(), Value::Object(values));
+}

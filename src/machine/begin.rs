@@ -1,0 +1,163 @@
+//! Resolving a step at the moment it starts: its templates become an action that the log can keep.
+
+use super::action::{
+    Action, Datum, ExecAction, FileAction, FileChange, HttpAction, RestoreAction, ShellAction, Surroundings,
+};
+use super::event::StepStarted;
+use super::names::{Names, Trouble, show};
+use super::state::{InstId, State, Timestamp};
+use crate::plan::model::{self, Act, NodeId, NodeKind, Task};
+use crate::runbook::model::Effect;
+use serde_json::Value;
+
+/// The intent of the next attempt of a task.
+pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepStarted, Trouble> {
+    let inst = &state.insts[id];
+    let names = Names::of(state, id);
+    let node = state.node_of(id);
+    let task = task_of(state, inst.node).ok_or_else(|| format!("`{}` is not a task", inst.path))?;
+    let action = match inst.owner {
+        // An undo does what was frozen when its step started.
+        Some(owner) if state.insts[owner].undo_inst == Some(id) => {
+            state.insts[owner].undo.clone().ok_or("nothing was recorded that could be taken back")?
+        }
+        _ => resolve(&names, state, inst.node, &inst.path)?,
+    };
+    let undo = match &task.undo {
+        Some(model::Undo::Task(undo)) if inst.attempt == 0 => Some(resolve_undo(&names, state, *undo, id, &action)?),
+        _ => None,
+    };
+    let poll_until_us = match &task.poll {
+        Some(poll) if inst.poll_until_us.is_none() => Some(now.run_us + names.duration_us(&poll.max)?),
+        _ => None,
+    };
+    Ok(StepStarted {
+        path: inst.path.clone(),
+        attempt: inst.attempt + 1,
+        title: title(state, id),
+        changes: node.effect != Effect::Read,
+        capture: !task.expect.is_empty() || !task.save.is_empty(),
+        action,
+        undo,
+        poll_until_us,
+    })
+}
+
+/// The title of an instance, with its values; the template itself where a value is missing.
+pub(super) fn title(state: &State, id: InstId) -> String {
+    let node = state.node_of(id);
+    match &node.title {
+        Some(t) => Names::of(state, id).text(t).unwrap_or_else(|_| t.text.clone()),
+        None => node.id.clone(),
+    }
+}
+
+pub(super) fn task_of(state: &State, node: NodeId) -> Option<&Task> {
+    match &state.plan.node(node).kind {
+        NodeKind::Task(task) => Some(task),
+        _ => None,
+    }
+}
+
+fn resolve_undo(
+    names: &Names<'_>,
+    state: &State,
+    undo: NodeId,
+    id: InstId,
+    action: &Action,
+) -> Result<Action, Trouble> {
+    let is_restore = task_of(state, undo).is_some_and(|t| t.act == Act::Restore);
+    match action {
+        Action::File(file) if is_restore => Ok(Action::Restore(RestoreAction {
+            path: file.path.clone(),
+            keep: file.keep.clone(),
+            activate: file.activate.clone(),
+        })),
+        _ => resolve(names, state, undo, &format!("{}~undo", state.insts[id].path)),
+    }
+}
+
+fn resolve(names: &Names<'_>, state: &State, node: NodeId, path: &str) -> Result<Action, Trouble> {
+    let task = task_of(state, node).ok_or_else(|| format!("`{path}` is not a task"))?;
+    match &task.act {
+        Act::Shell(script) => {
+            let script = names.script(script)?;
+            let around = surroundings(names, task)?;
+            Ok(Action::Shell(ShellAction { script: script.text, values: script.values, around }))
+        }
+        Act::Exec(arguments) => {
+            let argv = arguments.iter().map(|a| names.text(a)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Action::Exec(ExecAction { argv, around: surroundings(names, task)? }))
+        }
+        Act::ExecList(list) => {
+            let argv = argument_list(names.value(list)?, &list.at)?;
+            Ok(Action::Exec(ExecAction { argv, around: surroundings(names, task)? }))
+        }
+        Act::Http(http) => request(names, task, http),
+        Act::File(file) => file_action(names, state, file, path),
+        Act::Restore => Err(format!("`{path}` can only be restored after its file step")),
+    }
+}
+
+fn argument_list(value: Value, at: &str) -> Result<Vec<String>, Trouble> {
+    let Value::Array(items) = value else {
+        return Err(format!("`exec:` needs a list of words, not {} ({at})", show(&value)));
+    };
+    let words = items.into_iter().map(|item| match item {
+        Value::String(word) => Ok(word),
+        Value::Number(n) => Ok(n.to_string()),
+        other => Err(format!("`exec:` needs words, not {other} ({at})")),
+    });
+    let words = words.collect::<Result<Vec<_>, _>>()?;
+    if words.first().is_none_or(String::is_empty) { Err(format!("`exec:` needs a program ({at})")) } else { Ok(words) }
+}
+
+fn surroundings(names: &Names<'_>, task: &Task) -> Result<Surroundings, Trouble> {
+    let env = task.env.iter().map(|(name, value)| Ok((name.clone(), names.datum(value)?)));
+    Ok(Surroundings {
+        env: env.collect::<Result<_, Trouble>>()?,
+        dir: task.dir.as_ref().map(|d| names.text(d)).transpose()?,
+        stdin: task.stdin.as_ref().map(|s| names.datum(s)).transpose()?,
+        timeout_us: task.timeout.as_ref().map(|t| names.duration_us(t)).transpose()?,
+    })
+}
+
+fn request(names: &Names<'_>, task: &Task, http: &model::Http) -> Result<Action, Trouble> {
+    let mut url = names.text(&http.url)?;
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(format!("`{url}` is not an http or https address ({})", http.url.at));
+    }
+    if !http.query.is_empty() {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(&names.encoded(&http.query)?);
+    }
+    let headers = http.headers.iter().map(|(name, value)| Ok((name.clone(), names.datum(value)?)));
+    let mut headers = headers.collect::<Result<Vec<_>, Trouble>>()?;
+    let mut body = None;
+    if let Some(wanted) = &http.body {
+        let (text, kind) = names.body(wanted)?;
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            headers.push(("content-type".into(), Datum::Plain(kind.into())));
+        }
+        body = Some(text);
+    }
+    let timeout_us = task.timeout.as_ref().map(|t| names.duration_us(t)).transpose()?;
+    Ok(Action::Http(HttpAction { method: http.method.clone(), url, headers, body, follow: http.follow, timeout_us }))
+}
+
+fn file_action(names: &Names<'_>, state: &State, file: &model::File, path: &str) -> Result<Action, Trouble> {
+    let change = match &file.change {
+        model::FileChange::Content(t) => FileChange::Content(names.text(t)?),
+        model::FileChange::Line(t) => FileChange::Line(names.text(t)?),
+        model::FileChange::Copy(t) => FileChange::Copy { from: names.text(t)?, sha256: None },
+        model::FileChange::Absent => FileChange::Absent,
+    };
+    let activate = file.activate.map(|node| resolve(names, state, node, path)).transpose()?;
+    Ok(Action::File(FileAction {
+        path: names.text(&file.path)?,
+        change,
+        mode: file.mode,
+        activate: activate.map(Box::new),
+        keep: path.replace('[', "-").replace(']', ""),
+    }))
+}

@@ -1,0 +1,290 @@
+//! Going through a tree of blocks: what starts next, and when a block is over.
+
+use super::begin::{intent, title};
+use super::event::{Asked, Event, Question, Then, Verdict};
+use super::judge::{failed, then_of};
+use super::names::{Names, show};
+use super::state::{InstId, State, Status, Timestamp};
+use crate::plan::model::{Binding, ForEach, Items, NodeKind, Template};
+use serde_json::{Map, Value};
+
+/// The next event inside a begun block, if it has one now.
+pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
+    let inst = &state.insts[id];
+    match &inst.status {
+        Status::Pending => Some(begin(state, id, now)),
+        Status::Running if state.is_block(id) => match &state.node_of(id).kind {
+            NodeKind::Sequence(_) => sequence(state, id, now),
+            NodeKind::Parallel { max, collect, .. } => {
+                group(state, id, max.map_or(usize::MAX, |m| m as usize), *collect, now)
+            }
+            NodeKind::ForEach(each) => group(state, id, each.parallel as usize, each.collect, now),
+            NodeKind::Run { outputs, .. } => included(state, id, outputs, now),
+            _ => None,
+        },
+        Status::Pausing { until_us } if now.run_us >= *until_us => Some(resume_pause(state, id, now)),
+        _ => None,
+    }
+}
+
+/// The pause of a wait, a retry or a poll is over.
+fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
+    match &state.node_of(id).kind {
+        NodeKind::Task(_) => start_task(state, id, now),
+        _ => Event::StepFinished {
+            path: state.insts[id].path.clone(),
+            verdict: Verdict::Pass,
+            reason: None,
+            then: None,
+            saved: Map::new(),
+        },
+    }
+}
+
+fn start_task(state: &State, id: InstId, now: Timestamp) -> Event {
+    match intent(state, id, now) {
+        Ok(started) => Event::StepStarted(Box::new(started)),
+        Err(trouble) => failed(state, id, Verdict::Fail, trouble),
+    }
+}
+
+fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
+    let node = state.node_of(id);
+    let path = state.insts[id].path.clone();
+    let names = Names::of(state, id);
+    if let Some(when) = &node.when {
+        match names.condition(when) {
+            Ok(true) => {}
+            Ok(false) => return Event::Skipped { path, reason: format!("not {}", when.text.trim()) },
+            Err(trouble) => return failed_to_begin(state, id, trouble),
+        }
+    }
+    match &node.kind {
+        NodeKind::Sequence(_) | NodeKind::Parallel { .. } => Event::BlockStarted { path, items: None, inputs: None },
+        NodeKind::ForEach(each) => match items(&names, each) {
+            Ok(items) if items.is_empty() => Event::BlockFinished {
+                path,
+                verdict: Verdict::Inconclusive,
+                reason: Some("the list is empty, so nothing was done".into()),
+                then: then_of(state, id),
+                saved: Map::new(),
+            },
+            Ok(items) => Event::BlockStarted { path, items: Some(items), inputs: None },
+            Err(trouble) => failed_to_begin(state, id, trouble),
+        },
+        NodeKind::Run { inner, .. } => match inputs(&names, state, *inner) {
+            Ok(inputs) => Event::BlockStarted { path, items: None, inputs: Some(inputs) },
+            Err(trouble) => failed_to_begin(state, id, trouble),
+        },
+        NodeKind::Task(_) => start_task(state, id, now),
+        NodeKind::Manual { words, evidence } => match names.text(words) {
+            Ok(words) => ask(path, Question::Manual, words, Vec::new(), evidence.clone(), None),
+            Err(trouble) => failed(state, id, Verdict::Fail, trouble),
+        },
+        NodeKind::Checkpoint { title, show, timeout } => {
+            match checkpoint(&names, path, title, show, timeout.as_ref(), now) {
+                Ok(event) => event,
+                Err(trouble) => failed(state, id, Verdict::Fail, trouble),
+            }
+        }
+        NodeKind::Wait(pause) => match names.duration_us(pause) {
+            Ok(pause) => Event::WaitStarted { path, until_us: now.run_us + pause },
+            Err(trouble) => failed(state, id, Verdict::Fail, trouble),
+        },
+        NodeKind::Set(values) => match set(&names, values) {
+            Ok(saved) => Event::StepFinished { path, verdict: Verdict::Pass, reason: None, then: None, saved },
+            Err(trouble) => failed(state, id, Verdict::Fail, trouble),
+        },
+    }
+}
+
+fn failed_to_begin(state: &State, id: InstId, trouble: String) -> Event {
+    if !state.is_block(id) {
+        return failed(state, id, Verdict::Fail, trouble);
+    }
+    let path = state.insts[id].path.clone();
+    Event::BlockFinished {
+        path,
+        verdict: Verdict::Fail,
+        reason: Some(trouble),
+        then: then_of(state, id),
+        saved: Map::new(),
+    }
+}
+
+fn set(names: &Names<'_>, values: &[(String, Template)]) -> Result<Map<String, Value>, String> {
+    values.iter().map(|(name, expression)| Ok((name.clone(), names.expr(expression)?))).collect()
+}
+
+fn checkpoint(
+    names: &Names<'_>,
+    path: String,
+    title: &Template,
+    show: &[(String, Template)],
+    timeout: Option<&Template>,
+    now: Timestamp,
+) -> Result<Event, String> {
+    let evidence = show.iter().map(|(label, value)| Ok((label.clone(), names.text(value)?)));
+    let evidence = evidence.collect::<Result<Vec<_>, String>>()?;
+    let expires = timeout.map(|t| names.duration_us(t)).transpose()?.map(|us| now.wall_us + us as i64);
+    Ok(ask(path, Question::Checkpoint, names.text(title)?, evidence, Vec::new(), expires))
+}
+
+fn ask(
+    path: String,
+    question: Question,
+    title: String,
+    evidence: Vec<(String, String)>,
+    wanted: Vec<(String, bool)>,
+    expires_wall_us: Option<i64>,
+) -> Event {
+    Event::Asked(Box::new(Asked { path, question, title, evidence, wanted, expires_wall_us }))
+}
+
+/// Asks a person what became of a step nobody saw the end of.
+pub(super) fn ask_in_doubt(state: &State, id: InstId, why: &str) -> Event {
+    let words = format!("`{}` was running when the tool stopped{why}: did it happen?", title(state, id));
+    ask(state.insts[id].path.clone(), Question::InDoubt, words, Vec::new(), Vec::new(), None)
+}
+
+fn items(names: &Names<'_>, each: &ForEach) -> Result<Vec<(String, Value)>, String> {
+    let values = match &each.items {
+        Items::Known(values) => values.clone(),
+        Items::Later(expression) => match names.value(expression)? {
+            Value::Array(values) => values,
+            other => return Err(format!("`in:` needs a list, not `{}` ({})", show(&other), expression.at)),
+        },
+    };
+    if let Some(max) = each.max {
+        if values.len() > max as usize {
+            return Err(format!("the list has {} items and `max:` allows {max}", values.len()));
+        }
+    }
+    let mut keyed: Vec<(String, Value)> = Vec::with_capacity(values.len());
+    for (position, value) in values.into_iter().enumerate() {
+        let wanted = match &value {
+            Value::String(_) | Value::Number(_) => path_key(&show(&value)),
+            Value::Object(map) => map.get("name").or_else(|| map.get("id")).map(|v| path_key(&show(v))).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let taken = wanted.is_empty() || keyed.iter().any(|(key, _)| *key == wanted);
+        keyed.push((if taken { format!("{}", position + 1) } else { wanted }, value));
+    }
+    Ok(keyed)
+}
+
+/// Keys stand in paths: letters, digits, `-`, `_` and `.`, at most 40.
+fn path_key(text: &str) -> String {
+    let ok = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    text.chars().map(|c| if ok(c) { c } else { '_' }).take(40).collect()
+}
+
+fn inputs(names: &Names<'_>, state: &State, inner: usize) -> Result<Map<String, Value>, String> {
+    let mut values = Map::new();
+    for input in &state.plan.scopes[inner].inputs {
+        let value = match &input.value {
+            Binding::Known(value) => value.clone(),
+            Binding::Later { template, pattern, choices } => {
+                let value = names.value(template)?;
+                crate::plan::inputs::conform(&input.name, input.kind, pattern.as_deref(), choices, value)
+                    .map_err(|wrong| format!("{wrong} ({})", template.at))?
+            }
+        };
+        values.insert(input.name.clone(), value);
+    }
+    Ok(values)
+}
+
+fn sequence(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
+    let inst = &state.insts[id];
+    let runs_to_the_end = Some(state.root_of(id)) == state.always || is_always_of_include(state, id);
+    let broken = inst.children[..inst.cursor].iter().rev().find(|c| stops(state, **c));
+    if let (Some(broken), false) = (broken, runs_to_the_end) {
+        return Some(block_failed(state, id, *broken));
+    }
+    match inst.children.get(inst.cursor) {
+        Some(child) => advance(state, *child, now),
+        None => match broken {
+            Some(broken) => Some(block_failed(state, id, *broken)),
+            None => Some(block_passed(state, id, Map::new())),
+        },
+    }
+}
+
+fn is_always_of_include(state: &State, id: InstId) -> bool {
+    let parent = state.insts[id].parent.map(|p| (p, state.node_of(p)));
+    matches!(parent, Some((p, node)) if matches!(node.kind, NodeKind::Run { .. }) && state.insts[p].children.get(1) == Some(&id))
+}
+
+/// Whether a finished member keeps the ones after it from starting.
+fn stops(state: &State, id: InstId) -> bool {
+    let inst = &state.insts[id];
+    inst.verdict.is_some_and(|v| !v.lets_go_on()) && inst.then != Some(Then::Continue)
+}
+
+fn group(state: &State, id: InstId, max: usize, collect: bool, now: Timestamp) -> Option<Event> {
+    let inst = &state.insts[id];
+    let mut running = 0;
+    let mut broken = None;
+    let mut waiting = None;
+    for child in &inst.children {
+        match &state.insts[*child].status {
+            Status::Finished => broken = broken.or(stops(state, *child).then_some(*child)),
+            Status::Pending => waiting = waiting.or(Some(*child)),
+            _ => {
+                running += 1;
+                if let Some(event) = advance(state, *child, now) {
+                    return Some(event);
+                }
+            }
+        }
+    }
+    let may_start = broken.is_none() || collect;
+    match waiting {
+        Some(child) if may_start && running < max => advance(state, child, now),
+        _ if running > 0 => None,
+        _ => match broken {
+            Some(broken) => Some(block_failed(state, id, broken)),
+            None => Some(block_passed(state, id, Map::new())),
+        },
+    }
+}
+
+/// An included runbook: its phases, then on every path its `always`, then its outputs.
+fn included(state: &State, id: InstId, outputs: &[(String, Template)], now: Timestamp) -> Option<Event> {
+    let inst = &state.insts[id];
+    if let Some(child) = inst.children.get(inst.cursor) {
+        return advance(state, *child, now);
+    }
+    if let Some(broken) = inst.children.iter().find(|c| stops(state, **c)) {
+        return Some(block_failed(state, id, *broken));
+    }
+    let inner = state.insts[inst.children[0]].scope;
+    match set(&Names::in_scope(state, inner), outputs) {
+        Ok(saved) => Some(block_passed(state, id, saved)),
+        Err(trouble) => Some(failed_to_begin(state, id, trouble)),
+    }
+}
+
+fn block_passed(state: &State, id: InstId, saved: Map<String, Value>) -> Event {
+    let path = state.insts[id].path.clone();
+    Event::BlockFinished { path, verdict: Verdict::Pass, reason: None, then: None, saved }
+}
+
+fn block_failed(state: &State, id: InstId, child: InstId) -> Event {
+    let child = &state.insts[child];
+    let why = child.reason.clone().unwrap_or_default();
+    // The innermost reason is the one people need; blocks around it pass it on.
+    let reason = if state.by_path.get(&child.path).is_some_and(|c| state.is_block(*c)) {
+        why
+    } else {
+        format!("{}: {why}", child.path)
+    };
+    Event::BlockFinished {
+        path: state.insts[id].path.clone(),
+        verdict: Verdict::Fail,
+        reason: Some(reason),
+        then: then_of(state, id),
+        saved: Map::new(),
+    }
+}

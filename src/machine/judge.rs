@@ -1,0 +1,260 @@
+//! From the world's answer to a verdict: the kind's own rule, then `expect`, then `save`, then retries and polls.
+
+use super::action::{CAPTURE_LIMIT, Done, Ended};
+use super::begin::task_of;
+use super::event::{Asked, Event, Question, Then, Verdict};
+use super::names::{Names, show};
+use super::state::{InstId, State, Timestamp};
+use crate::plan::model::{Act, Task, Template};
+use crate::plan::units::duration_words;
+use crate::runbook::model::{OnFailure, Severity};
+use serde_json::{Map, Value};
+
+/// The one decision an answered attempt leads to.
+pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
+    let inst = &state.insts[id];
+    if let Some((then, reason)) = &inst.verdict_of_person {
+        let verdict = Verdict::Fail;
+        let then = then.or_else(|| then_of(state, id));
+        return finished(state, id, verdict, Some(reason.clone()), then, Map::new());
+    }
+    let Some(task) = task_of(state, inst.node) else {
+        return failed(state, id, Verdict::Fail, "only tasks have results".into());
+    };
+    let done = inst.done.clone().unwrap_or_default();
+    let names = Names::of(state, id).with_result(&done);
+    match weigh(&names, task, &done) {
+        Ok(saved) => passed(state, id, task, saved, now),
+        Err(found) => not_passed(state, id, task, &done, found, now),
+    }
+}
+
+/// A step that ends without an attempt, such as one whose templates cannot be resolved.
+pub(super) fn failed(state: &State, id: InstId, verdict: Verdict, reason: String) -> Event {
+    let soft = state.node_of(id).severity == Severity::Warn;
+    let verdict = if soft && verdict == Verdict::Fail { Verdict::Warn } else { verdict };
+    let then = if soft { Some(Then::Continue) } else { then_of(state, id) };
+    finished(state, id, verdict, Some(reason), then, Map::new())
+}
+
+/// What a failure of this instance means: the nearest word on it, from the step outwards.
+pub(super) fn then_of(state: &State, id: InstId) -> Option<Then> {
+    let said = |id: InstId| state.node_of(id).on_failure;
+    let then = match said(id) {
+        Some(OnFailure::Continue) => Then::Continue,
+        Some(policy) => run_policy(policy),
+        None => {
+            let mut at = state.insts[id].parent;
+            let mut then = run_policy(state.plan.on_failure);
+            while let Some(block) = at {
+                match said(block) {
+                    Some(OnFailure::Continue) => return Some(Then::Up),
+                    Some(policy) => {
+                        then = run_policy(policy);
+                        break;
+                    }
+                    None => at = state.insts[block].parent,
+                }
+            }
+            then
+        }
+    };
+    Some(then)
+}
+
+fn run_policy(policy: OnFailure) -> Then {
+    match policy {
+        OnFailure::Rollback => Then::Rollback,
+        OnFailure::Continue => Then::Continue,
+        OnFailure::Stop | OnFailure::Ask => Then::Stop,
+    }
+}
+
+fn asks(state: &State, id: InstId) -> bool {
+    let mut at = Some(id);
+    while let Some(inst) = at {
+        if let Some(policy) = state.node_of(inst).on_failure {
+            return policy == OnFailure::Ask;
+        }
+        at = state.insts[inst].parent;
+    }
+    state.plan.on_failure == OnFailure::Ask
+}
+
+struct Found {
+    verdict: Verdict,
+    reason: String,
+}
+
+/// Passes with the saved values, or says what is wrong.
+fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Value>, Found> {
+    let fail = |reason: String| Err(Found { verdict: Verdict::Fail, reason });
+    match &done.ended {
+        Ended::Exit(code) if accepted(task, *code) => {}
+        Ended::Exit(code) => return fail(format!("exit {code}")),
+        Ended::Signal(n) => return fail(format!("ended by signal {n}{}", signal_name(*n))),
+        Ended::TimedOut => return fail(format!("timed out after {}", duration_words(done.duration_us))),
+        Ended::Cancelled => return fail("cancelled".into()),
+        Ended::Failed(reason) => return fail(reason.clone()),
+        Ended::Unavailable(reason) => {
+            return Err(Found { verdict: Verdict::Unavailable, reason: reason.clone() });
+        }
+        Ended::Ok => {}
+    }
+    if let (Some(answer), Act::Http(http)) = (&done.http, &task.act) {
+        let good = match &http.status[..] {
+            [] => (200..300).contains(&answer.status),
+            list => list.contains(&answer.status),
+        };
+        if !good {
+            return fail(format!("status {} from {}", answer.status, answer.url));
+        }
+    }
+    let needed = !task.expect.is_empty() || !task.save.is_empty();
+    let clipped = |c: &Option<super::action::Captured>| c.as_ref().is_some_and(|c| c.bytes > 0 && c.text.is_none());
+    let unseen = needed && (clipped(&done.stdout) || clipped(&done.stderr));
+    for condition in &task.expect {
+        match names.condition(condition) {
+            Ok(true) => {}
+            Ok(false) => return fail(format!("expected {}{}", condition.text.trim(), saw(names, condition))),
+            Err(trouble) => return Err(cannot_tell(unseen, trouble)),
+        }
+    }
+    let mut saved = Map::new();
+    for (name, expression) in &task.save {
+        let value = names.expr(expression).map_err(|trouble| cannot_tell(unseen, trouble))?;
+        saved.insert(name.clone(), value);
+    }
+    Ok(saved)
+}
+
+fn cannot_tell(unseen: bool, trouble: String) -> Found {
+    if unseen {
+        let reason = format!("the output is over {} KiB or not text, so it cannot be judged: {trouble}", CAPTURE_LIMIT / 1024);
+        return Found { verdict: Verdict::Inconclusive, reason };
+    }
+    Found { verdict: Verdict::Fail, reason: trouble }
+}
+
+fn accepted(task: &Task, code: i32) -> bool {
+    if task.exit.is_empty() { code == 0 } else { task.exit.contains(&code) }
+}
+
+/// The left side of a comparison, evaluated, so that a person sees what was found.
+fn saw(names: &Names<'_>, condition: &Template) -> String {
+    let operators = ["==", "!=", "<=", ">=", " < ", " > ", " in ", " not in "];
+    let Some(at) = operators.iter().filter_map(|op| condition.text.find(op)).min() else { return String::new() };
+    let left = Template { text: condition.text[..at].trim().to_string(), at: condition.at.clone() };
+    match names.expr(&left) {
+        Ok(value) => {
+            let shown: String = show(&value).chars().take(120).collect();
+            format!(", found `{}`", shown.escape_debug())
+        }
+        Err(_) => String::new(),
+    }
+}
+
+fn passed(state: &State, id: InstId, task: &Task, saved: Map<String, Value>, now: Timestamp) -> Event {
+    let inst = &state.insts[id];
+    if let Some(poll) = &task.poll {
+        let streak = inst.streak + 1;
+        if streak < poll.successes {
+            let reason = format!("good sample {streak} of {}", poll.successes);
+            return again(state, id, &poll.every, None, streak, reason, now);
+        }
+    }
+    finished(state, id, Verdict::Pass, None, None, saved)
+}
+
+fn not_passed(state: &State, id: InstId, task: &Task, done: &Done, found: Found, now: Timestamp) -> Event {
+    let inst = &state.insts[id];
+    let cancelled = done.ended == Ended::Cancelled || state.interrupt >= 2;
+    let hopeless = found.verdict == Verdict::Unavailable || cancelled;
+    let going_on = state.halt.is_none() || state.direction > super::event::Direction::Forward;
+    if let (Some(poll), false, true) = (&task.poll, hopeless, going_on) {
+        if inst.poll_until_us.is_some_and(|until| now.run_us < until) {
+            return again(state, id, &poll.every, None, 0, found.reason, now);
+        }
+        let reason = format!("did not hold within {}; last: {}", poll.max.text, found.reason);
+        return give_up(state, id, Found { reason, ..found });
+    }
+    if let (Some(retry), false, true) = (&task.retry, hopeless, going_on) {
+        if inst.attempt < retry.attempts {
+            let reason = format!("attempt {} of {}: {}", inst.attempt, retry.attempts, found.reason);
+            return again(state, id, &retry.wait, Some(retry), 0, reason, now);
+        }
+    }
+    if cancelled { failed(state, id, found.verdict, found.reason) } else { give_up(state, id, found) }
+}
+
+fn give_up(state: &State, id: InstId, found: Found) -> Event {
+    let forward = state.direction == super::event::Direction::Forward && state.insts[id].owner.is_none();
+    let soft = state.node_of(id).severity == Severity::Warn;
+    if forward && !soft && state.halt.is_none() && asks(state, id) {
+        return Event::Asked(Box::new(Asked {
+            path: state.insts[id].path.clone(),
+            question: Question::Failure,
+            title: format!("{} failed: {}", super::begin::title(state, id), found.reason),
+            evidence: Vec::new(),
+            wanted: Vec::new(),
+            expires_wall_us: None,
+        }));
+    }
+    failed(state, id, found.verdict, found.reason)
+}
+
+fn again(
+    state: &State,
+    id: InstId,
+    pause: &Template,
+    growing: Option<&crate::plan::model::Retry>,
+    streak: u32,
+    reason: String,
+    now: Timestamp,
+) -> Event {
+    let names = Names::of(state, id);
+    let inst = &state.insts[id];
+    let pause = names.duration_us(pause).and_then(|first| match growing {
+        None => Ok(first),
+        Some(retry) => {
+            let factor = retry.factor_milli as f64 / 1000.0;
+            let grown = first as f64 * factor.powi(inst.attempt.saturating_sub(1) as i32);
+            let longest = retry.max_wait.as_ref().map(|m| names.duration_us(m)).transpose()?.unwrap_or(3_600_000_000);
+            Ok((grown.min(longest as f64)) as u64)
+        }
+    });
+    match pause {
+        Ok(pause) => Event::AttemptScheduled {
+            path: inst.path.clone(),
+            attempt: inst.attempt + 1,
+            not_before_us: now.run_us + pause,
+            streak,
+            reason,
+        },
+        Err(trouble) => failed(state, id, Verdict::Fail, trouble),
+    }
+}
+
+fn finished(
+    state: &State,
+    id: InstId,
+    verdict: Verdict,
+    reason: Option<String>,
+    then: Option<Then>,
+    saved: Map<String, Value>,
+) -> Event {
+    Event::StepFinished { path: state.insts[id].path.clone(), verdict, reason, then, saved }
+}
+
+fn signal_name(n: i32) -> &'static str {
+    match n {
+        1 => " (HUP)",
+        2 => " (INT)",
+        6 => " (ABRT)",
+        9 => " (KILL)",
+        11 => " (SEGV)",
+        13 => " (PIPE)",
+        15 => " (TERM)",
+        _ => "",
+    }
+}

@@ -1,0 +1,201 @@
+//! The one decision that follows from a state. Called again and again until it has nothing to say.
+
+use super::accept::park_for;
+use super::event::{Asked, Cause, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
+use super::forward::{advance, ask_in_doubt};
+use super::state::{InstId, State, Status, Timestamp};
+use super::{begin, judge, undo};
+use crate::plan::model::NodeKind;
+use crate::runbook::model::{Effect, Repeat};
+
+/// The next event, or none when the run waits for the world, for a person or for time.
+pub fn next(state: &State, now: Timestamp) -> Option<Event> {
+    if state.outcome.is_some() || state.started.is_none() || state.parked.is_some() {
+        return None;
+    }
+    if let Some(event) = settle_active(state, now) {
+        return Some(event);
+    }
+    if state.interrupt == 2 {
+        if let Some(event) = turn_after_interrupt(state) {
+            return event;
+        }
+    }
+    if stands_still(state) {
+        return park_for(state);
+    }
+    match state.direction {
+        Direction::Forward => go_forward(state, now),
+        Direction::Undo => go_back(state, now),
+        Direction::Always => go_through_always(state, now),
+        Direction::Ended => None,
+    }
+}
+
+/// With one press of Ctrl-C nothing new starts; with three nothing at all.
+fn stands_still(state: &State) -> bool {
+    state.interrupt == 1 || state.interrupt >= 3
+}
+
+/// Steps that need a decision whatever the run is doing: answers to judge, doubts, deadlines, pauses that ended.
+fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
+    state.active.iter().find_map(|id| {
+        let inst = &state.insts[*id];
+        match &inst.status {
+            Status::Answered => Some(judge::judge(state, *id, now)),
+            Status::InDoubt if !stands_still(state) => in_doubt(state, *id, now),
+            Status::Asking(asked) if asked.expires_wall_us.is_some_and(|at| now.wall_us >= at) => {
+                Some(Event::AnswerExpired { path: inst.path.clone() })
+            }
+            Status::Pausing { .. } if given_up(state, *id) => {
+                Some(judge::failed(state, *id, Verdict::Fail, "given up: the run stopped going forward".into()))
+            }
+            // Undos, probes and members of blocks alike go on when their pause is over.
+            Status::Pausing { .. } if !stands_still(state) => advance(state, *id, now),
+            _ => None,
+        }
+    })
+}
+
+/// A pause in the forward part has no future once the run is to turn.
+fn given_up(state: &State, id: InstId) -> bool {
+    let forward = state.root_of(id) == state.forward && state.insts[id].owner.is_none();
+    forward && (state.halt.is_some() || state.interrupt >= 2) && state.insts[id].done.is_some()
+        || forward && state.halt.is_some() && state.direction == Direction::Forward && state.insts[id].done.is_none()
+}
+
+fn in_doubt(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
+    let task = begin::task_of(state, state.insts[id].node)?;
+    let probe_path = format!("{}~probe", state.insts[id].path);
+    match task.repeat {
+        Repeat::Safe => Some(start_again(state, id, now)),
+        Repeat::Once => Some(ask_in_doubt(state, id, "")),
+        Repeat::Probe => match state.inst(&probe_path).map(|p| (&p.status, p.verdict)) {
+            None => start_probe(state, id, &probe_path, now),
+            Some((Status::Finished, Some(Verdict::Pass))) => Some(Event::StepFinished {
+                path: state.insts[id].path.clone(),
+                verdict: Verdict::Pass,
+                reason: Some("its probe says that it had already happened".into()),
+                then: None,
+                saved: Default::default(),
+            }),
+            Some((Status::Finished, Some(Verdict::Fail))) => Some(start_again(state, id, now)),
+            Some((Status::Finished, _)) => Some(ask_in_doubt(state, id, " and its probe could not tell")),
+            Some(_) => None,
+        },
+    }
+}
+
+fn start_again(state: &State, id: InstId, now: Timestamp) -> Event {
+    match begin::intent(state, id, now) {
+        Ok(started) => Event::StepStarted(Box::new(started)),
+        Err(trouble) => judge::failed(state, id, Verdict::Fail, trouble),
+    }
+}
+
+fn start_probe(state: &State, id: InstId, path: &str, now: Timestamp) -> Option<Event> {
+    let node = begin::task_of(state, state.insts[id].node)?.done_when?;
+    let mut ahead = state.clone();
+    let probe = ahead.add(node, path.to_string(), None, state.insts[id].scope);
+    ahead.insts[probe].owner = Some(id);
+    Some(start_again(&ahead, probe, now))
+}
+
+/// After the second Ctrl-C: once nothing runs, back out and finish.
+fn turn_after_interrupt(state: &State) -> Option<Option<Event>> {
+    if state.in_flight > 0 {
+        return Some(None);
+    }
+    if state.direction != Direction::Forward {
+        return None;
+    }
+    let reason = "the operator stopped the run".to_string();
+    let cause = Cause { path: String::new(), kind: CauseKind::Interrupt, reason };
+    Some(Some(Event::Turned { to: Direction::Undo, cause: Some(cause) }))
+}
+
+fn go_forward(state: &State, now: Timestamp) -> Option<Event> {
+    if let Some((_, then)) = &state.halt {
+        if state.in_flight > 0 || unresolved_doubt(state) {
+            return None;
+        }
+        let to = if *then == Then::Rollback { Direction::Undo } else { Direction::Always };
+        return Some(Event::Turned { to, cause: None });
+    }
+    match state.insts[state.forward].status {
+        Status::Finished => Some(Event::Turned { to: Direction::Always, cause: None }),
+        _ => advance(state, state.forward, now),
+    }
+}
+
+/// A step in doubt is settled before anything is taken back: its undo depends on it.
+fn unresolved_doubt(state: &State) -> bool {
+    state.active.iter().any(|id| match &state.insts[*id].status {
+        Status::InDoubt => true,
+        Status::Asking(asked) => asked.question == Question::InDoubt,
+        _ => false,
+    })
+}
+
+fn go_back(state: &State, now: Timestamp) -> Option<Event> {
+    let done = Event::Turned { to: Direction::Always, cause: None };
+    if let Some(root) = state.rollback {
+        return match state.insts[root].status {
+            Status::Finished => Some(done),
+            _ => advance(state, root, now),
+        };
+    }
+    match undo::advance(state, now) {
+        (Some(event), _) => Some(event),
+        (None, true) => Some(done),
+        (None, false) => None,
+    }
+}
+
+fn go_through_always(state: &State, now: Timestamp) -> Option<Event> {
+    if let Some(root) = state.always {
+        if state.insts[root].status != Status::Finished {
+            return advance(state, root, now);
+        }
+    }
+    Some(Event::RunEnded { outcome: outcome(state) })
+}
+
+/// How the run ends, from what happened.
+fn outcome(state: &State) -> Outcome {
+    let Some((cause, then)) = &state.halt else {
+        return if state.late_failures > 0 { Outcome::Failed } else { Outcome::Done };
+    };
+    if backed_out_badly(state) {
+        return Outcome::RollbackFailed;
+    }
+    match cause.kind {
+        CauseKind::NoGo => Outcome::NoGo,
+        CauseKind::Interrupt => Outcome::RolledBack,
+        CauseKind::Failure if *then == Then::Rollback && changed_anything(state) => Outcome::RolledBack,
+        CauseKind::Failure => Outcome::Failed,
+    }
+}
+
+fn backed_out_badly(state: &State) -> bool {
+    match state.rollback {
+        Some(root) => state.insts[root].verdict.is_some_and(|v| !v.lets_go_on()),
+        None => undo::is_broken(state),
+    }
+}
+
+/// Whether any step that changes things ran and is not shown to have changed nothing.
+fn changed_anything(state: &State) -> bool {
+    let mut ids = 0..state.insts.len();
+    ids.any(|id| {
+        let inst = &state.insts[id];
+        let task = matches!(state.node_of(id).kind, NodeKind::Task(_));
+        task && inst.owner.is_none() && inst.touched && state.node_of(id).effect != Effect::Read
+    })
+}
+
+/// The open question the run cannot go on without, when nothing else is going on.
+pub(super) fn blocking_question(state: &State) -> Option<&Asked> {
+    let (run, _) = state.deadlines();
+    if state.in_flight > 0 || run.is_some() { None } else { state.questions().into_iter().next() }
+}

@@ -1,0 +1,298 @@
+//! The state of a run: what its events add up to. Only `apply` changes it.
+
+use super::action::{Action, Done};
+use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
+use crate::plan::model::{NodeId, NodeKind, Plan};
+use serde_json::{Map, Value};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+/// A moment, given from outside with every input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timestamp {
+    /// Microseconds since 1970 UTC. Deadlines for people use it.
+    pub wall_us: i64,
+    /// Microseconds of this run in which somebody drove it, never running backwards. Durations and pauses use it.
+    pub run_us: u64,
+}
+
+/// Index of an instance in [`State`].
+pub type InstId = usize;
+
+/// A node of the plan as it exists in this run: once, or once per item.
+#[derive(Debug, Clone)]
+pub struct Inst {
+    /// The plan's node.
+    pub node: NodeId,
+    /// Path from the root.
+    pub path: String,
+    /// The block around it; none for the roots, for undos and for probes.
+    pub parent: Option<InstId>,
+    /// For an undo or a probe, the step it belongs to.
+    pub owner: Option<InstId>,
+    /// Scope its templates see.
+    pub scope: usize,
+    /// Where it stands.
+    pub status: Status,
+    /// How it ended.
+    pub verdict: Option<Verdict>,
+    /// Why, unless it passed.
+    pub reason: Option<String>,
+    /// What its failure meant.
+    pub then: Option<Then>,
+    /// Attempts started.
+    pub attempt: u32,
+    /// Members.
+    pub children: Vec<InstId>,
+    /// In a sequence, the member whose turn it is.
+    pub cursor: usize,
+    /// Order of finish, for taking back.
+    pub finished_at: Option<u64>,
+    /// How to take it back, frozen when it first started.
+    pub undo: Option<Action>,
+    /// Its undo, once begun.
+    pub undo_inst: Option<InstId>,
+    /// The last result.
+    pub done: Option<Done>,
+    /// Consecutive good samples.
+    pub streak: u32,
+    /// When sampling gives up.
+    pub poll_until_us: Option<u64>,
+    /// A person called it failed, and perhaps said what that shall mean.
+    pub verdict_of_person: Option<(Option<Then>, String)>,
+    /// It may have changed something: an attempt ran that is not shown to have changed nothing.
+    pub touched: bool,
+}
+
+/// Where an instance stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// Not begun.
+    Pending,
+    /// A block that began, or a step whose attempt is out in the world.
+    Running,
+    /// The world answered; `next` has to judge.
+    Answered,
+    /// Waiting for a later attempt or the end of a soak.
+    Pausing {
+        /// Run time.
+        until_us: u64,
+    },
+    /// A person is asked.
+    Asking(Box<Asked>),
+    /// It was running when nobody was looking.
+    InDoubt,
+    /// Over.
+    Finished,
+}
+
+/// Names visible to templates of a runbook or of an item.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// The scope around an item; none for a runbook.
+    pub parent: Option<usize>,
+    /// The plan's scope.
+    pub plan: usize,
+    /// Inputs of the runbook.
+    pub inputs: Arc<Map<String, Value>>,
+    /// Name and value of the item.
+    pub item: Option<(String, Value)>,
+    /// `vars`.
+    pub vars: Map<String, Value>,
+    /// `steps`.
+    pub steps: HashMap<String, Value>,
+}
+
+/// A run as its events have made it.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// What is followed.
+    pub plan: Arc<Plan>,
+    /// The first event.
+    pub started: Option<RunStarted>,
+    /// Every instance.
+    pub insts: Vec<Inst>,
+    /// Instances by path.
+    pub by_path: HashMap<String, InstId>,
+    /// Scopes.
+    pub scopes: Vec<Scope>,
+    /// Root of the phases.
+    pub forward: InstId,
+    /// Root of `always`.
+    pub always: Option<InstId>,
+    /// Root of an explicit rollback.
+    pub rollback: Option<InstId>,
+    /// Where it is heading.
+    pub direction: Direction,
+    /// The first trigger that ended going forward, and what it asked for.
+    pub halt: Option<(Cause, Then)>,
+    /// Steps (not blocks) that are neither pending nor finished.
+    pub active: BTreeSet<InstId>,
+    /// Steps the world is working on.
+    pub in_flight: usize,
+    /// Presses of Ctrl-C.
+    pub interrupt: u8,
+    /// Why nobody drives it now.
+    pub parked: Option<Parking>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Counts finishes.
+    pub clock: u64,
+    /// Steps of `always` or undo that failed.
+    pub late_failures: u32,
+}
+
+/// An event that does not fit the state: a log of something else, or a bug.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IllegalEvent {
+    /// The event's kind.
+    pub event: String,
+    /// What it met.
+    pub met: String,
+}
+
+impl fmt::Display for IllegalEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event `{}` does not fit the state of the run: {}", self.event, self.met)
+    }
+}
+
+impl std::error::Error for IllegalEvent {}
+
+impl IllegalEvent {
+    pub(super) fn new(event: &Event, met: impl Into<String>) -> IllegalEvent {
+        let text = serde_json::to_value(event).unwrap_or_default();
+        let name = text.as_object().and_then(|o| o.keys().next().cloned());
+        IllegalEvent { event: name.unwrap_or_else(|| "unknown".into()), met: met.into() }
+    }
+}
+
+impl State {
+    /// A run that has not begun.
+    pub fn new(plan: Arc<Plan>) -> State {
+        let inputs = plan.scopes.first().map(known_inputs).unwrap_or_default();
+        let mut state = State {
+            started: None,
+            insts: Vec::new(),
+            by_path: HashMap::new(),
+            scopes: vec![Scope { inputs: Arc::new(inputs), ..Scope::default() }],
+            forward: 0,
+            always: None,
+            rollback: None,
+            direction: Direction::Forward,
+            halt: None,
+            active: BTreeSet::new(),
+            in_flight: 0,
+            interrupt: 0,
+            parked: None,
+            outcome: None,
+            clock: 0,
+            late_failures: 0,
+            plan: plan.clone(),
+        };
+        state.forward = state.add(plan.forward, String::new(), None, 0);
+        state.always = plan.always.map(|n| state.add(n, "always".into(), None, 0));
+        state.rollback = plan.rollback.map(|n| state.add(n, "rollback".into(), None, 0));
+        state
+    }
+
+    /// The instance of a path.
+    pub fn inst(&self, path: &str) -> Option<&Inst> {
+        self.by_path.get(path).map(|id| &self.insts[*id])
+    }
+
+    /// The plan's node of an instance.
+    pub fn node_of(&self, id: InstId) -> &crate::plan::model::Node {
+        self.plan.node(self.insts[id].node)
+    }
+
+    /// The next moment at which `next` may have something to say without any input: run time and wall time.
+    pub fn deadlines(&self) -> (Option<u64>, Option<i64>) {
+        let mut run = None::<u64>;
+        let mut wall = None::<i64>;
+        for id in &self.active {
+            match &self.insts[*id].status {
+                Status::Pausing { until_us } => run = Some(run.map_or(*until_us, |r| r.min(*until_us))),
+                Status::Asking(asked) => {
+                    if let Some(at) = asked.expires_wall_us {
+                        wall = Some(wall.map_or(at, |w| w.min(at)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        (run, wall)
+    }
+
+    /// Open questions, in order of their steps.
+    pub fn questions(&self) -> Vec<&Asked> {
+        let asked = self.active.iter().filter_map(|id| match &self.insts[*id].status {
+            Status::Asking(asked) => Some(&**asked),
+            _ => None,
+        });
+        asked.collect()
+    }
+
+    /// Whether the run is over.
+    pub fn is_over(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    pub(super) fn add(&mut self, node: NodeId, path: String, parent: Option<InstId>, scope: usize) -> InstId {
+        let id = self.insts.len();
+        self.by_path.insert(path.clone(), id);
+        self.insts.push(Inst {
+            node,
+            path,
+            parent,
+            owner: None,
+            scope,
+            status: Status::Pending,
+            verdict: None,
+            reason: None,
+            then: None,
+            attempt: 0,
+            children: Vec::new(),
+            cursor: 0,
+            finished_at: None,
+            undo: None,
+            undo_inst: None,
+            done: None,
+            streak: 0,
+            poll_until_us: None,
+            verdict_of_person: None,
+            touched: false,
+        });
+        id
+    }
+
+    pub(super) fn is_block(&self, id: InstId) -> bool {
+        matches!(
+            self.node_of(id).kind,
+            NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::ForEach(_) | NodeKind::Run { .. }
+        )
+    }
+
+    /// The root an instance hangs from, through its owner if it is an undo or a probe.
+    pub(super) fn root_of(&self, id: InstId) -> InstId {
+        let mut at = id;
+        while let Some(up) = self.insts[at].parent.or(self.insts[at].owner) {
+            at = up;
+        }
+        at
+    }
+}
+
+/// The path of a member of a block.
+pub(super) fn join(parent: &str, id: &str) -> String {
+    if parent.is_empty() { id.to_string() } else { format!("{parent}.{id}") }
+}
+
+fn known_inputs(scope: &crate::plan::model::Scope) -> Map<String, Value> {
+    let known = scope.inputs.iter().filter_map(|input| match &input.value {
+        crate::plan::model::Binding::Known(value) => Some((input.name.clone(), value.clone())),
+        crate::plan::model::Binding::Later { .. } => None,
+    });
+    known.collect()
+}

@@ -1,0 +1,97 @@
+//! Durations and sizes with units.
+
+/// Microseconds of a duration such as `500ms`, `30s`, `5m`, `1h30m`; none when it is not one. A bare number is not.
+pub fn duration_us(text: &str) -> Option<u64> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = 0u64;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number = rest[..digits].parse::<f64>().ok()?;
+        let unit_end = rest[digits..].find(|c: char| !c.is_ascii_alphabetic()).map_or(rest.len(), |i| digits + i);
+        let unit = match &rest[digits..unit_end] {
+            "us" => 1.0,
+            "ms" => 1e3,
+            "s" => 1e6,
+            "m" | "min" => 6e7,
+            "h" => 3.6e9,
+            "d" => 8.64e10,
+            _ => return None,
+        };
+        total = total.checked_add((number * unit).round() as u64)?;
+        rest = rest[unit_end..].trim_start();
+    }
+    Some(total)
+}
+
+/// Bytes of a size such as `10 GiB`, `512 MB`, `4096 B`; none when it is not one. A bare number is not.
+pub fn size_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number = text[..digits].parse::<f64>().ok()?;
+    let unit = match text[digits..].trim() {
+        "B" => 1.0,
+        "KiB" => 1024.0,
+        "MiB" => 1024f64.powi(2),
+        "GiB" => 1024f64.powi(3),
+        "TiB" => 1024f64.powi(4),
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        _ => return None,
+    };
+    Some((number * unit).round() as u64)
+}
+
+/// A duration as people write it: `500ms`, `30s`, `1m 30s`, `2h 5m`.
+pub fn duration_words(us: u64) -> String {
+    let (s, ms) = (us / 1_000_000, us % 1_000_000 / 1000);
+    match s {
+        0 => format!("{ms}ms"),
+        1..=9 => format!("{s}.{}s", ms / 100),
+        10..=59 => format!("{s}s"),
+        60..=3599 => format!("{}m {:02}s", s / 60, s % 60),
+        _ => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_may_be_composed() {
+        let cases = [
+            ("5m", Some(300_000_000)),
+            ("1h30m", Some(5_400_000_000)),
+            ("1m 30s", Some(90_000_000)),
+            ("1.5s", Some(1_500_000)),
+            ("500ms", Some(500_000)),
+            ("5", None),
+            ("", None),
+            ("-5m", None),
+            ("5 minutes", None),
+            ("1M", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(duration_us(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_tell_binary_from_decimal_units() {
+        assert_eq!(size_bytes("10 GiB"), Some(10 << 30));
+        assert_eq!(size_bytes("10GB"), Some(10_000_000_000));
+        assert_eq!(size_bytes("10"), None);
+        assert_eq!(size_bytes("10 gb"), None);
+    }
+
+    #[test]
+    fn durations_are_shown_with_at_most_two_units() {
+        let shown = [5_000, 1_250_000, 42_000_000, 131_000_000, 7_500_000_000].map(duration_words);
+        assert_eq!(shown, ["5ms", "1.2s", "42s", "2m 11s", "2h 05m"]);
+    }
+}
