@@ -2,7 +2,7 @@
 
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::state::{IllegalEvent, InstId, Scope, State, Status, join};
-use crate::plan::model::{NodeKind, Undo};
+use crate::plan::model::NodeKind;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -120,7 +120,8 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         Event::Parked { reason } => state.parked = Some(reason.clone()),
         Event::Resumed { in_doubt, .. } => {
             state.parked = None;
-            state.interrupt = 0;
+            // One press only paused the run; the second asked to back out, and that still holds.
+            state.interrupt = if state.interrupt >= 2 { 2 } else { 0 };
             for path in in_doubt {
                 let id = find(state, event, path)?;
                 if state.insts[id].status != Status::Running {
@@ -142,30 +143,9 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
     Ok(())
 }
 
-fn find(state: &mut State, event: &Event, path: &str) -> Result<InstId, IllegalEvent> {
-    if let Some(id) = state.by_path.get(path) {
-        return Ok(*id);
-    }
-    attach(state, path).ok_or_else(|| IllegalEvent::new(event, format!("the plan has no step `{path}`")))
-}
-
-/// Undos and probes come into being when they are first named.
-fn attach(state: &mut State, path: &str) -> Option<InstId> {
-    let (owner_path, suffix) = path.rsplit_once('~')?;
-    let owner = *state.by_path.get(owner_path)?;
-    let NodeKind::Task(task) = &state.node_of(owner).kind else { return None };
-    let node = match (suffix, &task.undo) {
-        ("undo", Some(Undo::Task(node))) => *node,
-        ("probe", _) => task.done_when?,
-        _ => return None,
-    };
-    let scope = state.insts[owner].scope;
-    let id = state.add(node, path.to_string(), None, scope);
-    state.insts[id].owner = Some(owner);
-    if suffix == "undo" {
-        state.insts[owner].undo_inst = Some(id);
-    }
-    Some(id)
+fn find(state: &State, event: &Event, path: &str) -> Result<InstId, IllegalEvent> {
+    let id = state.by_path.get(path).copied();
+    id.ok_or_else(|| IllegalEvent::new(event, format!("the plan has no step `{path}`")))
 }
 
 fn open_block(

@@ -197,17 +197,15 @@ fn inputs(names: &Names<'_>, state: &State, inner: usize) -> Result<Map<String, 
 
 fn sequence(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
-    let runs_to_the_end = Some(state.root_of(id)) == state.always || is_always_of_include(state, id);
-    let broken = inst.children[..inst.cursor].iter().rev().find(|c| stops(state, **c));
-    if let (Some(broken), false) = (broken, runs_to_the_end) {
-        return Some(block_failed(state, id, *broken));
-    }
-    match inst.children.get(inst.cursor) {
-        Some(child) => advance(state, *child, now),
-        None => match broken {
-            Some(broken) => Some(block_failed(state, id, *broken)),
-            None => Some(block_passed(state, id, Map::new())),
-        },
+    let to_the_end = Some(state.root_of(id)) == state.always || is_always_of_include(state, id);
+    let next = inst.children.get(inst.cursor);
+    // A sequence that stops at the first failure can only have failed at its last finished member.
+    let looked_at = if to_the_end { 0 } else { inst.cursor.saturating_sub(1) };
+    let broken = inst.children[looked_at..inst.cursor].iter().find(|c| stops(state, **c));
+    match (broken, next) {
+        (Some(broken), next) if !to_the_end || next.is_none() => Some(block_failed(state, id, *broken)),
+        (_, Some(child)) => advance(state, *child, now),
+        (_, None) => Some(block_passed(state, id, Map::new())),
     }
 }
 

@@ -50,6 +50,9 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             Status::Pausing { .. } if given_up(state, *id) => {
                 Some(judge::failed(state, *id, Verdict::Fail, "given up: the run stopped going forward".into()))
             }
+            Status::Asking(asked) if asked.question != Question::InDoubt && given_up(state, *id) => {
+                Some(judge::failed(state, *id, Verdict::Fail, "withdrawn: the run stopped going forward".into()))
+            }
             // Undos, probes and members of blocks alike go on when their pause is over.
             Status::Pausing { .. } if !stands_still(state) => advance(state, *id, now),
             _ => None,
@@ -57,48 +60,41 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
     })
 }
 
-/// A pause in the forward part has no future once the run is to turn.
+/// A pause or a question in the forward part has no future once the run is to turn.
 fn given_up(state: &State, id: InstId) -> bool {
     let forward = state.root_of(id) == state.forward && state.insts[id].owner.is_none();
-    forward && (state.halt.is_some() || state.interrupt >= 2) && state.insts[id].done.is_some()
-        || forward && state.halt.is_some() && state.direction == Direction::Forward && state.insts[id].done.is_none()
+    forward && (state.halt.is_some() || state.interrupt >= 2)
 }
 
 fn in_doubt(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
-    let task = begin::task_of(state, state.insts[id].node)?;
-    let probe_path = format!("{}~probe", state.insts[id].path);
-    match task.repeat {
-        Repeat::Safe => Some(start_again(state, id, now)),
+    let inst = &state.insts[id];
+    match begin::task_of(state, inst.node)?.repeat {
+        Repeat::Safe => Some(start_attempt(state, id, now)),
         Repeat::Once => Some(ask_in_doubt(state, id, "")),
-        Repeat::Probe => match state.inst(&probe_path).map(|p| (&p.status, p.verdict)) {
-            None => start_probe(state, id, &probe_path, now),
-            Some((Status::Finished, Some(Verdict::Pass))) => Some(Event::StepFinished {
-                path: state.insts[id].path.clone(),
-                verdict: Verdict::Pass,
-                reason: Some("its probe says that it had already happened".into()),
-                then: None,
-                saved: Default::default(),
-            }),
-            Some((Status::Finished, Some(Verdict::Fail))) => Some(start_again(state, id, now)),
-            Some((Status::Finished, _)) => Some(ask_in_doubt(state, id, " and its probe could not tell")),
-            Some(_) => None,
-        },
+        Repeat::Probe => {
+            let probe = inst.probe_inst?;
+            match (&state.insts[probe].status, state.insts[probe].verdict) {
+                (Status::Pending, _) => Some(start_attempt(state, probe, now)),
+                (Status::Finished, Some(Verdict::Pass)) => Some(Event::StepFinished {
+                    path: inst.path.clone(),
+                    verdict: Verdict::Pass,
+                    reason: Some("its probe says that it had already happened".into()),
+                    then: None,
+                    saved: Default::default(),
+                }),
+                (Status::Finished, Some(Verdict::Fail)) => Some(start_attempt(state, id, now)),
+                (Status::Finished, _) => Some(ask_in_doubt(state, id, " and its probe could not tell")),
+                _ => None,
+            }
+        }
     }
 }
 
-fn start_again(state: &State, id: InstId, now: Timestamp) -> Event {
+fn start_attempt(state: &State, id: InstId, now: Timestamp) -> Event {
     match begin::intent(state, id, now) {
         Ok(started) => Event::StepStarted(Box::new(started)),
         Err(trouble) => judge::failed(state, id, Verdict::Fail, trouble),
     }
-}
-
-fn start_probe(state: &State, id: InstId, path: &str, now: Timestamp) -> Option<Event> {
-    let node = begin::task_of(state, state.insts[id].node)?.done_when?;
-    let mut ahead = state.clone();
-    let probe = ahead.add(node, path.to_string(), None, state.insts[id].scope);
-    ahead.insts[probe].owner = Some(id);
-    Some(start_again(&ahead, probe, now))
 }
 
 /// After the second Ctrl-C: once nothing runs, back out and finish.
@@ -166,7 +162,8 @@ fn outcome(state: &State) -> Outcome {
     let Some((cause, then)) = &state.halt else {
         return if state.late_failures > 0 { Outcome::Failed } else { Outcome::Done };
     };
-    if backed_out_badly(state) {
+    let kept_on_purpose = cause.kind == CauseKind::Failure && *then != Then::Rollback;
+    if backed_out_badly(state) || (state.late_failures > 0 && !kept_on_purpose) {
         return Outcome::RollbackFailed;
     }
     match cause.kind {
@@ -180,7 +177,7 @@ fn outcome(state: &State) -> Outcome {
 fn backed_out_badly(state: &State) -> bool {
     match state.rollback {
         Some(root) => state.insts[root].verdict.is_some_and(|v| !v.lets_go_on()),
-        None => undo::is_broken(state),
+        None => state.direction > Direction::Forward && undo::is_broken(state),
     }
 }
 

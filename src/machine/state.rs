@@ -2,7 +2,7 @@
 
 use super::action::{Action, Done};
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
-use crate::plan::model::{NodeId, NodeKind, Plan};
+use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -51,8 +51,10 @@ pub struct Inst {
     pub finished_at: Option<u64>,
     /// How to take it back, frozen when it first started.
     pub undo: Option<Action>,
-    /// Its undo, once begun.
+    /// Its undo.
     pub undo_inst: Option<InstId>,
+    /// Its probe.
+    pub probe_inst: Option<InstId>,
     /// The last result.
     pub done: Option<Done>,
     /// Consecutive good samples.
@@ -239,7 +241,26 @@ impl State {
         self.outcome.is_some()
     }
 
+    /// Adds an instance, and with a task its undo and its probe, which wait until they are needed.
     pub(super) fn add(&mut self, node: NodeId, path: String, parent: Option<InstId>, scope: usize) -> InstId {
+        let plan = self.plan.clone();
+        let id = self.add_alone(node, path.clone(), parent, scope);
+        if let NodeKind::Task(task) = &plan.node(node).kind {
+            if let Some(Undo::Task(undo)) = task.undo {
+                let undo = self.add_alone(undo, format!("{path}~undo"), None, scope);
+                self.insts[undo].owner = Some(id);
+                self.insts[id].undo_inst = Some(undo);
+            }
+            if let Some(probe) = task.done_when {
+                let probe = self.add_alone(probe, format!("{path}~probe"), None, scope);
+                self.insts[probe].owner = Some(id);
+                self.insts[id].probe_inst = Some(probe);
+            }
+        }
+        id
+    }
+
+    fn add_alone(&mut self, node: NodeId, path: String, parent: Option<InstId>, scope: usize) -> InstId {
         let id = self.insts.len();
         self.by_path.insert(path.clone(), id);
         self.insts.push(Inst {
@@ -258,6 +279,7 @@ impl State {
             finished_at: None,
             undo: None,
             undo_inst: None,
+            probe_inst: None,
             done: None,
             streak: 0,
             poll_until_us: None,

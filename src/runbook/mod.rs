@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Runbook documents.
+
+pub mod model;

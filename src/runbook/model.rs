@@ -81,7 +81,8 @@ pub struct Input {
 }
 
 /// Type of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// Text, unchanged: `1.10`, `0123456` and `no` survive.
     String,
