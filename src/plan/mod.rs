@@ -3,3 +3,23 @@
 pub mod inputs;
 pub mod model;
 pub mod units;
+
+mod build;
+mod known;
+
+pub use build::{Given, Library, Request, Unreadable, build};
+pub use model::Plan;
+
+use sha2::{Digest, Sha256};
+
+/// The stored form of a plan and its SHA-256 in hex, by which approvals, logs and people name it.
+pub fn encode(plan: &Plan) -> (Vec<u8>, String) {
+    // A plan is plain data with string keys: it always has a JSON form.
+    let bytes = serde_json::to_vec_pretty(plan).unwrap_or_default();
+    let digest = hex(&Sha256::digest(&bytes));
+    (bytes, digest)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,538 @@
+//! Building a plan: every file resolved, every input bound, every template with its place.
+
+use super::inputs::{bound, conform};
+use super::known::Known;
+use super::model::*;
+use crate::runbook::model as doc;
+use crate::text::{Code, Diagnostic, Source, codes};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Everything a plan is made from.
+pub struct Request<'a> {
+    /// The file and its reading.
+    pub source: Source,
+    /// The runbook.
+    pub runbook: doc::Runbook,
+    /// Values given for inputs, and where each came from.
+    pub given: BTreeMap<String, Given>,
+    /// The target profile.
+    pub target: Option<Target>,
+    /// Digest of the target profile's file.
+    pub target_source: Option<SourceDigest>,
+    /// Access to included runbooks.
+    pub library: &'a dyn Library,
+}
+
+/// A value given for an input.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The value; a secret stands as a reference.
+    pub value: Value,
+    /// Where it came from, for people.
+    pub origin: String,
+}
+
+/// Where included runbooks come from.
+pub trait Library {
+    /// The runbook at a path written in `from`.
+    ///
+    /// # Errors
+    /// Diagnostics of the included file, or words when it cannot be read at all.
+    fn runbook(&self, from: &Source, path: &str) -> Result<(Source, doc::Runbook), Unreadable>;
+    /// SHA-256 of a source's bytes, hex.
+    fn sha256(&self, source: &Source) -> String;
+}
+
+/// Why an included runbook cannot be used.
+pub enum Unreadable {
+    /// It cannot be read.
+    Missing(String),
+    /// It has errors of its own.
+    Invalid(Vec<Diagnostic>),
+}
+
+/// Resolves a runbook into a plan.
+///
+/// # Errors
+/// All problems found, each with its place.
+pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    let mut builder = Builder {
+        library: request.library,
+        nodes: Vec::new(),
+        scopes: Vec::new(),
+        sources: vec![SourceDigest { path: request.source.name.clone(), sha256: request.library.sha256(&request.source) }],
+        secrets: Map::new(),
+        problems: Vec::new(),
+        open: vec![request.source.name.clone()],
+        target: request.target.clone(),
+    };
+    builder.sources.extend(request.target_source);
+    let book = request.runbook;
+    builder.check_target(&book);
+    builder.bind_top_inputs(&book, &request.given);
+    let at = Position { scope: 0, source: &request.source };
+    let forward = builder.phases(&book, &at);
+    let always = builder.optional_steps("always", &book.always, &book, &at);
+    let rollback = match &book.rollback {
+        doc::Rollback::Undo => None,
+        doc::Rollback::Steps(steps) => builder.optional_steps("rollback", steps, &book, &at),
+    };
+    if !builder.problems.is_empty() {
+        return Err(builder.problems);
+    }
+    Ok(Plan {
+        format: FORMAT.into(),
+        name: book.name.value.clone(),
+        title: book.title.as_ref().map(|t| t.value.clone()),
+        target: request.target,
+        scopes: builder.scopes,
+        nodes: builder.nodes,
+        forward,
+        always,
+        rollback,
+        on_failure: book.on_failure,
+        secrets: builder.secrets,
+        sources: builder.sources,
+    })
+}
+
+struct Builder<'a> {
+    library: &'a dyn Library,
+    nodes: Vec<Node>,
+    scopes: Vec<Scope>,
+    sources: Vec<SourceDigest>,
+    secrets: Map<String, Value>,
+    problems: Vec<Diagnostic>,
+    /// Files being included, outermost first.
+    open: Vec<String>,
+    target: Option<Target>,
+}
+
+/// Where the builder stands: the scope of templates and the file paths are relative to.
+struct Position<'a> {
+    scope: usize,
+    source: &'a Source,
+}
+
+impl Builder<'_> {
+    fn check_target(&mut self, book: &doc::Runbook) {
+        match (book.target, &self.target) {
+            (doc::TargetUse::Required, None) => self.problem(
+                codes::TARGET_MISSING,
+                "this runbook needs a target profile",
+                &book.place,
+                "give one with `--target NAME`; profiles are files such as targets/NAME.yml",
+            ),
+            (doc::TargetUse::None, Some(target)) => {
+                let message = format!("this runbook uses no target, but `{}` was given", target.name);
+                self.problem(codes::TARGET_UNUSED, &message, &book.place, "leave `--target` out");
+            }
+            _ => {}
+        }
+    }
+
+    fn bind_top_inputs(&mut self, book: &doc::Runbook, given: &BTreeMap<String, Given>) {
+        let mut bindings = Vec::new();
+        for input in &book.inputs {
+            let (value, origin) = match (given.get(&input.name), &input.default) {
+                (Some(given), _) => (given.value.clone(), given.origin.clone()),
+                (None, Some(default)) => (default.clone(), "default".to_string()),
+                (None, None) => {
+                    let message = format!("input `{}` has no value", input.name);
+                    let help = format!("give it with `-i {}=VALUE`", input.name);
+                    self.problem(codes::INPUT_MISSING, &message, &input.place, &help);
+                    continue;
+                }
+            };
+            if input.kind == doc::InputKind::Secret {
+                self.secrets.insert(input.name.clone(), json!(secret_source(input, &origin)));
+            }
+            match conforming(input, value) {
+                Ok(value) => bindings.push(InputBinding {
+                    name: input.name.clone(),
+                    kind: input.kind,
+                    value: Binding::Known(value),
+                    origin,
+                }),
+                Err(wrong) => self.problem(codes::INPUT_WRONG, &wrong, &input.place, "see the declaration shown here"),
+            }
+        }
+        for name in given.keys().filter(|n| !book.inputs.iter().any(|i| i.name == **n)) {
+            let names: Vec<&str> = book.inputs.iter().map(|i| i.name.as_str()).collect();
+            let message = match crate::text::suggest(name, names.iter().copied()) {
+                Some(near) => format!("this runbook has no input `{name}`; did you mean `{near}`?"),
+                None => format!("this runbook has no input `{name}`; it has: {}", names.join(", ")),
+            };
+            self.problem(codes::INPUT_UNKNOWN, &message, &book.place, "remove it or declare it under `inputs:`");
+        }
+        self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
+    }
+
+    fn phases(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
+        let phases: Vec<NodeId> = book.phases.iter().map(|phase| self.phase(phase, at)).collect();
+        self.block("", &book.place, at, NodeKind::Sequence(phases))
+    }
+
+    fn phase(&mut self, phase: &doc::Phase, at: &Position<'_>) -> NodeId {
+        let mut children: Vec<NodeId> = phase.steps.iter().map(|step| self.step(step, at)).collect();
+        if let Some(checkpoint) = &phase.checkpoint {
+            let kind = checkpoint_kind(checkpoint);
+            children.push(self.block("checkpoint", &checkpoint.place, at, kind));
+        }
+        let id = self.block(&phase.id, &phase.place, at, NodeKind::Sequence(children));
+        let estimate = phase.estimate.as_ref().and_then(|e| super::units::duration_us(&e.value));
+        let node = &mut self.nodes[id];
+        node.title = phase.title.as_ref().map(template);
+        node.when = phase.when.as_ref().map(template);
+        node.goal = phase.goal.as_ref().map(|g| g.value.clone());
+        node.estimate_s = estimate.map(|us| us / 1_000_000);
+        id
+    }
+
+    fn optional_steps(&mut self, id: &str, steps: &[doc::Step], book: &doc::Runbook, at: &Position<'_>) -> Option<NodeId> {
+        if steps.is_empty() {
+            return None;
+        }
+        let children = steps.iter().map(|step| self.step(step, at)).collect();
+        Some(self.block(id, &book.place, at, NodeKind::Sequence(children)))
+    }
+
+    fn block(&mut self, id: &str, place: &crate::text::Place, at: &Position<'_>, kind: NodeKind) -> NodeId {
+        self.nodes.push(Node {
+            id: id.to_string(),
+            title: None,
+            note: None,
+            at: line_of(place),
+            scope: at.scope,
+            when: None,
+            effect: doc::Effect::Read,
+            severity: doc::Severity::Fail,
+            on_failure: None,
+            estimate_s: None,
+            goal: None,
+            kind,
+        });
+        self.nodes.len() - 1
+    }
+
+    fn step(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
+        let kind = self.kind(step, at);
+        let id = self.block(&step.id, &step.place, at, kind);
+        let node = &mut self.nodes[id];
+        node.title = step.title.as_ref().map(template);
+        node.note = step.note.as_ref().map(|n| n.value.clone());
+        node.when = step.when.as_ref().map(template);
+        node.effect = step.effect;
+        node.severity = step.severity;
+        node.on_failure = step.on_failure;
+        id
+    }
+
+    fn kind(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeKind {
+        match &step.kind {
+            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) => {
+                NodeKind::Task(Box::new(self.task(step, at)))
+            }
+            doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
+            doc::Kind::Checkpoint(c) => checkpoint_kind(c),
+            doc::Kind::Wait(t) => NodeKind::Wait(template(t)),
+            doc::Kind::Set(values) => NodeKind::Set(pairs(values)),
+            doc::Kind::Run(run) => self.include(run, step, at),
+            doc::Kind::Parallel(p) => {
+                let children = p.steps.iter().map(|s| self.step(s, at)).collect();
+                NodeKind::Parallel { children, max: p.max, collect: p.collect }
+            }
+            doc::Kind::ForEach(each) => self.for_each(each, step, at),
+        }
+    }
+
+    fn task(&mut self, step: &doc::Step, at: &Position<'_>) -> Task {
+        let act = match &step.kind {
+            doc::Kind::Shell(script) => Act::Shell(template(script)),
+            doc::Kind::Exec(doc::ExecArgs::List(words)) => Act::Exec(words.iter().map(template).collect()),
+            doc::Kind::Exec(doc::ExecArgs::Expression(list)) => Act::ExecList(template(list)),
+            doc::Kind::Http(http) => Act::Http(Box::new(request(http))),
+            doc::Kind::File(file) => {
+                let activate = file.activate.as_ref().map(|body| self.step(body, at));
+                Act::File(Box::new(File {
+                    path: template(&file.path),
+                    change: file_change(&file.change),
+                    mode: file.mode,
+                    activate,
+                }))
+            }
+            _ => Act::Restore,
+        };
+        let undo = step.undo.as_ref().map(|undo| match undo {
+            doc::Undo::None(reason) => Undo::None(reason.value.clone()),
+            doc::Undo::Step(body) => Undo::Task(self.step(body, at)),
+            doc::Undo::Previous => Undo::Task(self.restore(step, at)),
+        });
+        Task {
+            act,
+            env: pairs(&step.env),
+            dir: step.dir.as_ref().map(template),
+            stdin: step.stdin.as_ref().map(template),
+            exit: step.exit.clone(),
+            timeout: step.timeout.as_ref().map(template),
+            retry: step.retry.as_ref().map(|r| retry(r, &step.place)),
+            poll: step.poll.as_ref().map(|p| Poll {
+                every: template(&p.every),
+                max: template(&p.max),
+                successes: p.successes,
+            }),
+            expect: step.expect.iter().map(template).collect(),
+            save: pairs(&step.save),
+            undo,
+            repeat: step.repeat.unwrap_or(default_repeat(step)),
+            done_when: step.done_when.as_ref().map(|body| self.step(body, at)),
+        }
+    }
+
+    fn restore(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
+        let task = Task {
+            act: Act::Restore,
+            env: Vec::new(),
+            dir: None,
+            stdin: None,
+            exit: Vec::new(),
+            timeout: None,
+            retry: None,
+            poll: None,
+            expect: Vec::new(),
+            save: Vec::new(),
+            undo: None,
+            repeat: doc::Repeat::Safe,
+            done_when: None,
+        };
+        let id = self.block("undo", &step.place, at, NodeKind::Task(Box::new(task)));
+        self.nodes[id].effect = doc::Effect::Change;
+        self.nodes[id].title = Some(Template { text: "Put the previous content back".into(), at: line_of(&step.place) });
+        id
+    }
+
+    fn include(&mut self, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> NodeKind {
+        let nothing = NodeKind::Sequence(Vec::new());
+        let path = match self.known(at.scope).text(&run.runbook.value) {
+            Ok(path) => path,
+            Err(why) => {
+                let message = format!("the runbook to run must be known when planning: {why}");
+                self.problem(codes::INCLUDE_UNKNOWN, &message, &run.runbook.place, "use only `inputs.` and `target.`");
+                return nothing;
+            }
+        };
+        let (source, book) = match self.library.runbook(at.source, &path) {
+            Ok(found) => found,
+            Err(Unreadable::Missing(why)) => {
+                self.problem(codes::INCLUDE_MISSING, &why, &run.runbook.place, "paths are relative to this file");
+                return nothing;
+            }
+            Err(Unreadable::Invalid(problems)) => {
+                self.problems.extend(problems);
+                return nothing;
+            }
+        };
+        if self.open.contains(&source.name) {
+            let chain = format!("{} -> {}", self.open.join(" -> "), source.name);
+            let message = format!("this runbook would run itself: {chain}");
+            self.problem(codes::INCLUDE_CYCLE, &message, &run.runbook.place, "break the cycle");
+            return nothing;
+        }
+        if !self.sources.iter().any(|s| s.path == source.name) {
+            let sha256 = self.library.sha256(&source);
+            self.sources.push(SourceDigest { path: source.name.clone(), sha256 });
+        }
+        let inner = self.bind_included(&book, run, step, at);
+        self.open.push(source.name.clone());
+        let inside = Position { scope: inner, source: &source };
+        let body = self.phases(&book, &inside);
+        let always = self.optional_steps("always", &book.always, &book, &inside);
+        self.open.pop();
+        NodeKind::Run { body, always, inner, outputs: pairs(&book.outputs) }
+    }
+
+    fn bind_included(&mut self, book: &doc::Runbook, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> usize {
+        let mut bindings = Vec::new();
+        for input in &book.inputs {
+            let written = run.inputs.iter().find(|(name, _)| *name == input.name);
+            let (value, origin) = match (written, &input.default) {
+                (Some((_, text)), _) => (self.bind_written(input, text, at), line_of(&text.place)),
+                (None, Some(default)) => (conforming(input, default.clone()).map(Binding::Known), "default".into()),
+                (None, None) => (Err(format!("input `{}` of `{}` has no value", input.name, book.name.value)), String::new()),
+            };
+            match value {
+                Ok(value) => bindings.push(InputBinding { name: input.name.clone(), kind: input.kind, value, origin }),
+                Err(wrong) => {
+                    let place = written.map_or(&step.place, |(_, text)| &text.place);
+                    self.problem(codes::INPUT_WRONG, &wrong, place, "see `inputs:` of the runbook that is run");
+                }
+            }
+        }
+        for (name, text) in &run.inputs {
+            if !book.inputs.iter().any(|i| i.name == *name) {
+                let message = format!("`{}` has no input `{name}`", book.name.value);
+                self.problem(codes::INPUT_UNKNOWN, &message, &text.place, "see `inputs:` of the runbook that is run");
+            }
+        }
+        self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
+        self.scopes.len() - 1
+    }
+
+    fn bind_written(&self, input: &doc::Input, text: &doc::Text, at: &Position<'_>) -> Result<Binding, String> {
+        let known = self.known(at.scope);
+        if known.covers(&text.value) {
+            return conforming(input, known.value(&text.value)?).map(Binding::Known);
+        }
+        Ok(Binding::Later {
+            template: template(text),
+            pattern: input.pattern.as_ref().map(|p| p.value.clone()),
+            choices: input.choices.iter().map(|c| c.value.clone()).collect(),
+        })
+    }
+
+    fn for_each(&mut self, each: &doc::ForEach, step: &doc::Step, at: &Position<'_>) -> NodeKind {
+        let steps = each.steps.iter().map(|s| self.step(s, at)).collect();
+        let body = self.block("item", &step.place, at, NodeKind::Sequence(steps));
+        let items = match self.items(&each.items, at) {
+            Ok(items) => items,
+            Err(wrong) => {
+                self.problem(codes::LIST_WRONG, &wrong, &step.place, "write a list or an expression that yields one");
+                Items::Known(Vec::new())
+            }
+        };
+        if matches!(items, Items::Later(_)) && each.max.is_none() {
+            let message = "a list that is only known at run time needs `max:`";
+            self.problem(codes::LIST_UNBOUNDED, message, &step.place, "add `max: 20` or what fits");
+        }
+        NodeKind::ForEach(Box::new(ForEach {
+            items,
+            name: each.name.clone(),
+            key: each.key.as_ref().map(template),
+            max: each.max,
+            parallel: each.parallel,
+            collect: each.collect,
+            body,
+        }))
+    }
+
+    fn items(&self, items: &doc::Tree, at: &Position<'_>) -> Result<Items, String> {
+        let known = self.known(at.scope);
+        match items {
+            doc::Tree::Text(text) if !known.covers(&text.value) => Ok(Items::Later(template(text))),
+            doc::Tree::Text(text) => match known.value(&text.value)? {
+                Value::Array(values) => Ok(Items::Known(values)),
+                other => Err(format!("`in:` needs a list, not `{other}`")),
+            },
+            tree => match known.tree(tree)? {
+                Value::Array(values) => Ok(Items::Known(values)),
+                other => Err(format!("`in:` needs a list, not `{other}`")),
+            },
+        }
+    }
+
+    fn known(&self, scope: usize) -> Known {
+        Known::new(&self.scopes[scope], self.target.as_ref())
+    }
+
+    fn problem(&mut self, code: Code, message: &str, place: &crate::text::Place, help: &str) {
+        self.problems.push(Diagnostic::error(code, message, place.clone()).with_help(help));
+    }
+}
+
+fn conforming(input: &doc::Input, value: Value) -> Result<Value, String> {
+    let choices: Vec<String> = input.choices.iter().map(|c| c.value.clone()).collect();
+    let pattern = input.pattern.as_ref().map(|p| p.value.as_str());
+    let value = conform(&input.name, input.kind, pattern, &choices, value)?;
+    if let Some(number) = value.as_f64() {
+        let limit = |text: &Option<doc::Text>| text.as_ref().and_then(|t| bound(input.kind, &t.value));
+        if let Some(min) = limit(&input.min).filter(|min| number < *min) {
+            return Err(format!("input `{}`: {number} is less than the least value {min}", input.name));
+        }
+        if let Some(max) = limit(&input.max).filter(|max| number > *max) {
+            return Err(format!("input `{}`: {number} is more than the greatest value {max}", input.name));
+        }
+    }
+    Ok(value)
+}
+
+fn secret_source(input: &doc::Input, origin: &str) -> String {
+    match &input.from {
+        Some(doc::InputSource::Env(name)) => format!("env:{name}"),
+        Some(doc::InputSource::File(path)) => format!("file:{path}"),
+        None => origin.to_string(),
+    }
+}
+
+/// What resume may do when nothing is written: look again, write again (file steps compare), else ask.
+fn default_repeat(step: &doc::Step) -> doc::Repeat {
+    match (&step.kind, step.effect) {
+        (_, doc::Effect::Read) | (doc::Kind::File(_), _) => doc::Repeat::Safe,
+        _ if step.done_when.is_some() => doc::Repeat::Probe,
+        _ => doc::Repeat::Once,
+    }
+}
+
+fn template(text: &doc::Text) -> Template {
+    Template { text: text.value.clone(), at: line_of(&text.place) }
+}
+
+fn pairs(texts: &[(String, doc::Text)]) -> Vec<(String, Template)> {
+    texts.iter().map(|(name, text)| (name.clone(), template(text))).collect()
+}
+
+fn line_of(place: &crate::text::Place) -> String {
+    format!("{}:{}", place.source.name, place.line_col().0)
+}
+
+fn checkpoint_kind(checkpoint: &doc::Checkpoint) -> NodeKind {
+    NodeKind::Checkpoint {
+        title: template(&checkpoint.title),
+        show: pairs(&checkpoint.show),
+        timeout: checkpoint.timeout.as_ref().map(template),
+    }
+}
+
+fn retry(retry: &doc::Retry, place: &crate::text::Place) -> Retry {
+    let default = Template { text: "1s".into(), at: line_of(place) };
+    Retry {
+        attempts: retry.attempts,
+        wait: retry.wait.as_ref().map_or(default, template),
+        factor_milli: (retry.factor * 1000.0).round() as u64,
+        max_wait: retry.max_wait.as_ref().map(template),
+    }
+}
+
+fn request(http: &doc::Http) -> Http {
+    Http {
+        method: http.method.to_string(),
+        url: template(&http.url),
+        headers: pairs(&http.headers),
+        query: pairs(&http.query),
+        body: http.body.as_ref().map(|body| match body {
+            doc::HttpBody::Text(text) => Body::Text(template(text)),
+            doc::HttpBody::Json(tree) => Body::Json(tree_of(tree)),
+            doc::HttpBody::Form(fields) => Body::Form(pairs(fields)),
+        }),
+        status: http.status.clone(),
+        follow: http.follow,
+    }
+}
+
+fn tree_of(tree: &doc::Tree) -> Tree {
+    match tree {
+        doc::Tree::Plain(value) => Tree::Plain(value.clone()),
+        doc::Tree::Text(text) => Tree::Text(template(text)),
+        doc::Tree::List(items) => Tree::List(items.iter().map(tree_of).collect()),
+        doc::Tree::Map(entries) => Tree::Map(entries.iter().map(|(k, v)| (k.clone(), tree_of(v))).collect()),
+    }
+}
+
+fn file_change(change: &doc::FileChange) -> FileChange {
+    match change {
+        doc::FileChange::Template(text) => FileChange::Content(template(text)),
+        doc::FileChange::Line(text) => FileChange::Line(template(text)),
+        doc::FileChange::Copy(text) => FileChange::Copy(template(text)),
+        doc::FileChange::Absent => FileChange::Absent,
+    }
+}
