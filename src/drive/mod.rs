@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Driving a run in the real world.
+
+pub mod clock;
+pub mod run;
