@@ -1,4 +1,5 @@
 //! Driving a run in the real world.
 
 pub mod clock;
+pub mod record;
 pub mod run;
