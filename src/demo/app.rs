@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,8 @@ pub(super) struct App {
     pub(super) number: u64,
     pub(super) started: Instant,
     pub(super) surroundings: Surroundings,
+    /// Whether somebody takes memory in its name already.
+    pub(super) leaking: AtomicBool,
     requests: AtomicU64,
     ready_checks: AtomicU64,
     active: AtomicUsize,
@@ -66,6 +68,7 @@ impl App {
             number,
             started: Instant::now(),
             surroundings,
+            leaking: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             ready_checks: AtomicU64::new(0),
             active: AtomicUsize::new(0),

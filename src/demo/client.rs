@@ -28,6 +28,7 @@ const UP_LIMIT: Duration = Duration::from_secs(3);
 const DOWN_LIMIT: Duration = Duration::from_secs(5);
 const CONTROL_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
+const KEPT_ENVIRONMENT: [&str; 4] = ["PATH", "HOME", "XDG_STATE_HOME", "LANG"];
 
 /// The demo of one state directory. Creating it does nothing; no method may be called inside an async runtime.
 #[derive(Clone, Debug)]
@@ -204,13 +205,18 @@ impl Demo {
         let log = self.paths.log();
         let log = OpenOptions::new().create(true).append(true).open(&log);
         let log = log.map_err(|error| DemoError::file("open", &self.paths.log(), error))?;
-        Command::new(exe)
+        let absolute = |path| std::path::absolute(path).map_err(|error| DemoError::file("find", path, error));
+        Command::new(absolute(exe)?)
             .args(["demo", "serve", "--base", &self.first_port.to_string(), "--state-dir"])
-            .arg(self.paths.root())
+            .arg(absolute(self.paths.root())?)
+            .current_dir("/")
+            // It outlives the step that starts it, whose environment may hold secrets.
+            .env_clear()
+            .envs(KEPT_ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            // Its own group: a Ctrl-C or the end of the step that started it is not meant for it.
+            // Its own group: a Ctrl-C or the end of that step is not meant for it.
             .process_group(0)
             .spawn()
             .map_err(|error| DemoError::file("start", exe, error))

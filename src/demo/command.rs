@@ -207,3 +207,70 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .filter(|duration| *duration <= Duration::from_secs(86_400))
         .ok_or_else(|| "not a number of seconds".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: DemoCommand,
+    }
+
+    fn parsed(line: &str) -> Result<DemoCommand, String> {
+        let words = ["demo"].into_iter().chain(line.split_whitespace());
+        Line::try_parse_from(words).map(|line| line.command).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn good_lines_mean_what_they_say() {
+        assert!(matches!(parsed("start green"), Ok(DemoCommand::Start { colour: Colour::Green, version: None })));
+        let stop = parsed("stop blue");
+        assert!(matches!(stop, Ok(DemoCommand::Stop { force: false, drain, .. }) if drain.as_secs() == 30), "{stop:?}");
+        let fault = parsed("fault err5 on");
+        let expected = matches!(
+            fault,
+            Ok(DemoCommand::Fault { name: Fault::Err5, state: Switch::On, colour: FaultTarget::All, after: None })
+        );
+        assert!(expected, "{fault:?}");
+        for line in ["up", "down", "status --json", "serve --base 9", "stop blue --force", "faults", "reload", "check"]
+        {
+            assert!(parsed(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn bad_lines_are_refused_with_a_hint() {
+        for (line, hint) in [
+            ("fault er5 on", "err5"),
+            ("start red", "blue, green"),
+            ("stop blue --drain soon", "not a number of seconds"),
+            ("stop blue --force --drain 3", "cannot be used with"),
+        ] {
+            let error = parsed(line).expect_err(line);
+            assert!(error.contains(hint), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_faults_has_one_line_each() {
+        let mut out = Vec::new();
+        run(DemoCommand::Faults, Path::new("/nonexistent"), &mut out).expect("prints");
+        let out = String::from_utf8(out).expect("text");
+        assert_eq!(out.lines().count(), Fault::value_variants().len());
+        assert!(out.contains("wrong-color         The app reports the identity of the other colour"), "{out}");
+    }
+
+    #[test]
+    fn an_operation_on_a_demo_that_is_down_fails_and_says_what_to_do() {
+        // Ports that no program uses.
+        let dir = tempfile::tempdir().expect("a directory");
+        let ports = super::super::ports::Addresses { balancer: 1, blue: 2, green: 3, control: 4 };
+        super::super::state::State::initial(ports).save(Demo::new(dir.path()).paths()).expect("saved");
+        let error = run(DemoCommand::Reload, dir.path(), &mut Vec::new()).expect_err("is down").to_string();
+        assert!(error.ends_with("start it with `runbook demo up`"), "{error}");
+    }
+}

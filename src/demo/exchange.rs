@@ -84,6 +84,15 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, DemoErro
     Ok(runtime.block_on(future))
 }
 
+/// Lets this process open as many sockets as it may: slow answers pile up to thousands of connections.
+pub(super) fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without it the demo still works, with less room.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
 fn broken(error: impl fmt::Display) -> NoAnswer {
     NoAnswer::Broken(error.to_string())
 }

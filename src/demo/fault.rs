@@ -42,6 +42,8 @@ pub enum Fault {
     Slowdb,
     /// The app ignores a graceful stop and holds 7 connections until it is killed.
     Stuck,
+    /// The demo's memory grows by 200 MB a minute, up to 256 MB.
+    Leak,
     /// The app writes an ERROR line per request, although the request succeeds.
     Noisy,
     /// The balancer accepts the file on `check` and fails on `reload`.
@@ -202,22 +204,23 @@ fn turn<T: Ord>(set: &mut BTreeSet<T>, item: T, to: Switch) {
 }
 
 /// The releases a fresh demo knows about. Any well-formed version can be started all the same.
-pub(super) const RELEASES: [(&str, &str); 15] = [
+pub(super) const RELEASES: [(&str, &str); 16] = [
     (INITIAL_VERSION, "good; what a fresh demo runs"),
     ("v1.1.0", "good"),
     ("v1.1.1-err5", "5% of requests answered 500"),
     ("v1.1.2-slow", "10% of answers 3 s late"),
     ("v1.1.3-crash", "exits at start"),
     ("v1.1.4-latecrash", "exits 20 s after start"),
-    ("v1.1.5-flaky-ready", "every second readiness check fails"),
-    ("v1.1.6-neverready", "never becomes ready"),
-    ("v1.1.7-wrong-color", "reports the other colour's identity"),
+    ("v1.1.5-leak", "memory grows by 200 MB a minute, up to 256 MB"),
     ("v1.1.8-stuck", "ignores a graceful stop and holds 7 connections"),
     ("v1.1.9-degraded", "ready, but degraded"),
     ("v1.1.10-slowdb", "database check takes 80 ms"),
     ("v1.1.11-noisy", "ERROR lines without failing requests"),
     ("v1.1.12-err-load", "5% errors above 40 requests/s only"),
     ("v1.1.13-lies", "reports version v1.0.0"),
+    ("v1.1.14-flaky-ready", "every second readiness check fails"),
+    ("v1.1.15-neverready", "never becomes ready"),
+    ("v1.1.16-wrong-color", "reports the other colour's identity"),
 ];
 
 /// `v1.2.3`, `1.2.3` and either with a suffix such as `-crash`.

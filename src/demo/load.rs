@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::MissedTickBehavior;
 
 use super::error::DemoError;
-use super::exchange::{NoAnswer, block_on, exchange};
+use super::exchange::{NoAnswer, block_on, exchange, raise_descriptor_limit};
 
 const HIGHEST_RATE: u32 = 1000;
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -123,6 +123,7 @@ pub fn load(plan: &LoadPlan) -> Result<LoadReport, DemoError> {
     if plan.duration.is_zero() || plan.duration > LONGEST {
         return Err(bad(format!("the duration must be more than 0 and at most {} s", LONGEST.as_secs())));
     }
+    raise_descriptor_limit();
     block_on(async { Ok(send(to, path, plan, interrupted()?).await) })?
 }
 

@@ -1,7 +1,6 @@
 //! `runbook demo serve`: from a state directory to a serving process, and to its orderly end.
 
 use std::fs::{self, File};
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::colour::Colour;
 use super::control::Control;
 use super::error::DemoError;
-use super::exchange::block_on;
+use super::exchange::{block_on, raise_descriptor_limit};
 use super::furnish::furnish;
 use super::gate::Gate;
 use super::logfile::LogFile;
@@ -59,6 +58,7 @@ fn serve_alone(paths: &Paths, options: ServeOptions) -> Result<(), DemoError> {
     let claimed = claim(recorded.as_ref().map(|state| state.ports), options.first_port)?;
     let state = recorded.unwrap_or_else(|| State::initial(claimed.ports));
     furnish(paths, claimed.ports)?;
+    raise_descriptor_limit();
     block_on(serve_claimed(paths.clone(), claimed, &state))?
 }
 
@@ -114,12 +114,10 @@ impl StopSignals {
         })
     }
 
-    fn arrive(&mut self) -> impl Future<Output = ()> {
-        async {
-            tokio::select! {
-                _ = self.terminate.recv() => {}
-                _ = self.interrupt.recv() => {}
-            }
+    async fn arrive(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

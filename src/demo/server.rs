@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,11 @@ use super::ports::{Addresses, loopback};
 use super::response::lock;
 use super::state::{ColourState, INITIAL_VERSION, State};
 use super::status::{ColourStatus, Status};
+
+const LEAK_STEP: Duration = Duration::from_millis(250);
+/// 200 MB a minute in steps of a quarter of a second.
+const LEAK_STEP_BYTES: usize = 200_000_000 / 240;
+const LEAK_MOST_STEPS: usize = 256_000_000 / LEAK_STEP_BYTES;
 
 /// The demo's inside, as the control endpoint sees it.
 #[derive(Debug)]
@@ -124,6 +130,9 @@ impl Server {
         if instance.app.has(Fault::Latecrash) {
             self.arm_latecrash(Arc::clone(&instance));
         }
+        if instance.app.has(Fault::Leak) {
+            tokio::spawn(leak(Arc::clone(&instance)));
+        }
         Ok(format!("{} {version} started on port {port}", instance.app.instance()))
     }
 
@@ -180,6 +189,10 @@ impl Server {
             Fault::Latecrash if to.is_on() => {
                 let running = target.colours().iter().filter_map(|&colour| self.instance(colour));
                 running.for_each(|instance| self.arm_latecrash(instance));
+            }
+            Fault::Leak if to.is_on() => {
+                let running = target.colours().iter().filter_map(|&colour| self.instance(colour));
+                running.for_each(|instance| drop(tokio::spawn(leak(instance))));
             }
             Fault::BalConfUnwritable => self.set_config_mode(if to.is_on() { 0o444 } else { 0o644 })?,
             _ => {}
@@ -286,9 +299,12 @@ impl Server {
 
     /// Ends both apps without recording it: they run again when the demo comes up again.
     pub(super) async fn drain_apps(&self, limit: Duration) {
-        for instance in Colour::ALL.into_iter().filter_map(|colour| self.instance(colour)) {
-            instance.gate.drain(limit).await;
-        }
+        let drain = async |colour| {
+            if let Some(instance) = self.instance(colour) {
+                instance.gate.drain(limit).await;
+            }
+        };
+        tokio::join!(drain(Colour::Blue), drain(Colour::Green));
     }
 
     /// Records that nobody serves any more.
@@ -305,6 +321,21 @@ impl Server {
             self.log.error("demo", &error.to_string());
         }
     }
+}
+
+/// Really takes memory, in steps small enough to look like growth, for as long as the instance suffers from the fault.
+async fn leak(instance: Arc<Instance>) {
+    if instance.app.leaking.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let mut leaked = Vec::new();
+    while instance.app.has(Fault::Leak) && timeout(LEAK_STEP, instance.gate.ended()).await.is_err() {
+        if leaked.len() < LEAK_MOST_STEPS {
+            // Written and not just reserved, or the system would not count it.
+            leaked.push(vec![1_u8; LEAK_STEP_BYTES]);
+        }
+    }
+    instance.app.leaking.store(false, Ordering::Relaxed);
 }
 
 fn already_running(running: &Instance, version: &str) -> Outcome {
