@@ -62,11 +62,11 @@ pub fn encode(event: &Event) -> (RecordType, Map<String, Value>) {
     (typed.unwrap_or(RecordType::Event), payload)
 }
 
-/// The event of a record; none for records that are about the log itself.
+/// The event of a record of the run with this id; none for records that are about the log itself.
 ///
 /// # Errors
 /// When the record is no event of this version: it may be shown, but not continued.
-pub fn decode(record: &Record) -> Result<Option<Event>, UnknownRecord> {
+pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord> {
     let mut body = record.payload.clone();
     let typed = TYPED.iter().find(|(_, kind)| *kind == record.kind).map(|(name, _)| name.to_string());
     let kind = match (record.kind, typed) {
@@ -81,6 +81,9 @@ pub fn decode(record: &Record) -> Result<Option<Event>, UnknownRecord> {
         RecordType::StepEnd => lower_result(&mut body),
         RecordType::StepStart => {
             body.shift_remove("session_key");
+        }
+        RecordType::RunStart => {
+            body.insert("run".into(), json!(run));
         }
         RecordType::RunResume => {
             let by = body.get("operator").cloned().unwrap_or_default();
@@ -194,7 +197,7 @@ mod tests {
         for event in events() {
             let record = record(&event);
             assert!(!format!("{:?}", record.payload).contains("0.25)"), "{:?}", record.payload);
-            assert_eq!(decode(&record).unwrap().unwrap(), event);
+            assert_eq!(decode(&record, "r").unwrap().unwrap(), event);
         }
     }
 
@@ -209,7 +212,7 @@ mod tests {
     fn an_event_of_a_later_version_is_named_when_it_cannot_be_understood() {
         let mut unknown = record(&Event::Interrupted { stage: 1 });
         unknown.payload.insert("event".into(), json!("teleported"));
-        let error = decode(&unknown).unwrap_err().to_string();
+        let error = decode(&unknown, "r").unwrap_err().to_string();
         assert!(error.starts_with("record 1/7 of the log cannot be understood: unknown variant `teleported`"), "{error}");
     }
 }
