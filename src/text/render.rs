@@ -109,13 +109,13 @@ fn level(severity: Severity) -> Level<'static> {
     }
 }
 
-/// Messages are drawn as they are, so whatever could steer a terminal is taken out first.
+/// Messages, labels and paths are drawn as they are, so whatever could steer a terminal is taken out first.
 fn trusted<'a>(level: Level<'a>, text: &str) -> Message<'a> {
     level.message(normalize_untrusted_str(text))
 }
 
-fn label(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !text.is_empty())
+fn label(text: &str) -> Option<String> {
+    Some(normalize_untrusted_str(text)).filter(|text| !text.is_empty())
 }
 
 fn is_near(place: &Place, primary: &Place) -> bool {
@@ -145,7 +145,7 @@ impl<'a> Window<'a> {
     }
 
     fn snippet(&self) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        Snippet::source(self.text).line_start(self.first_line + 1).path(self.source.name())
+        Snippet::source(self.text).line_start(self.first_line + 1).path(normalize_untrusted_str(self.source.name()))
     }
 
     /// The bytes of a span relative to the window, cut at its end.

@@ -155,8 +155,8 @@ impl Site<'_> {
     fn reserved(&self, character: char) -> Option<Finding> {
         let (start, end) = self.value_of(self.line);
         let span = Span::new(start, end);
-        let message = format!("a value cannot start with `{character}` unless it is quoted");
-        let message = message.replace("```", "a backtick");
+        let name = if character == '`' { "a backtick".to_owned() } else { format!("`{character}`") };
+        let message = format!("a value cannot start with {name} unless it is quoted");
         let diagnostic = Diagnostic::error(Code::RESERVED_CHARACTER, message, self.source.place(span)).fix(
             span,
             quoted(self.source.slice(span)),

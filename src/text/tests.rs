@@ -109,6 +109,7 @@ fn a_file_with_windows_line_ends_reads_the_same() {
 fn each_mistake_has_its_code() {
     for (text, want) in [
         ("a: 1\nb: 2\na: 3\n", "RB0101"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: *a\n", "RB0101"),
         ("a: {{ x }}\n", "RB0103"),
         ("a: {{ x }}/b # c\n", "RB0103"),
         ("a: [ {{ x }}, 1 ]\n", "RB0103"),
@@ -257,6 +258,12 @@ fn depth_is_limited_also_through_aliases() {
     let chain: String = (1..80).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).collect();
     assert_eq!(codes(&("a0: &a0 x\n".to_owned() + &chain)), ["RB0116"]);
     assert_eq!(codes(&"[".repeat(100_000)), ["RB0116"]);
+}
+
+#[test]
+fn anchors_inside_anchors_cannot_keep_endless_copies() {
+    let opening: String = (0..60).map(|n| format!("&a{n} [")).collect();
+    assert_eq!(codes(&(opening + &"x,".repeat(40_000) + &"]".repeat(60))), ["RB0116"]);
 }
 
 #[test]

@@ -90,13 +90,15 @@ struct Builder<'a> {
     anchors: HashMap<usize, Anchor>,
     /// Values so far, as expanded.
     nodes: usize,
+    /// Values kept for aliases; anchors inside anchors keep some of them several times.
+    kept: usize,
     documents: usize,
 }
 
 impl<'a> Builder<'a> {
     fn new(source: &'a Source, repaired: &'a Repaired) -> Builder<'a> {
         let out = Built::default();
-        Builder { source, repaired, out, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, documents: 0 }
+        Builder { source, repaired, out, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, kept: 0, documents: 0 }
     }
 
     fn event(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Result<(), Stop> {
@@ -130,6 +132,7 @@ impl<'a> Builder<'a> {
         }
         if anchor != 0 {
             let (nodes, height) = node.measure();
+            self.keep(nodes, span)?;
             self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, height });
         }
         self.place(node);
@@ -285,6 +288,19 @@ impl<'a> Builder<'a> {
         } else {
             return Ok(());
         };
+        self.limit(message, span)
+    }
+
+    /// Counts the copy of a value that an anchor keeps.
+    fn keep(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
+        self.kept += nodes;
+        if self.kept <= 2 * MAX_NODES {
+            return Ok(());
+        }
+        self.limit(format!("the values marked with `&` hold more than {} values", 2 * MAX_NODES), span)
+    }
+
+    fn limit(&mut self, message: String, span: Span) -> Result<(), Stop> {
         let place = self.source.place(span);
         self.report(Diagnostic::error(Code::LIMIT, message, place).label("the limit is passed here"));
         self.out.root = None;
@@ -335,15 +351,20 @@ impl<'a> Builder<'a> {
 
     fn entry(&mut self, key: Key, mut value: Node) {
         if value.span.is_empty() && matches!(value.kind, Kind::Null) {
-            // An omitted value stands right after its key.
-            let after = self.source.text()[key.span.end as usize..].find(':').map_or(0, |found| found + 1);
-            value.span = Span::new(key.span.end as usize + after, key.span.end as usize + after);
+            // An omitted value stands right after the colon of its key.
+            let line_end = self.source.line_span(self.source.line_index(key.span.end)).end as usize;
+            let end = key.span.end as usize;
+            let rest = self.source.text().get(end..line_end).unwrap_or_default();
+            let after = end + rest.find(':').map_or(0, |found| found + 1);
+            value.span = Span::new(after, after);
         }
         let Some(Frame::Map { entries, index, merges, .. }) = self.stack.last_mut() else { return };
-        if key.is_merge {
-            return merges.push((key.span, value));
-        }
-        match find(entries, index, &key.text).map(|first| entries[first].key_span) {
+        let first = match key.is_merge {
+            true => merges.first().map(|(first, _)| *first),
+            false => find(entries, index, &key.text).map(|first| entries[first].key_span),
+        };
+        match first {
+            None if key.is_merge => merges.push((key.span, value)),
             None => push(entries, index, Entry { key: key.text, key_span: key.span, value }),
             Some(first) => {
                 let message = format!("the key `{}` is already there", key.text);
