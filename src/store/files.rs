@@ -45,11 +45,13 @@ pub(crate) fn create_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), St
 
 /// Puts a whole file in place, durably: a reader sees the old one or the new one.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
-    let tmp = path.with_added_extension("tmp");
+    let mut tmp = path.as_os_str().to_owned();
+    tmp.push(".tmp");
+    let tmp = Path::new(&tmp);
     // A leftover of an earlier crash.
-    let _ = fs::remove_file(&tmp);
-    create_file(&tmp, bytes, mode)?;
-    fs::rename(&tmp, path).map_err(StoreError::io("put in place", path))?;
+    let _ = fs::remove_file(tmp);
+    create_file(tmp, bytes, mode)?;
+    fs::rename(tmp, path).map_err(StoreError::io("put in place", path))?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 

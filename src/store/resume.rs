@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::files;
 use super::journal::Journal;
 use super::run_dir::{RunDir, segments};
-use super::verify::verify_dir;
+use super::verify::verify_files;
 
 /// An interrupted run, locked and read, before anything new is written.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl ResumePoint {
         if segments(dir.path())? != numbers {
             return Err(StoreError::Busy { run: dir.run(), pid: None });
         }
-        let report = verify_dir(dir.path(), trust, &[])?;
+        let report = verify_files(dir.path(), trust, &[])?;
         if report.verdict == Verdict::Tampered {
             return Err(StoreError::Tampered(report.to_string()));
         }

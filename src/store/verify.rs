@@ -22,6 +22,18 @@ use super::run_dir::{PLAN_FILE, segments};
 /// # Errors
 /// When the directory or a segment cannot be read. A bad log is no error but a verdict.
 pub fn verify_dir(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Result<Report, StoreError> {
+    let mut report = verify_files(dir, trust, known_heads)?;
+    let last = report.head.map_or(1, |head| head.segment);
+    let driven = files::open_file(&dir.join(segment_file(last)))?.is_some_and(|file| files::is_locked(&file));
+    if report.verdict == Verdict::Incomplete && driven {
+        let text = "the run is being driven right now".to_string();
+        report.findings.push(Finding { kind: FindingKind::Note, text });
+    }
+    Ok(report)
+}
+
+/// The same, without asking whether the run is being driven: for whoever drives it.
+pub(crate) fn verify_files(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Result<Report, StoreError> {
     let mut found = Vec::new();
     for number in segments(dir)? {
         let bytes = files::read_file(&dir.join(segment_file(number)))?;
@@ -41,20 +53,11 @@ pub fn verify_dir(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Resul
     let evidence = Evidence { segments: &segments, trust, expect_run, known_heads, plan: plan.as_deref() };
     let root = File::open(dir).map_err(StoreError::io("open", dir))?;
     let mut report = verify(&evidence, &mut |claim| look_at(&root, claim));
-    add_notes(&mut report, dir, plan.is_some());
+    if report.plan_sha256.is_some() && plan.is_none() {
+        let text = "plan.json is missing: what was run cannot be compared with the plan".to_string();
+        report.findings.push(Finding { kind: FindingKind::Note, text });
+    }
     Ok(report)
-}
-
-fn add_notes(report: &mut Report, dir: &Path, plan: bool) {
-    let mut note = |text: &str| report.findings.push(Finding { kind: FindingKind::Note, text: text.to_string() });
-    if report.plan_sha256.is_some() && !plan {
-        note("plan.json is missing: what was run cannot be compared with the plan");
-    }
-    let last = report.head.map_or(1, |head| head.segment);
-    let driven = files::open_file(&dir.join(segment_file(last))).ok().flatten().is_some_and(|f| files::is_locked(&f));
-    if report.verdict == Verdict::Incomplete && driven {
-        note("the run is being driven right now");
-    }
 }
 
 fn look_at(root: &File, claim: &OutputClaim) -> OutputState {
