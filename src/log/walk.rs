@@ -324,6 +324,8 @@ pub struct SealedLog {
     pub records: Vec<Record>,
     /// The last head.
     pub head: Head,
+    /// The key that opened the last segment; only it may sign the finished log.
+    pub identity: PublicKey,
     /// `run.end` is among them.
     pub ended: bool,
     /// Whole records after the last seal of the last segment; nobody vouches for them.
@@ -376,5 +378,6 @@ pub fn read(segments: &[&[u8]]) -> Result<SealedLog, ReadError> {
     }
     let (run, walk) = last.ok_or(ReadError::NothingSealed)?;
     let head = *walk.heads.last().ok_or(ReadError::NothingSealed)?;
-    Ok(SealedLog { run, records, head, ended: walk.ended, unsealed: walk.unsealed })
+    let identity = walk.identity.ok_or(ReadError::NothingSealed)?;
+    Ok(SealedLog { run, records, head, identity, ended: walk.ended, unsealed: walk.unsealed })
 }

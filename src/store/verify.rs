@@ -57,7 +57,29 @@ pub(crate) fn verify_files(dir: &Path, trust: &TrustStore, known_heads: &[Head])
         let text = "plan.json is missing: what was run cannot be compared with the plan".to_string();
         report.findings.push(Finding { kind: FindingKind::Note, text });
     }
+    if let Some((previous, head)) = report.prev_run
+        && let Some(text) = contradicts_previous(&dir.with_file_name(previous.to_string()), previous, head)
+    {
+        report.findings.push(Finding { kind: FindingKind::Note, text });
+    }
     Ok(report)
+}
+
+/// This log vouches for the run before it. When that run lies beside it, is it still as long as it was?
+fn contradicts_previous(dir: &Path, run: RunId, head: Head) -> Option<String> {
+    let file = segment_file(head.segment);
+    if !dir.is_dir() {
+        return Some(format!("the previous run {run} is not here, so it was not compared"));
+    }
+    let claim = OutputClaim { file: file.clone(), bytes: head.bytes, sha256: head.sha256, closed: false };
+    let state = File::open(dir).map(|root| look_at(&root, &claim));
+    match state {
+        Ok(OutputState::Found { prefix: Some(sum), .. }) if sum == head.sha256 => None,
+        _ => Some(format!(
+            "the previous run {run} was cut or rewritten: this log knows {} bytes of its {file}",
+            head.bytes
+        )),
+    }
 }
 
 fn look_at(root: &File, claim: &OutputClaim) -> OutputState {

@@ -108,3 +108,21 @@ fn the_resume_record_states_the_file_as_it_was_found() {
     assert_eq!(record.payload["sealed_bytes"], head.bytes);
     assert_eq!(record.payload["pid"], std::process::id());
 }
+
+#[test]
+fn a_run_killed_before_its_final_signature_can_be_signed_later_by_the_same_key_only() {
+    let lab = Lab::new();
+    let path = lab.finished();
+    let dir = RunDir::open(&lab.home, path.file_name().unwrap().to_str().unwrap().parse().unwrap()).unwrap();
+    let (trust, signature) = (lab.home.trust().unwrap(), path.join("run.jsonl.sig"));
+    let original = fs::read(&signature).unwrap();
+    fs::remove_file(&signature).unwrap();
+    lab.expect(&path, Verdict::Incomplete, "run.jsonl.sig is missing");
+    let other = countersign(&dir, &trust, &SecretKey::from_seed(&[1; 32])).unwrap_err().to_string();
+    assert!(other.starts_with("only the key that opened the log may sign it: SHA256:"), "{other}");
+    countersign(&dir, &trust, &lab.identity()).unwrap();
+    assert_eq!(fs::read(&signature).unwrap(), original);
+
+    let unfinished = lab.begin().dir().clone();
+    assert!(matches!(countersign(&unfinished, &trust, &lab.identity()), Err(StoreError::NotEnded(_))));
+}

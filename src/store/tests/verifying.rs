@@ -98,3 +98,29 @@ fn a_kept_head_convicts_a_cut_tail() {
     assert_eq!(report.verdict, Verdict::Tampered, "{report}");
     assert!(report.to_string().contains("the tail was cut: an anchor knows this run at"), "{report}");
 }
+
+#[test]
+fn a_run_remembers_the_one_before_it() {
+    let lab = Lab::new();
+    let mut first = lab.begin();
+    lab.step(&mut first);
+    let (previous, path, head) = (first.dir().run(), first.dir().path().to_path_buf(), first.head());
+    drop(first);
+    let run = RunDir::new_id().unwrap();
+    let dir = RunDir::create(&lab.home, run, PLAN, &[]).unwrap();
+    let start = RunStart {
+        run,
+        operator: "a",
+        host: "b",
+        plan_sha256: Sha256Sum::of(PLAN),
+        prev_run: Some((previous, head)),
+        extra: Map::new(),
+    };
+    drop(Journal::create(&dir, lab.boxed(), start, &lab.clock.now()).unwrap());
+    let said = |text: &str| lab.expect(dir.path(), Verdict::Incomplete, "").to_string().contains(text);
+    assert!(!said("previous run"));
+    fs::OpenOptions::new().write(true).open(path.join("run.jsonl")).unwrap().set_len(head.bytes - 1).unwrap();
+    assert!(said(&format!("NOTE: the previous run {previous} was cut or rewritten")));
+    fs::remove_dir_all(path).unwrap();
+    assert!(said(&format!("NOTE: the previous run {previous} is not here")));
+}
