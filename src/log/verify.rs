@@ -92,7 +92,7 @@ impl Case {
         let mono_us = self.walks.last().map_or(0, |walk| walk.mono_us);
         let mut found: Vec<Result<Vec<OutputClaim>, String>> = Vec::new();
         let walked = walk(bytes, number, mono_us, &mut |record, head| {
-            found.push(claims(&record));
+            found.push(claims(record.kind, &record.payload));
             let checkpoint = record.text("checkpoint").unwrap_or_default().to_string();
             match record.kind {
                 RecordType::ApprovalRequest => drop(self.asked.insert(checkpoint, head)),

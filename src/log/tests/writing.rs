@@ -15,6 +15,7 @@ fn a_record_that_could_not_be_read_back_is_not_written() {
         (RecordType::Event, json!({"kind": "x"}), "cannot be written here"),
         (RecordType::StepStart, json!({}), "cannot be written here"),
         (RecordType::RunStart, json!({}), "cannot be written here"),
+        (RecordType::StepEnd, json!({"stdout": {"file": "out/1"}}), "lacks its length or SHA-256"),
         (RecordType::StepEnd, json!({"long": "x".repeat(1 << 20)}), "up to 1 MiB"),
     ];
     for (kind, payload, message) in cases {
