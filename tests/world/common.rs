@@ -44,7 +44,8 @@ impl Bed {
         for name in ["run", "work"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
-        let sources = secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretSource::Value((*value).to_owned())));
+        let sources =
+            secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretSource::Value((*value).to_owned())));
         let (sender, events) = unbounded_channel();
         let mut setup = WorldSetup {
             run_dir: dir.path().join("run"),
@@ -85,7 +86,8 @@ impl Bed {
         let events = &mut self.events;
         self.runtime.block_on(async {
             loop {
-                let event = tokio::time::timeout(Duration::from_secs(30), events.recv()).await.expect("a result in time");
+                let event =
+                    tokio::time::timeout(Duration::from_secs(30), events.recv()).await.expect("a result in time");
                 if let WorldEvent::Done(_, done) = event.expect("the world is there") {
                     return done;
                 }
@@ -134,7 +136,10 @@ pub(crate) fn shell_around(script: &str, around: Surroundings) -> Action {
 }
 
 pub(crate) fn exec(argv: &[&str]) -> Action {
-    Action::Exec(ExecAction { argv: argv.iter().map(|word| (*word).to_owned()).collect(), around: Surroundings::default() })
+    Action::Exec(ExecAction {
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        around: Surroundings::default(),
+    })
 }
 
 pub(crate) fn plain(text: &str) -> Datum {
