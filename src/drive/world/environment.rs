@@ -42,7 +42,10 @@ pub fn base_env(run_id: &str, exe: &Path) -> Vec<(String, String)> {
 fn account() -> (Option<String>, Option<String>) {
     let uid = rustix::process::getuid().as_raw().to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mine = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.get(2) == Some(&uid.as_str()));
+    let mine = accounts
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2) == Some(&uid.as_str()));
     let field = |index: usize| mine.as_ref().and_then(|fields| fields.get(index)).map(|field| (*field).to_owned());
     (field(0), field(5))
 }
@@ -73,7 +76,9 @@ impl StepEnv {
             return Err(Ended::Failed(format!("`{name}` cannot be the name of an environment variable")));
         }
         if value.contains(&0) {
-            return Err(Ended::Failed(format!("the value of {name} contains a NUL byte, which no environment variable can")));
+            return Err(Ended::Failed(format!(
+                "the value of {name} contains a NUL byte, which no environment variable can"
+            )));
         }
         if name.len() + value.len() + 2 > ONE_STRING {
             let size = value.len().div_ceil(1024);
@@ -99,7 +104,8 @@ impl StepEnv {
 
     /// The step's own `PATH`, in pieces.
     pub(super) fn path(&self) -> impl Iterator<Item = &Path> {
-        let path = self.0.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_bytes()).unwrap_or_default();
+        let path =
+            self.0.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_bytes()).unwrap_or_default();
         path.split(|byte| *byte == b':').map(|dir| Path::new(std::ffi::OsStr::from_bytes(dir)))
     }
 

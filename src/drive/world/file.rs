@@ -88,7 +88,11 @@ impl Change {
             FileChange::Absent => None,
             FileChange::Content(text) => Some(Content::Bytes(text.clone().into_bytes())),
             FileChange::Line(line) => {
-                let old = if found.is_some() { std::fs::read(&path).map_err(|error| failed(&path, &error))? } else { Vec::new() };
+                let old = if found.is_some() {
+                    std::fs::read(&path).map_err(|error| failed(&path, &error))?
+                } else {
+                    Vec::new()
+                };
                 Some(Content::Bytes(with_line(old, line)))
             }
             FileChange::Copy { from, .. } => Some(Content::Of(attempt.site.path(from))),
@@ -122,8 +126,9 @@ impl Change {
     fn carry_out(&self) -> Result<(), Ended> {
         let after = self.wanted.as_ref().map(|wanted| wanted.sha256.as_str());
         if let Some(keep) = &self.keep {
-            keep.store(&self.path, self.found.as_ref(), after)
-                .map_err(|error| Ended::Failed(format!("the old content of {} cannot be kept: {error}", self.path.display())))?;
+            keep.store(&self.path, self.found.as_ref(), after).map_err(|error| {
+                Ended::Failed(format!("the old content of {} cannot be kept: {error}", self.path.display()))
+            })?;
         }
         let result = match &self.wanted {
             _ if !self.is_needed() => Ok(()),
@@ -150,7 +155,9 @@ impl Change {
         let synced = if changed { durable::sync_dir(&self.path) } else { Ok(()) };
         let ended = match synced {
             Ok(()) => Ended::Ok,
-            Err(error) => Ended::Failed(format!("{} was changed but may not survive a power loss: {error}", self.path.display())),
+            Err(error) => {
+                Ended::Failed(format!("{} was changed but may not survive a power loss: {error}", self.path.display()))
+            }
         };
         let file = FileDone {
             before: self.found.map(|found| found.sha256),
@@ -171,7 +178,9 @@ impl Wanted {
         if let FileChange::Copy { from, sha256: Some(planned) } = &action.change
             && !planned.eq_ignore_ascii_case(&sha256)
         {
-            return Err(Ended::Failed(format!("{from} is not the file that was planned: SHA-256 {sha256}, planned {planned}")));
+            return Err(Ended::Failed(format!(
+                "{from} is not the file that was planned: SHA-256 {sha256}, planned {planned}"
+            )));
         }
         let there = found.map(|found| found.rights);
         let mode = action.mode.or(there.map(|rights| rights.mode)).unwrap_or(0o644);
@@ -186,7 +195,9 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         match std::fs::read_link(&path) {
             Ok(target) => path = path.parent().unwrap_or(Path::new("/")).join(target),
             // Not a link, or nothing there.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => return Ok(path),
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
+                return Ok(path);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -210,7 +221,10 @@ fn with_line(mut old: Vec<u8>, line: &str) -> Vec<u8> {
 fn diff(attempt: &Attempt, path: &Path, found: Option<&Found>, wanted: Option<&Wanted>) -> String {
     let private = |rights: Rights| rights.mode & 0o077 == 0;
     let too_long = found.is_some_and(|found| found.bytes > COMPARED);
-    if too_long || found.is_some_and(|found| private(found.rights)) || wanted.is_some_and(|wanted| private(wanted.rights)) {
+    if too_long
+        || found.is_some_and(|found| private(found.rights))
+        || wanted.is_some_and(|wanted| private(wanted.rights))
+    {
         return String::new();
     }
     let old = found.map_or(Ok(Vec::new()), |_| std::fs::read(path));
@@ -233,8 +247,10 @@ fn diff(attempt: &Attempt, path: &Path, found: Option<&Found>, wanted: Option<&W
 fn shorten(mut diff: String) -> String {
     const MORE: &str = "(the diff goes on)\n";
     if diff.len() > DIFF {
-        let cut = diff.floor_char_boundary(DIFF - MORE.len());
-        diff.truncate(diff[..cut].rfind('\n').map_or(cut, |at| at + 1));
+        let lines =
+            diff.char_indices().take_while(|(at, _)| *at < DIFF - MORE.len()).filter(|(_, letter)| *letter == '\n');
+        let cut = lines.last().map_or(0, |(at, _)| at + 1);
+        diff.truncate(cut);
         diff.push_str(MORE);
     }
     diff

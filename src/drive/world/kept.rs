@@ -33,7 +33,10 @@ impl Found {
             return Err(format!("{} is a directory, and a file step changes files", path.display()));
         }
         if !metadata.is_file() {
-            return Err(format!("{} is a device, pipe or socket, and a file step changes regular files", path.display()));
+            return Err(format!(
+                "{} is a device, pipe or socket, and a file step changes regular files",
+                path.display()
+            ));
         }
         let sha256 = File::open(path).and_then(|mut file| durable::sha256_of(&mut file)).map_err(at)?;
         let rights = Rights { mode: metadata.mode() & 0o7777, owner: Some((metadata.uid(), metadata.gid())) };
@@ -94,8 +97,10 @@ impl Keep {
     /// Make durable what stands at `path` now and what will stand there. What an earlier try under the same name kept
     /// stays the old content: it is what an undo has to put back.
     pub(super) fn store(&self, path: &Path, found: Option<&Found>, after: Option<&str>) -> io::Result<()> {
-        let earlier = self.load()?.filter(|earlier| earlier.path == path);
-        let mut kept = match earlier {
+        let mut kept = match self.load()? {
+            Some(earlier) if earlier.path != path => {
+                return Err(io::Error::other(format!("this name already keeps {}", earlier.path.display())));
+            }
             Some(earlier) => {
                 let now = found.map(|found| &found.sha256);
                 if now != earlier.sha256.as_ref() && now != earlier.after.as_ref() {
