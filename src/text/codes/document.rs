@@ -1,0 +1,5 @@
+//! 02xx: the shape of a document (keys, types, required parts).
+
+use super::codes;
+
+codes! {}

@@ -1,0 +1,5 @@
+//! 05xx: inputs, targets and plans.
+
+use super::codes;
+
+codes! {}
