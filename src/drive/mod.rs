@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The half of the program that acts: everything with a clock, files, processes and sockets begins here.
+
+pub mod clock;
+pub mod record;
+pub mod run;
+pub mod world;

@@ -4,7 +4,7 @@ use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
 use crate::runbook::model as doc;
-use crate::text::{Code, Diagnostic, Source, codes};
+use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -61,10 +61,10 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         library: request.library,
         nodes: Vec::new(),
         scopes: Vec::new(),
-        sources: vec![SourceDigest { path: request.source.name.clone(), sha256: request.library.sha256(&request.source) }],
+        sources: vec![SourceDigest { path: request.source.name().to_string(), sha256: request.library.sha256(&request.source) }],
         secrets: Map::new(),
         problems: Vec::new(),
-        open: vec![request.source.name.clone()],
+        open: vec![request.source.name().to_string()],
         target: request.target.clone(),
     };
     builder.sources.extend(request.target_source);
@@ -119,14 +119,14 @@ impl Builder<'_> {
     fn check_target(&mut self, book: &doc::Runbook) {
         match (book.target, &self.target) {
             (doc::TargetUse::Required, None) => self.problem(
-                codes::TARGET_MISSING,
+                Code::TARGET_MISSING,
                 "this runbook needs a target profile",
                 &book.place,
                 "give one with `--target NAME`; profiles are files such as targets/NAME.yml",
             ),
             (doc::TargetUse::None, Some(target)) => {
                 let message = format!("this runbook uses no target, but `{}` was given", target.name);
-                self.problem(codes::TARGET_UNUSED, &message, &book.place, "leave `--target` out");
+                self.problem(Code::TARGET_UNUSED, &message, &book.place, "leave `--target` out");
             }
             _ => {}
         }
@@ -141,7 +141,7 @@ impl Builder<'_> {
                 (None, None) => {
                     let message = format!("input `{}` has no value", input.name);
                     let help = format!("give it with `-i {}=VALUE`", input.name);
-                    self.problem(codes::INPUT_MISSING, &message, &input.place, &help);
+                    self.problem(Code::INPUT_MISSING, &message, &input.place, &help);
                     continue;
                 }
             };
@@ -155,7 +155,7 @@ impl Builder<'_> {
                     value: Binding::Known(value),
                     origin,
                 }),
-                Err(wrong) => self.problem(codes::INPUT_WRONG, &wrong, &input.place, "see the declaration shown here"),
+                Err(wrong) => self.problem(Code::INPUT_WRONG, &wrong, &input.place, "see the declaration shown here"),
             }
         }
         for name in given.keys().filter(|n| !book.inputs.iter().any(|i| i.name == **n)) {
@@ -164,7 +164,7 @@ impl Builder<'_> {
                 Some(near) => format!("this runbook has no input `{name}`; did you mean `{near}`?"),
                 None => format!("this runbook has no input `{name}`; it has: {}", names.join(", ")),
             };
-            self.problem(codes::INPUT_UNKNOWN, &message, &book.place, "remove it or declare it under `inputs:`");
+            self.problem(Code::INPUT_UNKNOWN, &message, &book.place, "remove it or declare it under `inputs:`");
         }
         self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
     }
@@ -198,7 +198,7 @@ impl Builder<'_> {
         Some(self.block(id, &book.place, at, NodeKind::Sequence(children)))
     }
 
-    fn block(&mut self, id: &str, place: &crate::text::Place, at: &Position<'_>, kind: NodeKind) -> NodeId {
+    fn block(&mut self, id: &str, place: &Place, at: &Position<'_>, kind: NodeKind) -> NodeId {
         self.nodes.push(Node {
             id: id.to_string(),
             title: None,
@@ -318,14 +318,14 @@ impl Builder<'_> {
             Ok(path) => path,
             Err(why) => {
                 let message = format!("the runbook to run must be known when planning: {why}");
-                self.problem(codes::INCLUDE_UNKNOWN, &message, &run.runbook.place, "use only `inputs.` and `target.`");
+                self.problem(Code::INCLUDE_UNKNOWN, &message, &run.runbook.place, "use only `inputs.` and `target.`");
                 return nothing;
             }
         };
         let (source, book) = match self.library.runbook(at.source, &path) {
             Ok(found) => found,
             Err(Unreadable::Missing(why)) => {
-                self.problem(codes::INCLUDE_MISSING, &why, &run.runbook.place, "paths are relative to this file");
+                self.problem(Code::INCLUDE_MISSING, &why, &run.runbook.place, "paths are relative to this file");
                 return nothing;
             }
             Err(Unreadable::Invalid(problems)) => {
@@ -333,18 +333,18 @@ impl Builder<'_> {
                 return nothing;
             }
         };
-        if self.open.contains(&source.name) {
-            let chain = format!("{} -> {}", self.open.join(" -> "), source.name);
+        if self.open.iter().any(|open| open == source.name()) {
+            let chain = format!("{} -> {}", self.open.join(" -> "), source.name());
             let message = format!("this runbook would run itself: {chain}");
-            self.problem(codes::INCLUDE_CYCLE, &message, &run.runbook.place, "break the cycle");
+            self.problem(Code::INCLUDE_CYCLE, &message, &run.runbook.place, "break the cycle");
             return nothing;
         }
-        if !self.sources.iter().any(|s| s.path == source.name) {
+        if !self.sources.iter().any(|s| s.path == source.name()) {
             let sha256 = self.library.sha256(&source);
-            self.sources.push(SourceDigest { path: source.name.clone(), sha256 });
+            self.sources.push(SourceDigest { path: source.name().to_string(), sha256 });
         }
         let inner = self.bind_included(&book, run, step, at);
-        self.open.push(source.name.clone());
+        self.open.push(source.name().to_string());
         let inside = Position { scope: inner, source: &source };
         let body = self.phases(&book, &inside);
         let always = self.optional_steps("always", &book.always, &book, &inside);
@@ -365,14 +365,14 @@ impl Builder<'_> {
                 Ok(value) => bindings.push(InputBinding { name: input.name.clone(), kind: input.kind, value, origin }),
                 Err(wrong) => {
                     let place = written.map_or(&step.place, |(_, text)| &text.place);
-                    self.problem(codes::INPUT_WRONG, &wrong, place, "see `inputs:` of the runbook that is run");
+                    self.problem(Code::INPUT_WRONG, &wrong, place, "see `inputs:` of the runbook that is run");
                 }
             }
         }
         for (name, text) in &run.inputs {
             if !book.inputs.iter().any(|i| i.name == *name) {
                 let message = format!("`{}` has no input `{name}`", book.name.value);
-                self.problem(codes::INPUT_UNKNOWN, &message, &text.place, "see `inputs:` of the runbook that is run");
+                self.problem(Code::INPUT_UNKNOWN, &message, &text.place, "see `inputs:` of the runbook that is run");
             }
         }
         self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
@@ -397,13 +397,13 @@ impl Builder<'_> {
         let items = match self.items(&each.items, at) {
             Ok(items) => items,
             Err(wrong) => {
-                self.problem(codes::LIST_WRONG, &wrong, &step.place, "write a list or an expression that yields one");
+                self.problem(Code::LIST_WRONG, &wrong, &step.place, "write a list or an expression that yields one");
                 Items::Known(Vec::new())
             }
         };
         if matches!(items, Items::Later(_)) && each.max.is_none() {
             let message = "a list that is only known at run time needs `max:`";
-            self.problem(codes::LIST_UNBOUNDED, message, &step.place, "add `max: 20` or what fits");
+            self.problem(Code::LIST_UNBOUNDED, message, &step.place, "add `max: 20` or what fits");
         }
         NodeKind::ForEach(Box::new(ForEach {
             items,
@@ -435,8 +435,8 @@ impl Builder<'_> {
         Known::new(&self.scopes[scope], self.target.as_ref())
     }
 
-    fn problem(&mut self, code: Code, message: &str, place: &crate::text::Place, help: &str) {
-        self.problems.push(Diagnostic::error(code, message, place.clone()).with_help(help));
+    fn problem(&mut self, code: Code, message: &str, place: &Place, help: &str) {
+        self.problems.push(Diagnostic::error(code, message, place.clone()).help(help));
     }
 }
 
@@ -481,8 +481,8 @@ fn pairs(texts: &[(String, doc::Text)]) -> Vec<(String, Template)> {
     texts.iter().map(|(name, text)| (name.clone(), template(text))).collect()
 }
 
-fn line_of(place: &crate::text::Place) -> String {
-    format!("{}:{}", place.source.name, place.line_col().0)
+fn line_of(place: &Place) -> String {
+    format!("{}:{}", place.source.name(), place.line_col().0)
 }
 
 fn checkpoint_kind(checkpoint: &doc::Checkpoint) -> NodeKind {
@@ -493,7 +493,7 @@ fn checkpoint_kind(checkpoint: &doc::Checkpoint) -> NodeKind {
     }
 }
 
-fn retry(retry: &doc::Retry, place: &crate::text::Place) -> Retry {
+fn retry(retry: &doc::Retry, place: &Place) -> Retry {
     let default = Template { text: "1s".into(), at: line_of(place) };
     Retry {
         attempts: retry.attempts,

@@ -40,7 +40,7 @@ impl Known {
 
     /// Whether a template reads nothing but what is known.
     pub(crate) fn covers(&self, text: &str) -> bool {
-        template::check_text(text).is_ok_and(|refs| refs.names().all(|name| self.has(name)))
+        template::check_text(text).is_ok_and(|refs| refs.names().iter().all(|name| self.has(name)))
     }
 
     fn has(&self, name: &str) -> bool {
