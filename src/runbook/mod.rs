@@ -8,8 +8,8 @@ pub mod units;
 
 mod read;
 mod reference;
-#[cfg(test)]
-mod tests;
+
+
 
 pub use model::Runbook;
 pub use read::{Profile, contract_accepts, keys, kinds, read, read_target};
