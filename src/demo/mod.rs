@@ -10,6 +10,8 @@
 //! - `gate` is a listener that can drain; app, balancer and control each stand behind one.
 //! - `upstream` and `fault` are pure: the file's grammar, the weighted rotation, and what a version implies.
 
+#![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
+
 mod app;
 mod balancer;
 mod client;

@@ -1,0 +1,239 @@
+//! Looks at whole simple commands: values that the shell would evaluate a second time are refused where it surely does,
+//! and found worth advice where it may.
+
+use super::commands::Command;
+use super::lexer::{HOLE, Lexer, Word};
+use super::place::Refusal;
+
+/// What a piece of advice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LintKind {
+    /// The value may start with `-` and be taken for an option.
+    LeadingDash,
+    /// The value is or begins the name of the command.
+    CommandName,
+    /// `eval` or `trap` reads the value as shell text.
+    Eval,
+    /// `ssh` joins its arguments and a remote shell reads them.
+    RemoteShell,
+    /// `bash -c` and the like read the value as shell text.
+    NestedShell,
+    /// A variable set from the value is used in arithmetic.
+    Arithmetic,
+    /// `| raw` makes the value script text.
+    Raw,
+}
+
+/// Advice about one hole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    pub(crate) kind: LintKind,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ksh", "su"];
+/// Commands whose arguments are never options, or whose value arguments are harmless when they look like some.
+const NO_OPTIONS: [&str; 9] = ["echo", "printf", "test", "[", "true", "false", "exit", "return", "sleep"];
+const DECLARATIONS: [&str; 5] = ["declare", "typeset", "local", "readonly", "export"];
+/// Options of ssh that take a value.
+const SSH_VALUES: &str = "bcDeEFIiJLlmOopQRSWw";
+
+impl Lexer<'_> {
+    /// Judges a finished simple command and clears it.
+    pub(super) fn judge(&mut self, command: &mut Command) {
+        let Command { words, assignments } = std::mem::take(command);
+        for word in &assignments {
+            self.note_assigned(word);
+        }
+        let prefixes = words.iter().take_while(|w| matches!(w.keyword(), "command" | "builtin" | "exec")).count();
+        let words = &words[prefixes..];
+        let Some((name, arguments)) = words.split_first() else { return };
+        if self.holes.range(name.range.clone()).next().is_some() && name.range.len() > 0 {
+            self.find(
+                name,
+                LintKind::CommandName,
+                "a value names the command",
+                "name the command in the runbook, or use `exec:`",
+            );
+        }
+        let program = name.literal.as_deref().unwrap_or_default();
+        let program = program.rsplit('/').next().unwrap_or(program);
+        self.judge_builtin(program, arguments);
+        self.judge_second_reading(program, words);
+        self.judge_dashes(program, arguments);
+    }
+
+    /// Variables set from values and used in arithmetic; called when the whole script was read.
+    pub(super) fn judge_arithmetic(&mut self) {
+        for (name, hole) in std::mem::take(&mut self.assigned) {
+            if self.computed.contains(&name) {
+                let finding = Finding {
+                    kind: LintKind::Arithmetic,
+                    message: format!(
+                        "`{name}` comes from a value and is used in arithmetic, which runs commands hidden in it"
+                    ),
+                    help: "make it a number first: `{{ ... | int }}`".into(),
+                };
+                self.findings.push((hole, finding));
+            }
+        }
+    }
+
+    fn note_assigned(&mut self, word: &Word) {
+        let Some(name) = &word.assigns else { return };
+        for hole in self.holes_in(&word.range) {
+            self.assigned.push((name.clone(), hole));
+        }
+    }
+
+    /// Builtins that evaluate their arguments as names or arithmetic.
+    fn judge_builtin(&mut self, program: &str, arguments: &[Word]) {
+        match program {
+            "let" => {
+                for word in arguments {
+                    self.refuse_in(&word.range, Refusal::Arithmetic);
+                    self.note_computed(word.range.clone());
+                }
+            }
+            "unset" | "mapfile" | "readarray" | "getopts" => self.refuse_names(arguments),
+            "read" => self.judge_read(arguments),
+            "printf" | "wait" => self.refuse_after(arguments, &["-v", "-p"]),
+            "test" | "[" => self.refuse_after(arguments, &["-v", "-R"]),
+            _ if DECLARATIONS.contains(&program) => self.judge_declaration(arguments),
+            _ => {}
+        }
+    }
+
+    fn refuse_names(&mut self, arguments: &[Word]) {
+        for word in arguments {
+            self.refuse_in(&word.range, Refusal::VariableName);
+        }
+    }
+
+    fn refuse_after(&mut self, arguments: &[Word], options: &[&str]) {
+        for pair in arguments.windows(2) {
+            if pair[0].literal.as_deref().is_some_and(|text| options.contains(&text)) {
+                self.refuse_in(&pair[1].range, Refusal::VariableName);
+            }
+        }
+        for word in arguments.iter().filter(|w| options.contains(&w.lead.as_str())) {
+            self.refuse_in(&word.range, Refusal::VariableName);
+        }
+    }
+
+    fn judge_read(&mut self, arguments: &[Word]) {
+        let mut value_follows = false;
+        for word in arguments {
+            if !value_follows && !word.lead.starts_with('-') {
+                self.refuse_in(&word.range, Refusal::VariableName);
+            }
+            let text = word.literal.as_deref().unwrap_or_default();
+            value_follows = text.starts_with('-') && text.ends_with(['p', 't', 'd', 'n', 'N', 'u', 'i']);
+        }
+    }
+
+    fn judge_declaration(&mut self, arguments: &[Word]) {
+        let options = |letter: char| {
+            arguments.iter().any(|w| w.literal.as_deref().is_some_and(|t| t.starts_with('-') && t.contains(letter)))
+        };
+        let (integer, reference) = (options('i'), options('n'));
+        for word in arguments {
+            match &word.assigns {
+                Some(name) if integer => {
+                    self.computed.insert(name.clone());
+                    self.refuse_in(&word.range, Refusal::Arithmetic);
+                }
+                Some(_) if !reference => self.note_assigned(word),
+                _ => self.refuse_in(&word.range, Refusal::VariableName),
+            }
+            if integer && let (None, Some(name)) = (&word.assigns, &word.literal) {
+                self.computed.insert(name.clone());
+            }
+        }
+    }
+
+    /// Commands that hand a value to a shell as text.
+    fn judge_second_reading(&mut self, program: &str, words: &[Word]) {
+        if matches!(program, "eval" | "trap" | "alias") {
+            for word in &words[1..] {
+                let message = format!("`{program}` reads the value as shell text");
+                self.find(word, LintKind::Eval, &message, "call the command directly");
+            }
+        }
+        for (i, word) in words.iter().enumerate() {
+            let base = word.literal.as_deref().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+            if base == "ssh" {
+                self.judge_ssh(&words[i + 1..]);
+            }
+            if SHELLS.contains(&base) {
+                self.judge_shell(base, &words[i + 1..]);
+            }
+        }
+    }
+
+    fn judge_shell(&mut self, shell: &str, arguments: &[Word]) {
+        let flag = arguments.iter().position(|w| {
+            let text = w.literal.as_deref().unwrap_or_default();
+            text.starts_with('-') && !text.starts_with("--") && text.ends_with('c')
+        });
+        if let Some(script) = flag.and_then(|at| arguments.get(at + 1)) {
+            let message = format!("`{shell} -c` reads the value as shell text");
+            let help = format!("pass it as an argument: `{shell} -c 'echo \"$1\"' _ {{{{ ... }}}}`");
+            self.find(script, LintKind::NestedShell, &message, &help);
+        }
+    }
+
+    fn judge_ssh(&mut self, arguments: &[Word]) {
+        let mut rest = arguments;
+        while let Some((word, tail)) = rest.split_first() {
+            let text = word.literal.as_deref().unwrap_or(&word.lead);
+            if !text.starts_with('-') {
+                break;
+            }
+            let takes_value = text.len() == 2 && text.ends_with(|c| SSH_VALUES.contains(c));
+            rest = if takes_value { tail.get(1..).unwrap_or_default() } else { tail };
+        }
+        for word in rest.get(1..).unwrap_or_default() {
+            let help = "use `hosts:`, or send the script on standard input";
+            self.find(word, LintKind::RemoteShell, "ssh gives the value to a remote shell as text", help);
+        }
+    }
+
+    /// Values in the place of operands that may be taken for options.
+    fn judge_dashes(&mut self, program: &str, arguments: &[Word]) {
+        if program.is_empty() || NO_OPTIONS.contains(&program) || DECLARATIONS.contains(&program) {
+            return;
+        }
+        let mut before = "";
+        for word in arguments {
+            let text = word.literal.as_deref().unwrap_or_default();
+            if text == "--" {
+                return;
+            }
+            if self.starts_with_hole(word) && !before.starts_with('-') {
+                let help = "put `--` before it, or use `exec:` with `--`";
+                let message = format!("a value that starts with `-` would be an option of `{program}`");
+                self.find_first(word, LintKind::LeadingDash, &message, help);
+            }
+            before = text;
+        }
+    }
+
+    fn starts_with_hole(&self, word: &Word) -> bool {
+        let first = self.chars[word.range.clone()].iter().find(|c| !matches!(c, '"' | '\''));
+        first == Some(&HOLE)
+    }
+
+    fn find(&mut self, word: &Word, kind: LintKind, message: &str, help: &str) {
+        for hole in self.holes_in(&word.range) {
+            self.findings.push((hole, Finding { kind, message: message.into(), help: help.into() }));
+        }
+    }
+
+    fn find_first(&mut self, word: &Word, kind: LintKind, message: &str, help: &str) {
+        if let Some(hole) = self.holes_in(&word.range).first() {
+            self.findings.push((*hole, Finding { kind, message: message.into(), help: help.into() }));
+        }
+    }
+}
