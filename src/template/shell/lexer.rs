@@ -56,6 +56,12 @@ pub(crate) struct Lexer<'a> {
     pub(super) computed: BTreeSet<String>,
     /// Variables set from a hole.
     pub(super) assigned: Vec<(String, usize)>,
+    /// Variables that are arrays somewhere in the script.
+    pub(super) arrays: BTreeSet<String>,
+    /// Variables set by `declare`, `local` and their kin, and the words that do it.
+    pub(super) declared: Vec<(String, Range<usize>)>,
+    /// Something in the script is not understood.
+    pub(super) unreadable: bool,
 }
 
 /// A word of a command.
@@ -93,11 +99,15 @@ impl<'a> Lexer<'a> {
             findings: Vec::new(),
             computed: BTreeSet::new(),
             assigned: Vec::new(),
+            arrays: BTreeSet::new(),
+            declared: Vec::new(),
+            unreadable: false,
         }
     }
 
     fn finish(mut self) -> Walk {
-        self.judge_arithmetic();
+        self.judge_variables();
+        self.refuse_split_openers();
         let positions = self.chars.iter().enumerate().filter(|(_, c)| **c == HOLE).map(|(i, _)| i);
         let lost = Hole { place: Place::Refused(Refusal::Unreadable), backticked: false, after_name: false };
         let numbers: BTreeMap<usize, usize> = positions.clone().enumerate().map(|(n, at)| (at, n)).collect();
@@ -107,6 +117,22 @@ impl<'a> Lexer<'a> {
         findings.sort();
         findings.dedup();
         Walk { holes, findings }
+    }
+
+    /// An opening such as `$((` with a line continuation inside is not recognised; nothing is promised then.
+    fn refuse_split_openers(&mut self) {
+        let split = self.chars.windows(4).any(|w| {
+            let second = match w[0] {
+                '$' => "([{'\"",
+                '(' => "(",
+                '<' => "<(",
+                _ => return false,
+            };
+            w[1] == '\\' && w[2] == '\n' && (second.contains(w[3]) || w[3] == '\\')
+        });
+        if split || self.unreadable {
+            self.refuse_in(&(0..self.chars.len()), Refusal::Unreadable);
+        }
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -288,9 +314,10 @@ impl<'a> Lexer<'a> {
             Some(HOLE) => self.refusing(Refusal::AfterBackslash, |l| l.hole(Place::Bare)),
             Some(c) => {
                 self.at += 1;
-                if let Some(word) = word {
+                // A line continuation is as if it were not there.
+                if let Some(word) = word.filter(|_| c != '\n') {
                     word.quoted = true;
-                    if let (Some(text), true) = (&mut word.literal, c != '\n') {
+                    if let Some(text) = &mut word.literal {
                         text.push(c);
                     }
                 }
@@ -322,6 +349,9 @@ impl<'a> Lexer<'a> {
         self.at += 1;
         if let Some(text) = &mut word.literal {
             text.extend(&self.chars[start..self.at]);
+        }
+        if self.peek() == Some('(') || self.chars[start..self.at].contains(&'[') {
+            self.arrays.insert(name.clone());
         }
         word.assigns = Some(name);
         if self.peek() == Some('(') {
