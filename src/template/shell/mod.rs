@@ -3,6 +3,7 @@
 //! A value never becomes script text. It travels in the environment as `RB_1`, `RB_2` ..., and the place where it stands
 //! decides how the constant script refers to it, so that it arrives byte for byte as one piece of data.
 
+mod assignment;
 mod commands;
 mod expansion;
 mod heredoc;
