@@ -5,7 +5,7 @@ pub mod model;
 pub mod units;
 
 mod build;
-mod known;
+pub(crate) mod known;
 
 pub use build::{Given, Library, Request, Unreadable, build};
 pub use model::Plan;
