@@ -1,1 +1,83 @@
-//! Placeholder.
+//! The command line: one file per command, one place that turns errors into words and exit codes.
+
+mod args;
+mod check;
+mod demo;
+mod error;
+mod explain;
+mod inputs;
+mod keys;
+mod library;
+mod plan;
+mod prepare;
+mod resume;
+mod run;
+mod runs;
+mod schema;
+mod session;
+mod target;
+pub mod terminal;
+mod verify;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use error::CliError;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Reads the arguments, runs the command, prints what went wrong, and says so in the exit code.
+pub fn main() -> ExitCode {
+    install_panic_report();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { crate::report::exit::USAGE } else { 0 });
+        }
+    };
+    let style = cli.style();
+    match dispatch(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = write!(anstream::stderr(), "{}", error.render(&style));
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<u8, CliError> {
+    let common = cli.common;
+    match cli.command {
+        Command::Run(args) => run::run(&common, args),
+        Command::Plan(args) => plan::run(&common, args),
+        Command::Check(args) => check::run(&common, args),
+        Command::Explain(args) => explain::run(args),
+        Command::Resume(args) => resume::run(&common, args),
+        Command::Runs(args) => runs::list(&common, args),
+        Command::Show(args) => runs::show(&common, args),
+        Command::Logs(args) => runs::logs(&common, args),
+        Command::Report(args) => runs::report(&common, args),
+        Command::Verify(args) => verify::run(&common, args),
+        Command::Keys => keys::run(&common),
+        Command::Schema(args) => schema::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Completions(args) => schema::completions(args),
+    }
+}
+
+/// A bug ends the program with exit code 70 and a request to report it, not with a bare panic.
+fn install_panic_report() {
+    std::panic::set_hook(Box::new(|info| {
+        eprintln!("\ninternal error: this is a bug in runbook {}", env!("CARGO_PKG_VERSION"));
+        eprintln!("{info}");
+        eprintln!("the log of the run is intact; `runbook runs` shows it and `runbook resume` goes on with it");
+        std::process::exit(i32::from(crate::report::exit::BUG));
+    }));
+}
+
+/// Writes to standard output; a reader that has gone away, as in `| head`, is not a failure.
+fn print(text: &str) {
+    let mut out = anstream::stdout();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}

@@ -26,7 +26,7 @@ use serde_json::Value;
 pub use context::{Context, is_secret, secret};
 pub use error::{ErrorKind, EvalError};
 pub use refs::{Ref, Refs};
-//pub use shell::{Lint, LintKind, Script, check_shell, quote, shell, simple_command};
+pub use shell::{Lint, LintKind, Script, check_shell, quote, shell, simple_command};
 
 use engine::{Job, Output};
 use scan::Piece;

@@ -1,0 +1,58 @@
+//! What can go wrong in a command, and the exit code it deserves.
+
+use crate::report::exit;
+use crate::store::StoreError;
+use crate::text::{Diagnostic, RenderStyle, render};
+
+/// A command that did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) enum CliError {
+    /// Arguments, missing files, unknown runs.
+    Usage(String),
+    /// Problems in runbook files or inputs, with their places.
+    Invalid(Vec<Diagnostic>),
+    /// The log or the state directory cannot be written.
+    Journal(String),
+    /// Another process drives the run.
+    Busy(String),
+    /// A log that does not verify.
+    Unverified(String),
+    /// Anything else the system refused.
+    System(String),
+}
+
+impl CliError {
+    /// Public API: see the help text.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            CliError::Usage(_) | CliError::System(_) => exit::USAGE,
+            CliError::Invalid(_) => exit::INVALID,
+            CliError::Journal(_) => exit::JOURNAL,
+            CliError::Busy(_) => exit::LOCKED,
+            CliError::Unverified(_) => exit::UNVERIFIED,
+        }
+    }
+
+    pub(crate) fn render(&self, style: &RenderStyle) -> String {
+        match self {
+            CliError::Invalid(problems) => render(problems, *style),
+            CliError::Usage(words)
+            | CliError::Journal(words)
+            | CliError::Busy(words)
+            | CliError::Unverified(words)
+            | CliError::System(words) => format!("error: {words}\n"),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> CliError {
+        let words = error.to_string();
+        match error {
+            StoreError::Busy { .. } => CliError::Busy(words),
+            StoreError::Tampered(_) | StoreError::Read(..) => CliError::Unverified(words),
+            StoreError::Ended(_) | StoreError::TooShort(_) => CliError::Usage(words),
+            _ => CliError::Journal(words),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Values of inputs: from `-i`, input files, where `from:` says, and a person at the terminal.
+
+use super::args::Making;
+use super::error::CliError;
+use super::library::read_limited;
+use crate::drive::world::SecretSource;
+use crate::plan::Given;
+use crate::plan::inputs::conform;
+use crate::runbook::model::{Input, InputKind, InputSource, Runbook};
+use crate::template;
+use crate::text::{Kind, Source, parse};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+
+/// What was given, and where the values of secrets come from.
+#[derive(Default)]
+pub(crate) struct Values {
+    pub(crate) given: BTreeMap<String, Given>,
+    pub(crate) secrets: Vec<(String, SecretSource)>,
+}
+
+/// Collects values, the command line first. With `ask`, a person gives what is still missing.
+pub(crate) fn collect(book: &Runbook, making: &Making, ask: bool) -> Result<Values, CliError> {
+    let mut values = Values::default();
+    for file in &making.inputs {
+        from_file(file, &mut values)?;
+    }
+    for pair in &making.input {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            CliError::Usage(format!("`-i {pair}` needs the form NAME=VALUE, such as `-i version=v1.2.0`"))
+        })?;
+        let given = Given { value: Value::String(value.into()), origin: "-i".into() };
+        values.given.insert(name.into(), given);
+    }
+    for input in &book.inputs {
+        settle(input, &mut values, ask && !making.no_input)?;
+    }
+    Ok(values)
+}
+
+fn from_file(path: &Path, values: &mut Values) -> Result<(), CliError> {
+    let bytes = read_limited(path).map_err(CliError::Usage)?;
+    let source =
+        Source::from_bytes(path.display().to_string(), bytes).map_err(|d| CliError::Invalid(vec![*d]))?;
+    let parsed = parse(&source);
+    let Some(root) = parsed.root.filter(|_| parsed.diagnostics.is_empty()) else {
+        return Err(CliError::Invalid(parsed.diagnostics));
+    };
+    let Some(entries) = root.map() else {
+        return Err(CliError::Usage(format!("{} must be a mapping of input names to values", path.display())));
+    };
+    for entry in entries {
+        // Scalars keep the text as written: 1.10, 0123456 and no survive.
+        let value = match &entry.value.kind {
+            Kind::Seq(_) | Kind::Map(_) => entry.value.json(),
+            _ => Value::String(entry.value.scalar().unwrap_or_default().to_string()),
+        };
+        let line = source.line_col(entry.key_span.start).0;
+        values.given.insert(entry.key.clone(), Given { value, origin: format!("{}:{line}", source.name()) });
+    }
+    Ok(())
+}
+
+fn settle(input: &Input, values: &mut Values, ask: bool) -> Result<(), CliError> {
+    if input.kind == InputKind::Secret {
+        return settle_secret(input, values, ask);
+    }
+    if values.given.contains_key(&input.name) {
+        return Ok(());
+    }
+    let found = match &input.from {
+        Some(InputSource::Env(name)) => std::env::var(name).ok().map(|v| (v, format!("env {name}"))),
+        Some(InputSource::File(path)) => match read_limited(Path::new(path)) {
+            Ok(bytes) => Some((String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_string(), path.clone())),
+            Err(_) if input.default.is_some() => None,
+            Err(why) => return Err(CliError::Usage(format!("input `{}`: {why}", input.name))),
+        },
+        None => None,
+    };
+    if let Some((text, origin)) = found {
+        values.given.insert(input.name.clone(), Given { value: Value::String(text), origin });
+    } else if input.default.is_none() && ask && std::io::stdin().is_terminal() {
+        let value = prompt(input)?;
+        values.given.insert(input.name.clone(), Given { value, origin: "asked".into() });
+    }
+    Ok(())
+}
+
+fn settle_secret(input: &Input, values: &mut Values, ask: bool) -> Result<(), CliError> {
+    if values.given.contains_key(&input.name) {
+        return Err(CliError::Usage(format!(
+            "the secret `{}` may not be given on the command line or in an input file, where others can read it; \
+             declare `from: env:NAME` or `from: file:PATH`",
+            input.name
+        )));
+    }
+    let (source, origin) = match &input.from {
+        Some(InputSource::Env(name)) => (SecretSource::Env(name.clone()), format!("env {name}")),
+        Some(InputSource::File(path)) => (SecretSource::File(path.into()), path.clone()),
+        None if ask && std::io::stdin().is_terminal() => (SecretSource::Value(hidden(input)?), "asked".to_string()),
+        None => return Ok(()),
+    };
+    values.given.insert(input.name.clone(), Given { value: template::secret(&input.name), origin });
+    values.secrets.push((input.name.clone(), source));
+    Ok(())
+}
+
+fn prompt(input: &Input) -> Result<Value, CliError> {
+    let choices: Vec<String> = input.choices.iter().map(|c| c.value.clone()).collect();
+    let pattern = input.pattern.as_ref().map(|p| p.value.as_str());
+    loop {
+        let help = input.help.as_ref().map(|h| format!(" ({})", h.value)).unwrap_or_default();
+        let line = read_line(&format!("{}{help}: ", input.name))?;
+        match conform(&input.name, input.kind, pattern, &choices, Value::String(line)) {
+            Ok(value) => return Ok(value),
+            Err(wrong) => eprintln!("{wrong}"),
+        }
+    }
+}
+
+fn read_line(words: &str) -> Result<String, CliError> {
+    eprint!("{words}");
+    let _ = std::io::stderr().flush();
+    let mut line = String::new();
+    match std::io::stdin().lock().read_line(&mut line) {
+        Ok(0) => Err(CliError::Usage("no value was given".into())),
+        Ok(_) => Ok(line.trim_end_matches(['\n', '\r']).to_string()),
+        Err(error) => Err(CliError::System(format!("cannot read from the terminal: {error}"))),
+    }
+}
+
+/// Reads a line without showing it.
+fn hidden(input: &Input) -> Result<String, CliError> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let stdin = std::io::stdin();
+    let before = tcgetattr(&stdin).map_err(|e| CliError::System(format!("cannot read from the terminal: {e}")))?;
+    let mut quiet = before.clone();
+    quiet.local_modes.remove(LocalModes::ECHO);
+    let quieted = tcsetattr(&stdin, OptionalActions::Now, &quiet);
+    let line = quieted.map_err(|e| CliError::System(e.to_string())).and_then(|()| read_line(&format!("{} (hidden): ", input.name)));
+    let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
+    eprintln!();
+    line
+}

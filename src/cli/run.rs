@@ -1,0 +1,80 @@
+//! `runbook run FILE`
+
+use super::args::{Common, PlanArgs, RunArgs};
+use super::error::CliError;
+use super::prepare::{Prepared, prepare};
+use super::session::{Session, at, drive};
+use crate::drive::record;
+use crate::log::{RunStart, Sha256Sum};
+use crate::machine::State;
+use crate::machine::event::{Event, RunStarted};
+use crate::report::{View, exit};
+use crate::store::{Home, Journal, RunClock, RunDir, keys};
+use std::sync::Arc;
+
+pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
+    if args.dry_run {
+        let plan = PlanArgs { making: args.making, full: false, detailed_exitcode: false };
+        return super::plan::run(common, plan);
+    }
+    let home = Home::from_env()?;
+    home.prepare()?;
+    let prepared = prepare(&args.making, &home, true)?;
+    start_demo(&prepared)?;
+    let identity = keys::load_or_create(home.config_dir())?;
+    if identity.created {
+        eprintln!("made a signing key for {}; `runbook keys` shows what to give to your team", identity.principal);
+    }
+    let run = RunDir::new_id()?;
+    let dir = RunDir::create(&home, run, &prepared.bytes, &[(&prepared.runbook.0, &prepared.runbook.1)])?;
+    let clock = RunClock::start();
+    let now = clock.now();
+    let started = RunStarted {
+        run: run.to_string(),
+        runbook: prepared.plan.name.clone(),
+        title: prepared.plan.title.clone().unwrap_or_else(|| prepared.plan.name.clone()),
+        target: prepared.plan.target.as_ref().map(|t| t.name.clone()),
+        plan_sha256: prepared.digest.clone(),
+        operator: identity.principal.clone(),
+        host: keys::host(),
+        started: now.t.clone(),
+        tool: env!("CARGO_PKG_VERSION").to_string(),
+    };
+    let first = Event::RunStarted(started.clone());
+    let (_, mut extra) = record::encode(&first);
+    extra.retain(|name, _| !["run", "operator", "host", "plan_sha256"].contains(&name.as_str()));
+    let start = RunStart {
+        run,
+        operator: &started.operator,
+        host: &started.host,
+        plan_sha256: Sha256Sum::from_hex(&prepared.digest).unwrap_or(Sha256Sum([0; 32])),
+        prev_run: None,
+        extra,
+    };
+    let journal = Journal::create(&dir, Box::new(identity.key), start, &now).map_err(|e| CliError::Journal(e.to_string()))?;
+    let plan = Arc::new(prepared.plan);
+    let view = View::new(plan.clone());
+    drive(Session {
+        common,
+        state: State::new(plan),
+        first,
+        view,
+        journal,
+        clock,
+        secrets: prepared.secrets,
+        operator: started.operator,
+        no_input: args.making.no_input,
+    })
+}
+
+/// The embedded demo comes up on its own, so that the first run needs nothing else.
+fn start_demo(prepared: &Prepared) -> Result<(), CliError> {
+    let Some(dir) = &prepared.demo else { return Ok(()) };
+    let exe = std::env::current_exe().map_err(|e| CliError::System(format!("cannot find this program: {e}")))?;
+    let addresses = crate::demo::Demo::new(dir).up(&exe).map_err(|e| CliError::System(e.to_string()))?;
+    let planned = prepared.plan.target.as_ref().and_then(|t| t.values["balancer"].as_str());
+    if planned.is_some_and(|url| url != addresses.balancer_url()) {
+        return Err(CliError::System("the demo came up at other addresses than planned; run the command again".into()));
+    }
+    Ok(())
+}

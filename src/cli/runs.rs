@@ -1,0 +1,138 @@
+//! `runbook runs`, `show`, `logs`, `report`: reading what is there.
+
+use super::args::{Common, LogsArgs, OneRun, Output, RunsArgs};
+use super::error::CliError;
+use super::library::sha256;
+use crate::drive::record;
+use crate::log::{RecordType, RunId, SealedLog};
+use crate::machine::event::Event;
+use crate::machine::{State, Timestamp, apply};
+use crate::plan::Plan;
+use crate::report::{self, View, exit};
+use crate::store::{Home, ListedRun, RunDir, list_runs, read_log};
+use serde_json::json;
+use std::io::Write as _;
+use std::sync::Arc;
+
+pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
+    let home = Home::from_env()?;
+    let mut runs = list_runs(&home)?;
+    runs.truncate(args.limit);
+    if common.output == Output::Json {
+        let rows: Vec<_> = runs.iter().map(ListedRun::json).collect();
+        super::print(&format!("{:#}\n", json!(rows)));
+    } else if runs.is_empty() {
+        super::print("no runs yet; `runbook run FILE` makes one\n");
+    } else {
+        super::print(&runs.iter().map(row).collect::<String>());
+    }
+    Ok(exit::DONE)
+}
+
+fn row(run: &ListedRun) -> String {
+    let id = run.run.to_string();
+    let started = run.started.as_deref().map_or("?", |t| t.get(..19).unwrap_or(t));
+    let title = run.title.as_deref().unwrap_or("?");
+    let target = run.target.as_deref().map(|t| format!(" › {t}")).unwrap_or_default();
+    format!("{id}  {started}Z  {:<14}  {title}{target}\n", run.state.to_string())
+}
+
+pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
+    let (_, view) = view_of(args.run.as_deref())?;
+    if common.output == Output::Json {
+        super::print(&format!("{:#}\n", report::json(&view)));
+    } else {
+        super::print(&report::summary(&view));
+    }
+    Ok(exit::DONE)
+}
+
+pub(crate) fn report(common: &Common, args: OneRun) -> Result<u8, CliError> {
+    let (_, view) = view_of(args.run.as_deref())?;
+    if common.output == Output::Json {
+        super::print(&format!("{:#}\n", report::json(&view)));
+    } else {
+        super::print(&report::markdown(&view));
+    }
+    Ok(exit::DONE)
+}
+
+pub(crate) fn logs(_: &Common, args: LogsArgs) -> Result<u8, CliError> {
+    let home = Home::from_env()?;
+    let dir = RunDir::open(&home, home.find(&args.run)?)?;
+    let log = read_log(&dir)?;
+    let mut found = false;
+    let mut out = std::io::stdout().lock();
+    for record in log.records.iter().filter(|r| r.kind == RecordType::StepEnd) {
+        let path = record.text("path").unwrap_or_default();
+        if args.step.as_deref().is_some_and(|wanted| wanted != path) {
+            continue;
+        }
+        found = true;
+        for stream in ["stdout", "stderr"] {
+            let Some(file) = record.payload.get(stream).and_then(|s| s["file"].as_str()) else { continue };
+            if args.step.is_none() {
+                let _ = writeln!(out, "==> {path} {stream} <==");
+            }
+            copy_output(&dir, file, &mut out)?;
+        }
+    }
+    match (&args.step, found) {
+        (Some(step), false) => Err(CliError::Usage(format!("run {} has no finished step `{step}`", dir.run()))),
+        _ => Ok(exit::DONE),
+    }
+}
+
+fn copy_output(dir: &RunDir, file: &str, out: &mut impl std::io::Write) -> Result<(), CliError> {
+    let mut kept = dir.open_output(file)?;
+    match std::io::copy(&mut kept, out) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::System(format!("cannot print {file}: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+fn view_of(run: Option<&str>) -> Result<(RunDir, View), CliError> {
+    let home = Home::from_env()?;
+    let id = match run {
+        Some(text) => home.find(text)?,
+        None => newest(&home)?,
+    };
+    let dir = RunDir::open(&home, id)?;
+    let log = read_log(&dir)?;
+    let plan = Arc::new(load_plan(&dir, &log)?);
+    let (mut state, mut view) = (State::new(plan.clone()), View::new(plan));
+    replay(&log, &mut state, &mut view)?;
+    Ok((dir, view))
+}
+
+/// The newest run.
+pub(crate) fn newest(home: &Home) -> Result<RunId, CliError> {
+    let ids = home.run_ids()?;
+    ids.first().copied().ok_or_else(|| CliError::Usage("there are no runs yet".into()))
+}
+
+/// The plan a run follows, which must be the one its first record names.
+pub(crate) fn load_plan(dir: &RunDir, log: &SealedLog) -> Result<Plan, CliError> {
+    let bytes = dir.plan()?;
+    let named = log.records.first().and_then(|r| r.text("plan_sha256"));
+    if named != Some(sha256(&bytes).as_str()) {
+        return Err(CliError::Unverified(format!("the stored plan of run {} is not the one its log names", dir.run())));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|e| CliError::Unverified(format!("the stored plan of run {} cannot be read: {e}", dir.run())))
+}
+
+/// Applies a log to a fresh state and view.
+pub(crate) fn replay(log: &SealedLog, state: &mut State, view: &mut View) -> Result<(), CliError> {
+    let run = log.run.to_string();
+    for record in &log.records {
+        let wrong = |words: String| CliError::Unverified(words);
+        let Some(event) = record::decode(record, &run).map_err(|e| wrong(e.to_string()))? else { continue };
+        let wall = record.t.parse::<jiff::Timestamp>().map_or(0, |t| t.as_microsecond());
+        let now = Timestamp { wall_us: wall, run_us: record.mono_us };
+        apply(state, &event).map_err(|e| wrong(e.to_string()))?;
+        view.add(&event, state, now);
+        let _: &Event = &event;
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! One driven run: store, world, terminal and signals wired to the driver.
+
+use super::args::Common;
+use super::error::CliError;
+use super::terminal::{self, Audiences};
+use crate::drive::clock::Clock;
+use crate::drive::record;
+use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
+use crate::drive::world::{
+    AttemptId, Cancel, RealWorld, Running, Secrets, SecretSource, ShortSecrets, Wants, WorldEvent, WorldSetup, base_env,
+    next_free_output,
+};
+use crate::log::At;
+use crate::machine::action::{Action, Done};
+use crate::machine::event::{Event, Parking, Question, StepStarted};
+use crate::machine::{Input, State, Timestamp};
+use crate::report::{View, exit};
+use crate::store::{self, Durability, RunClock};
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// What a session needs to know.
+pub(crate) struct Session<'a> {
+    pub(crate) common: &'a Common,
+    pub(crate) state: State,
+    /// The first event of this session; its record is already in the log.
+    pub(crate) first: Event,
+    /// The run so far, as people see it.
+    pub(crate) view: View,
+    pub(crate) journal: store::Journal,
+    pub(crate) clock: RunClock,
+    pub(crate) secrets: Vec<(String, SecretSource)>,
+    pub(crate) operator: String,
+    pub(crate) no_input: bool,
+}
+
+/// Drives a run until it is over or parked, and says how in the exit code.
+pub(crate) fn drive(session: Session<'_>) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| CliError::System(format!("cannot start the event loop: {e}")))?;
+    let code = runtime.block_on(drive_here(session));
+    // A prompt may still be reading; nothing waits for it.
+    runtime.shutdown_background();
+    code
+}
+
+async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
+    let Session { common, state, first, view, journal, clock, secrets, operator, no_input } = session;
+    let run = journal.dir().run().to_string();
+    let (send, incoming) = unbounded_channel();
+    let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
+    listen(&send)?;
+    let progress = Progress(world.clone());
+    let audience = terminal::audience(common, &view, &run, operator, no_input, Box::new(progress), send.clone());
+    let clock = SessionClock(clock);
+    let journal = LogJournal { journal: Some(journal), first_written: true };
+    let mut driver =
+        Driver { state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
+    let driven = driver.drive(first).await;
+    let over = driver.state.is_over();
+    let signed = match (over, driver.journal.journal.take()) {
+        (true, Some(journal)) => journal.finish().map_err(|e| CliError::Journal(e.to_string())),
+        _ => Ok(()),
+    };
+    let code = match (&driven, &signed) {
+        (Err(DriveError::Journal(_)), _) | (_, Err(_)) => exit::JOURNAL,
+        (Err(DriveError::Illegal(_)), _) => exit::BUG,
+        _ => exit_code(&driver.state),
+    };
+    let trouble = match (driven, signed) {
+        (Err(error), _) => Some(error.to_string()),
+        (_, Err(error)) => Some(error.render(&common.style()).trim().trim_start_matches("error: ").to_string()),
+        _ => None,
+    };
+    driver.audience.close(&driver.state, code, trouble.as_deref());
+    Ok(code)
+}
+
+/// The exit code of a run that is over or parked.
+pub(crate) fn exit_code(state: &State) -> u8 {
+    match (&state.outcome, &state.parked) {
+        (Some(outcome), _) => exit::of_outcome(*outcome),
+        (None, Some(Parking::Interrupted)) => exit::INTERRUPTED,
+        (None, Some(Parking::Question(path))) => {
+            let doubt = state.questions().iter().any(|q| q.path == *path && q.question == Question::InDoubt);
+            if doubt { exit::UNKNOWN } else { exit::WAITING }
+        }
+        (None, Some(Parking::Trouble(_))) => exit::JOURNAL,
+        (None, None) => exit::BUG,
+    }
+}
+
+fn start_world(
+    journal: &store::Journal,
+    run: &str,
+    secrets: Vec<(String, SecretSource)>,
+    send: UnboundedSender<Incoming>,
+) -> Result<RealWorld, CliError> {
+    let system = |what: &str| {
+        let what = what.to_string();
+        move |e: std::io::Error| CliError::System(format!("cannot {what}: {e}"))
+    };
+    let run_dir: PathBuf = journal.dir().path().to_path_buf();
+    let exe = std::env::current_exe().map_err(system("find this program"))?;
+    let setup = WorldSetup {
+        next_output: next_free_output(&run_dir).map_err(system("read the run directory"))?,
+        start_dir: std::env::current_dir().map_err(system("find the current directory"))?,
+        base_env: base_env(run, &exe),
+        secrets: Secrets::resolve(secrets, ShortSecrets::Refuse),
+        simple_command: crate::template::simple_command,
+        grace: crate::drive::world::GRACE,
+        run_dir,
+    };
+    let (events, mut results) = unbounded_channel();
+    let world = RealWorld::new(setup, events).map_err(|e| CliError::Journal(format!("cannot write the run directory: {e}")))?;
+    tokio::spawn(async move {
+        while let Some(event) = results.recv().await {
+            let incoming = match event {
+                WorldEvent::Started { .. } => continue,
+                WorldEvent::Done(id, done) => done_input(id, done),
+                WorldEvent::OutputLost { id, error } => Incoming::OutputLost(format!("output of {}: {error}", id.path)),
+            };
+            if send.send(incoming).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(world)
+}
+
+fn done_input(id: AttemptId, done: Done) -> Incoming {
+    Incoming::Input(Input::Done { path: id.path, attempt: id.attempt, done })
+}
+
+/// Ctrl-C and TERM ask to stop; a lost terminal only means that nobody can be asked here any more.
+fn listen(send: &UnboundedSender<Incoming>) -> Result<(), CliError> {
+    for (kind, hangup) in [
+        (SignalKind::interrupt(), false),
+        (SignalKind::terminate(), false),
+        (SignalKind::hangup(), true),
+    ] {
+        let mut signals = signal(kind).map_err(|e| CliError::System(format!("cannot watch for signals: {e}")))?;
+        let send = send.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                let incoming = if hangup { Incoming::TerminalLost } else { Incoming::Input(Input::Interrupt) };
+                if send.send(incoming).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+struct SessionClock(RunClock);
+
+impl Clock for SessionClock {
+    fn now(&self) -> Timestamp {
+        let at = self.0.now();
+        Timestamp { wall_us: jiff::Timestamp::now().as_microsecond(), run_us: at.mono_us }
+    }
+}
+
+struct LogJournal {
+    journal: Option<store::Journal>,
+    /// The session's first event was written when the segment was opened.
+    first_written: bool,
+}
+
+impl Journal for LogJournal {
+    fn commit(&mut self, batch: &[Event], durable: bool, now: Timestamp) -> Result<(), String> {
+        let skip = usize::from(std::mem::take(&mut self.first_written));
+        let records: Vec<_> = batch.iter().skip(skip).map(record::encode).collect();
+        let Some(journal) = self.journal.as_mut() else { return Err("the log is closed".into()) };
+        if records.is_empty() {
+            return Ok(());
+        }
+        let durability = if durable { Durability::Sync } else { Durability::Defer };
+        journal.commit(&records, durability, &at(now)).map_err(|e| e.to_string())
+    }
+}
+
+/// The moment as the log writes it.
+pub(crate) fn at(now: Timestamp) -> At {
+    let wall = jiff::Timestamp::from_microsecond(now.wall_us).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    At { t: format!("{wall:.6}"), mono_us: now.run_us }
+}
+
+struct SharedWorld(Rc<RefCell<RealWorld>>);
+
+impl World for SharedWorld {
+    fn start(&mut self, started: &StepStarted) {
+        let id = AttemptId { path: started.path.clone(), attempt: started.attempt };
+        let wants = Wants { capture: started.capture, label: started.title.clone() };
+        let action: &Action = &started.action;
+        self.0.borrow_mut().start(id, action, wants);
+    }
+
+    fn cancel(&mut self, at_once: bool) {
+        self.0.borrow().cancel(if at_once { Cancel::Kill } else { Cancel::Term });
+    }
+}
+
+/// What runs now, for the live part of the screen.
+struct Progress(Rc<RefCell<RealWorld>>);
+
+impl terminal::Progress for Progress {
+    fn running(&self) -> Vec<Running> {
+        self.0.borrow().running()
+    }
+}
+
+#[allow(unused)]
+fn _check(_: Audiences) {}

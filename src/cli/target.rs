@@ -1,0 +1,121 @@
+//! Target profiles: data about where a runbook acts.
+
+use super::error::CliError;
+use super::library::{read_limited, sha256};
+use crate::demo::{self, Colour, Paths};
+use crate::plan::model::{SourceDigest, Target};
+use crate::store::Home;
+use crate::text::{Source, parse};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// A loaded profile.
+pub(crate) struct Loaded {
+    pub(crate) target: Target,
+    pub(crate) source: SourceDigest,
+    /// Where the embedded demo lives, when the profile is about it.
+    pub(crate) demo: Option<PathBuf>,
+}
+
+/// Finds and reads a profile.
+pub(crate) fn load(wanted: &str, runbook: &Path, home: &Home) -> Result<Loaded, CliError> {
+    let path = find(wanted, runbook)?;
+    let bytes = read_limited(&path).map_err(CliError::Usage)?;
+    let digest = SourceDigest { path: path.display().to_string(), sha256: sha256(&bytes) };
+    let source = Source::from_bytes(path.display().to_string(), bytes).map_err(|d| CliError::Invalid(vec![*d]))?;
+    let parsed = parse(&source);
+    let Some(root) = parsed.root.filter(|_| parsed.diagnostics.is_empty()) else {
+        return Err(CliError::Invalid(parsed.diagnostics));
+    };
+    let Value::Object(mut values) = root.json() else {
+        return Err(CliError::Usage(format!("{} must be a mapping that begins with `target: v1`", path.display())));
+    };
+    if values.shift_remove("target") != Some(json!("v1")) {
+        return Err(CliError::Usage(format!("{} must begin with `target: v1`", path.display())));
+    }
+    let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or(wanted).to_string();
+    let name = values.shift_remove("name").and_then(|n| n.as_str().map(String::from)).unwrap_or(stem);
+    let mut demo = None;
+    if values.get("embedded") == Some(&json!("demo")) {
+        let dir = super::demo::state_dir(home);
+        let mut merged = demo_values(&dir);
+        overlay(&mut merged, values);
+        values = merged;
+        demo = Some(dir);
+    }
+    Ok(Loaded { target: Target { name, values: Value::Object(values) }, source: digest, demo })
+}
+
+fn find(wanted: &str, runbook: &Path) -> Result<PathBuf, CliError> {
+    if wanted.contains('/') || wanted.ends_with(".yml") || wanted.ends_with(".yaml") {
+        return Ok(PathBuf::from(wanted));
+    }
+    let beside = runbook.parent().unwrap_or(Path::new("")).join("targets");
+    let places = [beside.join(format!("{wanted}.yml")), PathBuf::from(format!("targets/{wanted}.yml"))];
+    match places.iter().find(|p| p.exists()) {
+        Some(path) => Ok(path.clone()),
+        None => {
+            let known = names_in(&beside);
+            let near = crate::text::suggest(wanted, known.iter().map(String::as_str));
+            let hint = match near {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None if known.is_empty() => String::new(),
+                None => format!("; there are: {}", known.join(", ")),
+            };
+            Err(CliError::Usage(format!("there is no target `{wanted}` (looked for {}){hint}", places[0].display())))
+        }
+    }
+}
+
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let stems = entries.filter_map(|e| e.path().file_stem().and_then(|s| s.to_str()).map(String::from));
+    let mut names: Vec<String> = stems.collect();
+    names.sort();
+    names
+}
+
+/// Addresses, files and commands of the embedded demo. Opens no socket.
+fn demo_values(dir: &Path) -> Map<String, Value> {
+    let addresses = demo::addresses(dir);
+    let paths = Paths::new(dir);
+    let command = |words: &[&str]| {
+        let mut argv = vec!["runbook".to_string(), "demo".into(), "--dir".into(), dir.display().to_string()];
+        argv.extend(words.iter().map(|w| w.to_string()));
+        json!(argv)
+    };
+    let colour = |colour: Colour| {
+        let url = addresses.app_url(colour);
+        json!({ "url": url, "address": url.trim_start_matches("http://") })
+    };
+    let values = json!({
+        "balancer": addresses.balancer_url(),
+        "colours": { "blue": colour(Colour::Blue), "green": colour(Colour::Green) },
+        "upstream_conf": paths.upstream(),
+        "maintenance_flag": paths.maintenance_flag(),
+        "deploy_token_file": paths.deploy_token(),
+        "commands": {
+            "start": command(&["start"]),
+            "stop": command(&["stop"]),
+            "check": command(&["check"]),
+            "reload": command(&["reload"]),
+            "smoke": command(&["load", "--strict", "--rps", "60", "--seconds", "1", "--url"]),
+        },
+    });
+    match values {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// What the profile writes wins over what the demo says.
+fn overlay(base: &mut Map<String, Value>, over: Map<String, Value>) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Object(inner)), Value::Object(value)) => overlay(inner, value),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}

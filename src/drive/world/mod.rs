@@ -1,0 +1,210 @@
+//! The real world: starts what a committed attempt asks for and says what happened.
+//!
+//! It decides nothing. [`RealWorld::start`] returns at once; the result arrives on the channel given at construction.
+//! Processes and files are worked on by one thread each, HTTP requests by the runtime of the driver. What a step prints
+//! goes through the secrets masker into `out/` of the run directory and is never held in memory.
+
+mod attempt;
+mod bash;
+mod command;
+mod durable;
+mod environment;
+mod file;
+mod forms;
+mod http;
+mod kept;
+mod live;
+mod mask;
+mod output;
+mod pool;
+mod process;
+mod secrets;
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+pub use environment::base_env;
+pub use live::{Cancel, Running};
+pub use secrets::{SecretSource, Secrets, ShortSecrets};
+
+use crate::machine::action::{Action, Done, Ended};
+use attempt::{Attempt, Site, untouched};
+use live::Live;
+use pool::Pool;
+
+/// From TERM to KILL.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// Splits a script into words if it is one simple command of plain words: no expansion, redirection or assignment.
+pub type SimpleCommand = fn(&str) -> Option<Vec<String>>;
+
+/// What the world of one run is made of.
+pub struct WorldSetup {
+    /// Directory of the run; `out/` and `kept/` are created in it, for this user alone.
+    pub run_dir: PathBuf,
+    /// Directory the run was started in; relative paths of steps start there.
+    pub start_dir: PathBuf,
+    /// Environment of every step, as [`base_env`] builds it.
+    pub base_env: Vec<(String, String)>,
+    /// Values of the secrets the runbook declares.
+    pub secrets: Secrets,
+    /// Number of the first output file; [`next_free_output`] finds it in a run directory that was used before.
+    pub next_output: u32,
+    /// Tells which scripts need no shell.
+    pub simple_command: SimpleCommand,
+    /// From TERM to KILL; [`GRACE`] unless a test is in a hurry.
+    pub grace: Duration,
+}
+
+/// One attempt at one step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AttemptId {
+    /// Path of the step, as the plan names it.
+    pub path: String,
+    /// Counts from 1.
+    pub attempt: u32,
+}
+
+/// What the driver wants beside the result.
+#[derive(Debug, Clone, Default)]
+pub struct Wants {
+    /// The text of the output, because `expect` or `save` read it.
+    pub capture: bool,
+    /// What the live view calls the attempt.
+    pub label: String,
+}
+
+/// What the world tells the driver.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "at least every second event is a `Done`, and none is stored")]
+pub enum WorldEvent {
+    /// A process of this attempt has been started.
+    Started {
+        /// Which attempt.
+        id: AttemptId,
+        /// Process id, also the id of its process group.
+        pid: u32,
+    },
+    /// The attempt is over; nothing more is told about it.
+    Done(AttemptId, Done),
+    /// Output could not be stored, so the record of the run is no longer complete. The attempt is being ended and its
+    /// `Done` follows; the driver ends the run.
+    OutputLost {
+        /// Which attempt.
+        id: AttemptId,
+        /// What the system said.
+        error: String,
+    },
+}
+
+/// Acts on this machine. Must be used inside a tokio runtime.
+pub struct RealWorld {
+    site: Arc<Site>,
+    pool: Pool,
+    http: http::Clients,
+    next_output: u32,
+}
+
+impl RealWorld {
+    /// Prepare the run directory. Results go to `events`.
+    pub fn new(setup: WorldSetup, events: UnboundedSender<WorldEvent>) -> io::Result<RealWorld> {
+        for dir in ["out", "kept"] {
+            private_dir(&setup.run_dir.join(dir))?;
+        }
+        let site = Site {
+            run_dir: setup.run_dir,
+            start_dir: setup.start_dir,
+            base_env: setup.base_env,
+            masker: Arc::new(setup.secrets.masker()),
+            secrets: setup.secrets,
+            simple_command: setup.simple_command,
+            grace: setup.grace,
+            events: events.clone(),
+            running: Mutex::default(),
+        };
+        let http = http::Clients::default();
+        Ok(RealWorld { site: Arc::new(site), pool: Pool::new(events), http, next_output: setup.next_output })
+    }
+
+    /// Begin the attempt; its [`WorldEvent::Done`] comes in any case.
+    pub fn start(&mut self, id: AttemptId, action: &Action, wants: Wants) {
+        let number = self.next_output;
+        self.next_output += 1;
+        let live = match Live::new(id.clone(), wants.label) {
+            Ok(live) => Arc::new(live),
+            Err(error) => return self.refuse(id, &error),
+        };
+        self.running_now().push(Arc::clone(&live));
+        let attempt = Attempt { site: Arc::clone(&self.site), live, number, capture: wants.capture };
+        let since = Instant::now();
+        if let Action::Http(request) = action {
+            let (request, clients, events) = (request.clone(), self.http.clone(), self.site.events.clone());
+            tokio::spawn(async move {
+                let done = http::run(&attempt, &clients, &request).await;
+                let _ = events.send(attempt.done(done, since));
+            });
+            return;
+        }
+        let action = action.clone();
+        let hired = self.pool.run(move || {
+            let done = match &action {
+                Action::File(change) => file::change(&attempt, change),
+                Action::Restore(restore) => file::restore(&attempt, restore),
+                Action::Shell(_) | Action::Exec(_) | Action::Http(_) => command::run(&attempt, &action),
+            };
+            attempt.done(done, since)
+        });
+        if let Err(error) = hired {
+            self.running_now().retain(|live| live.id != id);
+            self.refuse(id, &error);
+        }
+    }
+
+    /// End everything that runs now. What is started later is not affected: undo must be able to run.
+    pub fn cancel(&self, how: Cancel) {
+        for live in self.running_now().iter() {
+            live.cancel(how);
+        }
+    }
+
+    /// What runs now, in the order it was started.
+    pub fn running(&self) -> Vec<Running> {
+        self.running_now().iter().map(|live| live.running()).collect()
+    }
+
+    fn running_now(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Live>>> {
+        self.site.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refuse(&self, id: AttemptId, error: &io::Error) {
+        let why = format!("this machine is out of resources: {error}");
+        let _ = self.site.events.send(WorldEvent::Done(id, untouched(Ended::Failed(why))));
+    }
+}
+
+/// The number after the highest that an output file in this run directory has: 1 in a fresh one.
+pub fn next_free_output(run_dir: &Path) -> io::Result<u32> {
+    let entries = match std::fs::read_dir(run_dir.join("out")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(1),
+        entries => entries?,
+    };
+    let mut highest = 0;
+    for entry in entries {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.split('.').next()?.parse().ok());
+        highest = highest.max(number.unwrap_or(0));
+    }
+    Ok(highest + 1)
+}
+
+fn private_dir(path: &Path) -> io::Result<()> {
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,192 @@
+//! One output stream on its way to disk: masked, hashed, stored whole, and remembered as far as somebody wants it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::forms::hex;
+use super::live::{Live, Stream};
+use super::mask::{MaskStream, Masker};
+use crate::machine::action::{CAPTURE_LIMIT, Captured};
+
+/// Takes the bytes of one stream. Memory is bounded whatever the length of the stream.
+pub(super) struct Sink {
+    masker: Arc<Masker>,
+    masking: MaskStream,
+    store: Store,
+    secrets_seen: u64,
+}
+
+/// What a stream came to.
+pub(super) struct Stored {
+    pub(super) captured: Captured,
+    /// How many secrets were replaced in it.
+    pub(super) secrets_seen: u64,
+}
+
+impl Sink {
+    /// `name` is the file inside the run directory `dir`; it comes to be with the first byte. `capture` keeps the text.
+    pub(super) fn new(
+        dir: &std::path::Path,
+        name: String,
+        stream: Stream,
+        capture: bool,
+        masker: Arc<Masker>,
+        live: Arc<Live>,
+    ) -> Sink {
+        let store = Store {
+            path: dir.join(&name),
+            name,
+            stream,
+            file: None,
+            hash: Sha256::new(),
+            bytes: 0,
+            text: capture.then(Vec::new),
+            live,
+        };
+        Sink { masker, masking: MaskStream::default(), store, secrets_seen: 0 }
+    }
+
+    /// Store a piece. After an error the stream is lost: the attempt must end.
+    pub(super) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        let mut result = Ok(());
+        let store = &mut self.store;
+        self.secrets_seen += self.masking.push(&self.masker, piece, |part| {
+            if result.is_ok() {
+                result = store.append(part);
+            }
+        });
+        result
+    }
+
+    /// The stream has ended: make it durable and say what it was.
+    pub(super) fn finish(mut self) -> io::Result<Stored> {
+        let mut result = Ok(());
+        let store = &mut self.store;
+        self.secrets_seen += self.masking.finish(&self.masker, |part| {
+            if result.is_ok() {
+                result = store.append(part);
+            }
+        });
+        result?;
+        Ok(Stored { captured: self.store.finish()?, secrets_seen: self.secrets_seen })
+    }
+}
+
+struct Store {
+    path: PathBuf,
+    name: String,
+    stream: Stream,
+    file: Option<File>,
+    hash: Sha256,
+    bytes: u64,
+    text: Option<Vec<u8>>,
+    live: Arc<Live>,
+}
+
+impl Store {
+    fn append(&mut self, part: &[u8]) -> io::Result<()> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(OpenOptions::new().append(true).create_new(true).mode(0o600).open(&self.path)?),
+        };
+        if let Err(error) = file.write_all(part) {
+            // No half piece: the file ends where its hash ends.
+            let _ = file.set_len(self.bytes);
+            return Err(error);
+        }
+        self.hash.update(part);
+        self.bytes += part.len() as u64;
+        if self.bytes > CAPTURE_LIMIT {
+            self.text = None;
+        }
+        if let Some(text) = &mut self.text {
+            text.extend_from_slice(part);
+        }
+        self.live.saw(self.stream, part);
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<Captured> {
+        if let Some(file) = &self.file {
+            file.sync_data()?;
+        }
+        Ok(Captured {
+            file: if self.bytes > 0 { self.name } else { String::new() },
+            bytes: self.bytes,
+            sha256: hex(&self.hash.finalize()),
+            text: self.text.and_then(|bytes| String::from_utf8(bytes).ok()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::AttemptId;
+    use super::*;
+
+    fn sink(dir: &std::path::Path, secrets: &[&str]) -> Sink {
+        let live = Live::new(AttemptId { path: "a".to_owned(), attempt: 1 }, String::new()).unwrap();
+        let masker = Masker::new(secrets.iter().map(|secret| secret.as_bytes().to_vec()));
+        Sink::new(dir, "0001.stdout".to_owned(), Stream::Stdout, true, Arc::new(masker), Arc::new(live))
+    }
+
+    #[test]
+    fn no_output_makes_no_file_and_has_the_hash_of_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let stored = sink(dir.path(), &[]).finish().unwrap().captured;
+        assert_eq!((stored.file.as_str(), stored.bytes, stored.text.as_deref()), ("", 0, Some("")));
+        assert!(stored.sha256.starts_with("e3b0c44298fc1c14"));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_secret_split_over_two_pieces_never_reaches_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sink = sink(dir.path(), &["swordfish"]);
+        sink.write(b"pw: sword").unwrap();
+        sink.write(b"fish!").unwrap();
+        let stored = sink.finish().unwrap();
+        assert_eq!(stored.secrets_seen, 1);
+        assert_eq!(stored.captured.text.as_deref(), Some("pw: ***!"));
+        assert_eq!(std::fs::read(dir.path().join("0001.stdout")).unwrap(), b"pw: ***!");
+        assert_eq!(stored.captured.sha256, hex(&Sha256::digest(b"pw: ***!")));
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_not_a_gap() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sink = sink(dir.path(), &[]);
+        sink.store.file = Some(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        assert_eq!(sink.write(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn a_file_that_is_already_there_is_never_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("0001.stdout"), "evidence").unwrap();
+        assert_eq!(sink(dir.path(), &[]).write(b"x").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn text_beyond_the_capture_limit_or_not_utf8_is_not_captured_but_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut long = sink(dir.path(), &[]);
+        long.write(&vec![b'x'; CAPTURE_LIMIT as usize]).unwrap();
+        long.write(b"x").unwrap();
+        let long = long.finish().unwrap().captured;
+        assert_eq!((long.bytes, long.text), (CAPTURE_LIMIT + 1, None));
+
+        let dir = tempfile::tempdir().unwrap();
+        let mut binary = sink(dir.path(), &[]);
+        binary.write(&[0xff, 0xfe]).unwrap();
+        assert_eq!(binary.finish().unwrap().captured.text, None);
+    }
+}

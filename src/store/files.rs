@@ -1,0 +1,113 @@
+//! The few careful ways in which this module touches files.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, OFlags};
+
+use super::error::StoreError;
+
+/// Makes a directory only its owner can enter, with its parents, and refuses one that others can.
+pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("create", path))?;
+    let meta = fs::symlink_metadata(path).map_err(StoreError::io("read", path))?;
+    if !meta.is_dir() {
+        return Err(StoreError::WrongKind(path.to_path_buf(), "is not a directory"));
+    }
+    check_private(path, &meta)
+}
+
+/// Refuses what belongs to somebody else or is open to others.
+pub(crate) fn check_private(path: &Path, meta: &fs::Metadata) -> Result<(), StoreError> {
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(StoreError::WrongKind(path.to_path_buf(), "belongs to another user"));
+    }
+    let mode = meta.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(StoreError::TooOpen { path: path.to_path_buf(), mode });
+    }
+    Ok(())
+}
+
+/// Creates a file that must not exist yet, 0600, and writes and syncs its bytes.
+pub(crate) fn create_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
+        .map_err(StoreError::io("create", path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(StoreError::io("write", path))
+}
+
+/// Puts a whole file in place, durably: a reader sees the old one or the new one.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+    let mut tmp = path.as_os_str().to_owned();
+    tmp.push(".tmp");
+    let tmp = Path::new(&tmp);
+    // A leftover of an earlier crash.
+    let _ = fs::remove_file(tmp);
+    create_file(tmp, bytes, mode)?;
+    fs::rename(tmp, path).map_err(StoreError::io("put in place", path))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", path))
+}
+
+/// No file that is read as a whole is longer than this: a log of a million records is shorter.
+const MAX_FILE: u64 = 1 << 30;
+
+/// Reads a regular file that is not a symbolic link; `None` when there is none.
+pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(file) = open_file(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(StoreError::WrongKind(path.to_path_buf(), "is larger than 1 GiB"));
+    }
+    Ok(Some(bytes))
+}
+
+/// Opens a regular file that is not a symbolic link, for reading; `None` when there is none.
+pub(crate) fn open_file(path: &Path) -> Result<Option<File>, StoreError> {
+    // NONBLOCK: a FIFO in place of the file must not hang us.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::io("open", path)(error)),
+    };
+    let meta = file.metadata().map_err(StoreError::io("read", path))?;
+    if !meta.is_file() {
+        return Err(StoreError::WrongKind(path.to_path_buf(), "is not a regular file"));
+    }
+    Ok(Some(file))
+}
+
+/// Takes the lock of whoever drives a run; `false` when somebody else has it.
+pub(crate) fn lock(file: &File, path: &Path) -> Result<bool, StoreError> {
+    // Somebody who lists runs holds the lock for a moment; a driver holds it for long.
+    for _ in 0..20 {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(StoreError::io("lock", path)(error.into())),
+        }
+    }
+    Ok(false)
+}
+
+/// Whether somebody drives the run whose segment this is.
+pub(crate) fn is_locked(file: &File) -> bool {
+    let probe = rustix::fs::flock(file, FlockOperation::NonBlockingLockShared);
+    // Closing would release the lock too, but only when the caller is done with the file.
+    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
+    probe == Err(rustix::io::Errno::WOULDBLOCK)
+}

@@ -1,0 +1,125 @@
+//! The two directories of a user: state (runs) and configuration (keys, trust).
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::log::{RunId, TrustStore};
+
+use super::error::StoreError;
+use super::{files, keys};
+
+/// Where this user's runs and keys are.
+#[derive(Debug, Clone)]
+pub struct Home {
+    state: PathBuf,
+    config: PathBuf,
+}
+
+impl Home {
+    /// The places the environment names. Nothing is created.
+    ///
+    /// # Errors
+    /// When neither `HOME` nor the XDG variables say where.
+    pub fn from_env() -> Result<Home, StoreError> {
+        Home::resolve(&|name| std::env::var_os(name))
+    }
+
+    /// The places an environment names: `$XDG_STATE_HOME/runbook` and `$XDG_CONFIG_HOME/runbook`.
+    ///
+    /// # Errors
+    /// When neither `HOME` nor the XDG variables are absolute paths.
+    pub fn resolve(var: &dyn Fn(&str) -> Option<OsString>) -> Result<Home, StoreError> {
+        let absolute = |name: &str| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let place = |name: &'static str, below_home: &str| {
+            let base = absolute(name).or_else(|| absolute("HOME").map(|home| home.join(below_home)));
+            base.map(|base| base.join("runbook")).ok_or(StoreError::NoHome(name))
+        };
+        Ok(Home { state: place("XDG_STATE_HOME", ".local/state")?, config: place("XDG_CONFIG_HOME", ".config")? })
+    }
+
+    /// Other places, for example those of a test.
+    pub fn at(state: &Path, config: &Path) -> Home {
+        Home { state: state.to_path_buf(), config: config.to_path_buf() }
+    }
+
+    /// Where keys and the trust store are.
+    pub fn config_dir(&self) -> &Path {
+        &self.config
+    }
+
+    /// Where run directories are.
+    pub fn runs_dir(&self) -> PathBuf {
+        self.state.join("runs")
+    }
+
+    /// The directory of a run; it need not exist.
+    pub fn run_path(&self, run: RunId) -> PathBuf {
+        self.runs_dir().join(run.to_string())
+    }
+
+    /// Makes the state directories, 0700 and durable.
+    ///
+    /// # Errors
+    /// When they cannot be made or others can enter them.
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        let first_run = !self.runs_dir().exists();
+        files::private_dir(&self.state)?;
+        files::private_dir(&self.runs_dir())?;
+        if first_run {
+            files::sync_dir(&self.state)?;
+            self.state.parent().map_or(Ok(()), files::sync_dir)?;
+        }
+        Ok(())
+    }
+
+    /// The ids of all runs, newest first. What is no run directory is passed over.
+    ///
+    /// # Errors
+    /// When the directory of runs cannot be read; that there is none yet is no error.
+    pub fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
+        let dir = self.runs_dir();
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("read", &dir)(error)),
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("read", &dir))?;
+            ids.extend(entry.file_name().to_str().and_then(|name| name.parse::<RunId>().ok()));
+        }
+        ids.sort_by(|a, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    /// The one run a full or abbreviated id means; lower case will do.
+    ///
+    /// # Errors
+    /// When the text is shorter than four characters, or no run or more than one begins with it.
+    pub fn find(&self, text: &str) -> Result<RunId, StoreError> {
+        let wanted = text.to_ascii_uppercase();
+        if wanted.len() < 4 {
+            return Err(StoreError::TooShort(text.to_string()));
+        }
+        let mut found = self.run_ids()?;
+        found.retain(|id| id.to_string().starts_with(&wanted));
+        match found.as_slice() {
+            [] => Err(StoreError::NoSuchRun(text.to_string())),
+            [one] => Ok(*one),
+            _ => Err(StoreError::Ambiguous(text.to_string(), found)),
+        }
+    }
+
+    /// The user's own trust store: `allowed_signers` beside the keys, and this machine's own key. Either may be missing.
+    ///
+    /// # Errors
+    /// When a file is there but cannot be used.
+    pub fn trust(&self) -> Result<TrustStore, StoreError> {
+        let store = keys::load_trust(&self.config.join(keys::TRUST_FILE))?.unwrap_or_default();
+        Ok(match keys::own_public_key(&self.config)? {
+            Some(key) => store.with_own_key(key),
+            None => store,
+        })
+    }
+}

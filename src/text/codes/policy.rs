@@ -1,0 +1,5 @@
+//! 06xx: policies and lint.
+
+use super::codes;
+
+codes! {}

@@ -1,0 +1,5 @@
+//! 03xx: references, templates and expressions.
+
+use super::codes;
+
+codes! {}

@@ -1,0 +1,5 @@
+//! 07xx: runs, resume and logs.
+
+use super::codes;
+
+codes! {}

@@ -1,0 +1,5 @@
+//! 04xx: shell scripts and the values pasted into them.
+
+use super::codes;
+
+codes! {}

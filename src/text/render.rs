@@ -1,0 +1,159 @@
+//! Diagnostics as people see them.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Message, Patch, Renderer, Snippet, normalize_untrusted_str};
+
+use super::{Diagnostic, Place, Severity, Source, Span, diagnostic::sorted};
+
+/// Places further apart than this many lines are shown as separate snippets, so that a large file is never scanned.
+const WINDOW_LINES: usize = 60;
+
+/// How diagnostics are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenderStyle {
+    /// ANSI colours.
+    pub color: bool,
+    /// One line each, `file:line:col: error[RB0101]: message`, without a summary: for editors and CI.
+    pub short: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+/// Draws diagnostics sorted by place, with a summary line at the end. Nothing for no diagnostics; ends with a line
+/// break otherwise. Control characters of the file are never sent to the terminal.
+pub fn render(diagnostics: &[Diagnostic], style: RenderStyle) -> String {
+    let sorted = sorted(diagnostics);
+    if style.short {
+        return sorted.into_iter().map(short_line).collect();
+    }
+    if sorted.is_empty() {
+        return String::new();
+    }
+    let renderer = if style.color { Renderer::styled() } else { Renderer::plain() }.term_width(style.width.max(40));
+    let mut out = String::new();
+    for diagnostic in sorted {
+        out += &renderer.render(&report(diagnostic));
+        out += "\n\n";
+    }
+    out + &summary(diagnostics) + "\n"
+}
+
+fn short_line(d: &Diagnostic) -> String {
+    let line = format!("{}: {}[{}]: {}", d.place, d.severity.name(), d.code, d.message);
+    normalize_untrusted_str(&line).replace('\n', " ") + "\n"
+}
+
+/// `3 errors, 1 warning in deploy.yml`
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let counts: Vec<String> = [
+        (Severity::Error, "error", "errors"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Advice, "piece of advice", "pieces of advice"),
+    ]
+    .into_iter()
+    .map(|(severity, one, many)| (diagnostics.iter().filter(|d| d.severity == severity).count(), one, many))
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+    .collect();
+    let files: BTreeSet<&str> = diagnostics.iter().map(|d| d.place.source.name()).collect();
+    let files = match files.first() {
+        Some(only) if files.len() == 1 => normalize_untrusted_str(only),
+        _ => format!("{} files", files.len()),
+    };
+    format!("{} in {files}", counts.join(", "))
+}
+
+fn report(d: &Diagnostic) -> Vec<Group<'_>> {
+    let (near, far): (Vec<_>, Vec<_>) = d.also.iter().partition(|(place, _)| is_near(place, &d.place));
+    let source = &d.place.source;
+    let lines = near.iter().map(|(place, _)| place).chain([&d.place]).map(|place| lines_of(source, place.span));
+    let lines = lines.reduce(|(first, last), (start, end)| (first.min(start), last.max(end))).unwrap_or_default();
+    let window = Window::new(source, lines);
+    let mark = AnnotationKind::Primary.span(window.range(d.place.span)).label(label(&d.label));
+    let near =
+        near.into_iter().map(|(place, text)| AnnotationKind::Context.span(window.range(place.span)).label(label(text)));
+    let mut group = level(d.severity)
+        .primary_title(d.message.as_str())
+        .id(d.code.to_string())
+        .element(window.snippet().annotation(mark).annotations(near));
+    for (place, text) in far {
+        let window = Window::new(&place.source, lines_of(&place.source, place.span));
+        let mark = AnnotationKind::Context.span(window.range(place.span)).label(label(text));
+        group = group.element(window.snippet().annotation(mark));
+    }
+    for help in &d.help {
+        group = group.element(trusted(Level::HELP, help));
+    }
+    let see = trusted(Level::NOTE.with_name("see"), &format!("runbook explain {}", d.code));
+    let mut groups = vec![group.element(see)];
+    groups.extend(fix_group(d));
+    groups
+}
+
+/// `help: quote the value` with the line as it would be.
+fn fix_group(d: &Diagnostic) -> Option<Group<'_>> {
+    let fix = d.fix.as_ref()?;
+    let source = &d.place.source;
+    let window = Window::new(source, lines_of(source, fix.span));
+    let patch = Patch::new(window.range(fix.span), fix.replacement.as_str());
+    let snippet = Snippet::source(window.text).line_start(window.first_line + 1).patch(patch);
+    Some(Level::HELP.secondary_title(normalize_untrusted_str(&fix.title)).element(snippet))
+}
+
+fn level(severity: Severity) -> Level<'static> {
+    match severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Advice => Level::INFO.with_name("advice"),
+    }
+}
+
+/// Messages, labels and paths are drawn as they are, so whatever could steer a terminal is taken out first.
+fn trusted<'a>(level: Level<'a>, text: &str) -> Message<'a> {
+    level.message(normalize_untrusted_str(text))
+}
+
+fn label(text: &str) -> Option<String> {
+    Some(normalize_untrusted_str(text)).filter(|text| !text.is_empty())
+}
+
+fn is_near(place: &Place, primary: &Place) -> bool {
+    let line = |place: &Place| place.source.line_index(place.span.start);
+    place.source == primary.source && line(place).abs_diff(line(primary)) <= WINDOW_LINES
+}
+
+/// First and last line (from 0, inclusive) of a span.
+fn lines_of(source: &Source, span: Span) -> (usize, usize) {
+    let last_byte = span.end.saturating_sub(1).max(span.start);
+    (source.line_index(span.start), source.line_index(last_byte))
+}
+
+/// A few whole lines of a source; the renderer never sees the rest of the file.
+struct Window<'a> {
+    source: &'a Source,
+    first_line: usize,
+    start: usize,
+    text: &'a str,
+}
+
+impl<'a> Window<'a> {
+    fn new(source: &'a Source, (first, last): (usize, usize)) -> Window<'a> {
+        let start = source.line_span(first).start as usize;
+        let end = source.line_span(last.min(first + 2 * WINDOW_LINES)).end as usize;
+        Window { source, first_line: first, start, text: &source.text()[start..end] }
+    }
+
+    fn snippet(&self) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        Snippet::source(self.text).line_start(self.first_line + 1).path(normalize_untrusted_str(self.source.name()))
+    }
+
+    /// The bytes of a span relative to the window, cut at its end.
+    fn range(&self, span: Span) -> Range<usize> {
+        let inside = |offset: u32| {
+            let offset = (offset as usize).saturating_sub(self.start).min(self.text.len());
+            super::source::floor_boundary(self.text, offset)
+        };
+        inside(span.start)..inside(span.end)
+    }
+}

@@ -1,0 +1,117 @@
+//! The schema, the reader and the fixtures agree on what a runbook is.
+
+use runbook::runbook::{SCHEMA, contract_accepts, keys, kinds, read, reference};
+use runbook::text::{Severity, Source, parse};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn the_schema_and_the_reader_have_the_same_keys() {
+    let schema = schema();
+    for (name, known) in keys() {
+        let pointer = if name.is_empty() { String::new() } else { format!("/definitions/{name}") };
+        let object = schema.pointer(&pointer).unwrap_or_else(|| panic!("the schema has no `{name}`"));
+        let properties = object["properties"].as_object().unwrap_or_else(|| panic!("`{name}` has no properties"));
+        let in_schema: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+        assert_eq!(known.into_iter().collect::<BTreeSet<_>>(), in_schema, "keys of `{name}`");
+        assert_eq!(object["additionalProperties"], Value::Bool(false), "`{name}` is closed");
+    }
+}
+
+#[test]
+fn the_reader_knows_every_object_of_the_schema() {
+    let known: BTreeSet<&str> = keys().into_iter().map(|(name, _)| name).collect();
+    let schema = schema();
+    for (name, definition) in schema["definitions"].as_object().unwrap() {
+        assert!(definition.get("properties").is_none() || known.contains(name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn the_schema_and_the_reader_allow_the_same_keys_beside_each_kind() {
+    let schema = schema();
+    let step = &schema["definitions"]["step"];
+    let all: BTreeSet<&str> = step["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    let names: BTreeSet<&str> = kinds().iter().map(|(kind, _)| *kind).collect();
+    for (kind, beside) in kinds() {
+        let limits = step["allOf"].as_array().unwrap().iter().find(|rule| rule["if"]["required"][0] == *kind);
+        let forbidden: BTreeSet<&str> =
+            limits.unwrap()["then"]["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let expected: BTreeSet<&str> =
+            all.iter().copied().filter(|key| !names.contains(key) && !beside.contains(key)).collect();
+        assert_eq!(forbidden, expected, "keys without meaning beside `{kind}`");
+    }
+}
+
+#[test]
+fn every_key_of_the_schema_is_described_in_one_sentence() {
+    let schema = schema();
+    for (name, known) in keys() {
+        let pointer = if name.is_empty() { "/properties".into() } else { format!("/definitions/{name}/properties") };
+        for key in known {
+            let text = schema.pointer(&pointer).unwrap()[key]["description"].as_str().unwrap_or_default();
+            assert!(text.ends_with('.') && text.len() > 10, "`{name}`: `{key}` needs a description, has {text:?}");
+        }
+    }
+}
+
+#[test]
+fn good_fixtures_are_accepted_by_the_schema_and_the_reader() {
+    let files = fixtures("good");
+    assert!(files.len() >= 12);
+    for file in files {
+        let source = load(&file);
+        let problems = errors(&source);
+        assert!(problems.is_empty(), "{}: {problems:?}", file.display());
+        assert!(contract_accepts(&json(&source)), "the schema rejects {}", file.display());
+    }
+}
+
+#[test]
+fn bad_structure_is_rejected_by_the_schema_and_by_the_reader_in_its_own_words() {
+    let files = fixtures("bad/structure");
+    assert!(files.len() >= 45);
+    for file in files {
+        let source = load(&file);
+        let problems = errors(&source);
+        assert!(!problems.is_empty(), "the reader accepts {}", file.display());
+        assert!(!problems.iter().any(|p| p.starts_with("RB0211")), "{}: {problems:?}", file.display());
+        assert!(!contract_accepts(&json(&source)), "the schema accepts {}", file.display());
+    }
+}
+
+fn schema() -> Value {
+    serde_json::from_str(SCHEMA).unwrap()
+}
+
+fn errors(source: &Source) -> Vec<String> {
+    let problems = read(source).1.into_iter().filter(|p| p.severity == Severity::Error);
+    problems.map(|p| format!("{} {} at {}", p.code, p.message, p.place)).collect()
+}
+
+fn json(source: &Source) -> Value {
+    parse(source).root.expect("fixtures are YAML").json()
+}
+
+fn load(path: &Path) -> Source {
+    Source::new(path.file_name().unwrap().to_string_lossy(), std::fs::read_to_string(path).unwrap())
+}
+
+fn fixtures(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// `UPDATE=1 cargo test --test parity` writes it.
+#[test]
+fn the_reference_page_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    let page = reference(SCHEMA);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), page, "run `UPDATE=1 cargo test --test parity`");
+}
