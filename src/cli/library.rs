@@ -58,7 +58,7 @@ impl Library for Files {
         match self.sound(&path) {
             Ok(found) => Ok(found),
             Err(CliError::Invalid(problems)) => Err(Unreadable::Invalid(problems)),
-            Err(other) => Err(Unreadable::Missing(other.render(&crate::text::RenderStyle::default()).trim().to_string())),
+            Err(other) => Err(Unreadable::Missing(other.render(&crate::text::RenderStyle { color: false, short: true, width: 100 }).trim().to_string())),
         }
     }
 

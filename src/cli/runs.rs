@@ -5,10 +5,9 @@ use super::error::CliError;
 use super::library::sha256;
 use crate::drive::record;
 use crate::log::{RecordType, RunId, SealedLog};
-use crate::machine::event::Event;
 use crate::machine::{State, Timestamp, apply};
 use crate::plan::Plan;
-use crate::report::{self, View, exit};
+use crate::report::{self, Look, View, exit};
 use crate::store::{Home, ListedRun, RunDir, list_runs, read_log};
 use serde_json::json;
 use std::io::Write as _;
@@ -42,7 +41,7 @@ pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report::json(&view)));
     } else {
-        super::print(&report::summary(&view));
+        super::print(&report::summary(&view, &Look::plain(100)));
     }
     Ok(exit::DONE)
 }
@@ -131,8 +130,7 @@ pub(crate) fn replay(log: &SealedLog, state: &mut State, view: &mut View) -> Res
         let wall = record.t.parse::<jiff::Timestamp>().map_or(0, |t| t.as_microsecond());
         let now = Timestamp { wall_us: wall, run_us: record.mono_us };
         apply(state, &event).map_err(|e| wrong(e.to_string()))?;
-        view.add(&event, state, now);
-        let _: &Event = &event;
+        view.see(now, &event).map_err(|e| wrong(e.to_string()))?;
     }
     Ok(())
 }
