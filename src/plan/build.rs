@@ -420,9 +420,11 @@ impl Builder<'_> {
         let known = self.known(at.scope);
         match items {
             doc::Tree::Text(text) if !known.covers(&text.value) => Ok(Items::Later(template(text))),
-            doc::Tree::Text(text) => match known.value(&text.value)? {
-                Value::Array(values) => Ok(Items::Known(values)),
-                other => Err(format!("`in:` needs a list, not `{other}`")),
+            doc::Tree::Text(text) => match known.value(&text.value) {
+                Ok(Value::Array(values)) => Ok(Items::Known(values)),
+                Ok(other) => Err(format!("`in:` needs a list, not `{other}`")),
+                // A target that does not have it may be guarded by `when:`; if not, the run says so.
+                Err(_) => Ok(Items::Later(template(text))),
             },
             tree => match known.tree(tree)? {
                 Value::Array(values) => Ok(Items::Known(values)),
