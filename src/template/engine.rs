@@ -129,6 +129,9 @@ impl Job<'_> {
             return self.undefined(range, context);
         }
         let detail = error.detail().unwrap_or_default();
+        if detail.contains("type undefined") {
+            return self.undefined(0..self.length, context);
+        }
         let message = match error.kind() {
             minijinja::ErrorKind::OutOfFuel => "the template does too much work".to_owned(),
             minijinja::ErrorKind::InvalidOperation | minijinja::ErrorKind::SyntaxError if !detail.is_empty() => {
@@ -158,7 +161,7 @@ impl Job<'_> {
             overlaps && !r.tested && context.is_some_and(|c| c.follow(&r.path).0 < r.path.len())
         };
         let Some((r, context)) = self.refs.all.iter().find(missing).zip(context) else {
-            return EvalError::new(ErrorKind::Undefined, "this value is undefined", range);
+            return self.no_such_key(range, context);
         };
         let (found, parent) = context.follow(&r.path);
         let error = EvalError::new(
@@ -173,7 +176,24 @@ impl Job<'_> {
             {
                 error.help(list(&format!("`{}` has", r.path[..found].join(".")), map.keys().map(String::as_str)))
             }
+            (_, Some(serde_json::Value::Array(items))) => {
+                error.help(format!("`{}` has {} items", r.path[..found].join("."), items.len()))
+            }
             _ => error.help(format!("`{}` has no attributes", r.path[..found].join("."))),
+        }
+    }
+}
+
+impl Job<'_> {
+    /// An undefined value whose path goes through something only known now, such as `target[vars.idle]`.
+    fn no_such_key(&self, range: Range<usize>, context: Option<&Context>) -> EvalError {
+        let error = EvalError::new(ErrorKind::Undefined, "this value is undefined", range.clone());
+        let open = self.refs.all.iter().find(|r| r.open && range.start < r.range.end && r.range.start < range.end);
+        match open.zip(context).and_then(|(r, context)| Some((r, context.follow(&r.path).1?))) {
+            Some((r, serde_json::Value::Object(map))) => {
+                error.help(list(&format!("`{}` has", r.name()), map.keys().map(String::as_str)))
+            }
+            _ => error,
         }
     }
 }
@@ -224,8 +244,12 @@ fn environment(output: Output) -> Environment<'static> {
     env.add_function("__compare", |site: usize, operator: String, a: Value, b: Value| {
         Ok::<_, minijinja::Error>(compare::compare(&operator, &a, &b).map_err(|c| c.at(site))?)
     });
+    env.add_function("__contains", |site: usize, item: Value, container: Value| {
+        Ok::<_, minijinja::Error>(compare::contains(&item, &container).map_err(|c| c.at(site))?)
+    });
     env.add_function("__concat", concat);
-    env.add_function("__present", present);
+    env.add_function("__get", |state: &State, path: Vec<String>| find(state, &path));
+    env.add_function("__present", |state: &State, path: Vec<String>| !find(state, &path).is_undefined());
     env.add_function("__put", move |site: usize, value: Value| put(output, site, &value));
     env
 }
@@ -235,13 +259,13 @@ fn concat(site: usize, parts: Rest<Value>) -> Result<String, minijinja::Error> {
     Ok(texts.map_err(|c| c.at(site))?.concat())
 }
 
-/// Whether a path exists; a missing parent is not an error.
-fn present(state: &State, path: Vec<String>) -> bool {
-    let Some((root, rest)) = path.split_first() else { return false };
+/// The value at a path, or undefined; a missing parent is not an error.
+fn find(state: &State, path: &[String]) -> Value {
+    let Some((root, rest)) = path.split_first() else { return Value::UNDEFINED };
     let mut value = state.lookup(root).unwrap_or(Value::UNDEFINED);
     for segment in rest {
         if value.is_undefined() || value.is_none() || value.downcast_object_ref::<Secret>().is_some() {
-            return false;
+            return Value::UNDEFINED;
         }
         let by_index = segment.parse::<usize>().ok().and_then(|i| value.get_item_by_index(i).ok());
         value = match by_index.filter(|v| !v.is_undefined()) {
@@ -249,7 +273,7 @@ fn present(state: &State, path: Vec<String>) -> bool {
             None => value.get_attr(segment).unwrap_or(Value::UNDEFINED),
         };
     }
-    !value.is_undefined()
+    value
 }
 
 fn put(output: Output, site: usize, value: &Value) -> Result<String, minijinja::Error> {

@@ -12,6 +12,7 @@ mod context;
 mod engine;
 mod error;
 mod library;
+mod names;
 mod refs;
 mod rewrite;
 mod scan;
@@ -34,6 +35,7 @@ use scan::Piece;
 /// Reads a text template without running it; returns the names it reads.
 pub fn check_text(src: &str) -> Result<Refs, EvalError> {
     let pieces = scan::pieces(src)?;
+    names::check_pieces(src, &pieces, false)?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces)?;
     Job { rewritten: &rewritten, refs: &refs, length: src.len() }.compile_template()?;
@@ -43,6 +45,7 @@ pub fn check_text(src: &str) -> Result<Refs, EvalError> {
 /// Reads an expression without running it; returns the names it reads.
 pub fn check_expr(src: &str) -> Result<Refs, EvalError> {
     let tokens = scan::expression_tokens(src)?;
+    names::check_tokens(src, &tokens, false)?;
     let refs = refs::of_tokens(src, &tokens);
     let rewritten = rewrite::expression(src, &tokens)?;
     Job { rewritten: &rewritten, refs: &refs, length: src.len() }.compile_expression()?;
@@ -103,6 +106,7 @@ pub fn condition(src: &str, context: &Context) -> Result<bool, EvalError> {
 
 /// Renders parsed pieces.
 fn render(src: &str, pieces: &[Piece], output: Output, context: &Context) -> Result<String, EvalError> {
+    names::check_pieces(src, pieces, output == Output::Script)?;
     let refs = refs::of_pieces(src, pieces);
     let rewritten = rewrite::template(src, pieces)?;
     Job { rewritten: &rewritten, refs: &refs, length: src.len() }.render(output, context)
@@ -110,6 +114,7 @@ fn render(src: &str, pieces: &[Piece], output: Output, context: &Context) -> Res
 
 fn eval(src: &str, context: &Context) -> Result<Value, EvalError> {
     let tokens = scan::expression_tokens(src)?;
+    names::check_tokens(src, &tokens, false)?;
     let refs = refs::of_tokens(src, &tokens);
     let rewritten = rewrite::expression(src, &tokens)?;
     Job { rewritten: &rewritten, refs: &refs, length: src.len() }.eval(context)
