@@ -280,3 +280,28 @@ fn output_is_never_a_template() {
     context.set("x", json!("{{ 1 + 1 }}{% if %}"));
     assert_eq!(text("{{ x }}", &context).unwrap(), "{{ 1 + 1 }}{% if %}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn no_source_makes_the_readers_panic(parts in proptest::collection::vec(proptest::sample::select(vec![
+        "{{", "}}", "{%", "%}", "{##", "##}", "if ", "for x in ", "set y", "=", "endif", "raw", "endraw", "x", ".y", "[0]", "['é']", "|",
+        "default", "is ", "not ", "defined", "in ", "(", ")", "[", "]", "{", "}", "<", "==", "~", "+", "-", "1", "1.5", "'a", "'", "\"", "é",
+        " ", "\n", "and ", "else ", ",", ":", "$(", "`", "<<E\n", "((", "\\", "#", "esac", "case ", "$'", "inputs.n", "inputs.db",
+    ]), 0..24)) {
+        let src: String = parts.concat();
+        let world = world();
+        let errors = [
+            check_text(&src).err(), check_expr(&src).err(), text(&src, &world).err(), value(&src, &world).err(),
+            expr(&src, &world).err(), condition(&src, &world).err(), shell(&src, &world).err(),
+            value(&format!("{{{{ {src} }}}}"), &world).err(),
+        ];
+        for error in errors.into_iter().flatten().chain(check_shell(&src).err().into_iter().flatten()) {
+            let wrapped = format!("{{{{ {src} }}}}");
+            let fits = src.get(error.range.clone()).is_some() || wrapped.get(error.range.clone()).is_some();
+            proptest::prop_assert!(fits, "{:?} {:?}", src, error);
+        }
+        simple_command(&src);
+    }
+}
