@@ -42,8 +42,7 @@ pub(crate) enum Output {
 pub(crate) struct Job<'a> {
     pub(crate) rewritten: &'a Rewritten,
     pub(crate) refs: &'a Refs,
-    /// The end of the source, for errors without a place.
-    pub(crate) length: usize,
+    pub(crate) src: &'a str,
 }
 
 impl Job<'_> {
@@ -71,7 +70,7 @@ impl Job<'_> {
         self.refuse_touched(&touched, context)?;
         let text = result.map_err(explain)?;
         match text.len() > MAX_OUTPUT {
-            true => Err(EvalError::new(ErrorKind::Limit, "the result is larger than 64 MiB", 0..self.length)),
+            true => Err(EvalError::new(ErrorKind::Limit, "the result is larger than 64 MiB", self.whole())),
             false => Ok(text),
         }
     }
@@ -89,7 +88,7 @@ impl Job<'_> {
             let secret = self.refuse_secrets(context).err();
             secret.unwrap_or_else(|| self.explain(&error, Some(context)))
         })?;
-        values::to_json(&value).map_err(|c| self.complain(&c, 0..self.length, Some(context)))
+        values::to_json(&value).map_err(|c| self.complain(&c, self.whole(), Some(context)))
     }
 
     /// Only the roots that are read are converted.
@@ -111,16 +110,28 @@ impl Job<'_> {
         }
     }
 
+    fn whole(&self) -> Range<usize> {
+        0..self.src.len()
+    }
+
+    /// The engine counts bytes: a range is widened to whole characters and cut to the source.
+    fn characters(&self, range: Range<usize>) -> Range<usize> {
+        let inside = |at: &usize| self.src.is_char_boundary(*at);
+        let length = self.src.len();
+        let start = (0..=range.start.min(length)).rev().find(inside).unwrap_or(0);
+        start..(range.end.min(length)..=length).find(inside).unwrap_or(length)
+    }
+
     fn refuse_touched(&self, touched: &AtomicBool, context: &Context) -> Result<(), EvalError> {
         if !touched.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.refuse_secrets(context)?;
-        Err(EvalError::new(ErrorKind::Secret, "a secret may not be used here", 0..self.length).help(SECRET_ADVICE))
+        Err(EvalError::new(ErrorKind::Secret, "a secret may not be used here", self.whole()).help(SECRET_ADVICE))
     }
 
     fn explain(&self, error: &minijinja::Error, context: Option<&Context>) -> EvalError {
-        let range = error.range().map_or(0..self.length, |r| self.rewritten.original(r));
+        let range = error.range().map_or(self.whole(), |r| self.characters(self.rewritten.original(r)));
         if let Some(complaint) = error.source().and_then(|e| e.downcast_ref::<Complaint>()) {
             return self.complain(complaint, range, context);
         }
@@ -130,7 +141,7 @@ impl Job<'_> {
         }
         let detail = error.detail().unwrap_or_default();
         if detail.contains("type undefined") {
-            return self.undefined(0..self.length, context);
+            return self.undefined(self.whole(), context);
         }
         let message = match error.kind() {
             minijinja::ErrorKind::OutOfFuel => "the template does too much work".to_owned(),

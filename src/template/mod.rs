@@ -38,7 +38,7 @@ pub fn check_text(src: &str) -> Result<Refs, EvalError> {
     names::check_pieces(src, &pieces, false)?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.compile_template()?;
+    Job { rewritten: &rewritten, refs: &refs, src }.compile_template()?;
     Ok(refs)
 }
 
@@ -48,7 +48,7 @@ pub fn check_expr(src: &str) -> Result<Refs, EvalError> {
     names::check_tokens(src, &tokens, false)?;
     let refs = refs::of_tokens(src, &tokens);
     let rewritten = rewrite::expression(src, &tokens)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.compile_expression()?;
+    Job { rewritten: &rewritten, refs: &refs, src }.compile_expression()?;
     Ok(refs)
 }
 
@@ -109,7 +109,7 @@ fn render(src: &str, pieces: &[Piece], output: Output, context: &Context) -> Res
     names::check_pieces(src, pieces, output == Output::Script)?;
     let refs = refs::of_pieces(src, pieces);
     let rewritten = rewrite::template(src, pieces)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.render(output, context)
+    Job { rewritten: &rewritten, refs: &refs, src }.render(output, context)
 }
 
 fn eval(src: &str, context: &Context) -> Result<Value, EvalError> {
@@ -117,5 +117,5 @@ fn eval(src: &str, context: &Context) -> Result<Value, EvalError> {
     names::check_tokens(src, &tokens, false)?;
     let refs = refs::of_tokens(src, &tokens);
     let rewritten = rewrite::expression(src, &tokens)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.eval(context)
+    Job { rewritten: &rewritten, refs: &refs, src }.eval(context)
 }

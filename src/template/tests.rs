@@ -282,7 +282,7 @@ fn output_is_never_a_template() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(600))]
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 600, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn no_source_makes_the_readers_panic(parts in proptest::collection::vec(proptest::sample::select(vec![

@@ -66,7 +66,7 @@ pub fn check_shell(src: &str) -> Result<(Refs, Vec<Lint>), Vec<EvalError>> {
     names::check_pieces(src, &pieces, true).map_err(|e| vec![e])?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces).map_err(|e| vec![e])?;
-    let job = Job { rewritten: &rewritten, refs: &refs, length: src.len() };
+    let job = Job { rewritten: &rewritten, refs: &refs, src };
     job.compile_template().map_err(|e| vec![e])?;
     refuse_marks(src).map_err(|e| vec![e])?;
     let (chars, tags) = flatten(src, &pieces);
@@ -95,7 +95,7 @@ pub fn shell(src: &str, context: &Context) -> Result<Script, EvalError> {
     names::check_pieces(src, &pieces, true)?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces)?;
-    let job = Job { rewritten: &rewritten, refs: &refs, length: src.len() };
+    let job = Job { rewritten: &rewritten, refs: &refs, src };
     let rendered = job.render(Output::Script, context)?;
     weave::weave(&rendered, &rewritten.sites, src.len())
 }
