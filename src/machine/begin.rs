@@ -158,6 +158,7 @@ fn file_action(names: &Names<'_>, state: &State, file: &model::File, path: &str)
         change,
         mode: file.mode,
         activate: activate.map(Box::new),
-        keep: path.replace('[', "-").replace(']', ""),
+        // Keys of items have no brackets of any kind, so that two steps never share a name.
+        keep: path.replace('[', "(").replace(']', ")"),
     }))
 }
