@@ -170,4 +170,3 @@ pub(crate) fn counted(counts: &Counts) -> String {
     let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     if said.is_empty() { "no steps".into() } else { said.join(", ") }
 }
-
