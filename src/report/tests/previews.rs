@@ -6,7 +6,7 @@ use snapbox::{assert_data_eq, str};
 fn the_preview_says_what_will_happen() {
     let style = PreviewStyle {
         findings: Some("1 warning (runbook check runbooks/deploy-web.yml)".into()),
-        ..PreviewStyle::plain()
+        ..PreviewStyle::default()
     };
     assert_data_eq!(
         preview(&plan(), &"9f2c41ab".repeat(8), &style),
@@ -62,7 +62,7 @@ digest 9f2c41ab9f2c41ab9f2c41ab9f2c41ab9f2c41ab9f2c41ab9f2c41ab9f2c41ab
 
 #[test]
 fn the_full_preview_shows_whole_scripts_and_conditions() {
-    let style = PreviewStyle { full: true, ..PreviewStyle::plain() };
+    let style = PreviewStyle { full: true, ..PreviewStyle::default() };
     assert_data_eq!(
         preview(&plan(), "9f2c", &style),
         str![[r#"
@@ -134,7 +134,7 @@ digest 9f2c
 #[test]
 fn the_short_preview_fits_its_width() {
     for width in [60, 80, 100, 140] {
-        let style = PreviewStyle { look: Look::plain(width), ..PreviewStyle::plain() };
+        let style = PreviewStyle { look: Look::plain(width), ..PreviewStyle::default() };
         for line in preview(&plan(), &"9f".repeat(20), &style).lines() {
             assert!(crate::report::look::columns(line) <= width, "{width}: {line}");
         }
@@ -143,7 +143,7 @@ fn the_short_preview_fits_its_width() {
 
 #[test]
 fn no_secret_source_is_mistaken_for_a_value() {
-    let shown = preview(&plan(), "9f", &PreviewStyle::plain());
+    let shown = preview(&plan(), "9f", &PreviewStyle::default());
     assert!(shown.contains("db_url ← env DATABASE_URL (secret)"), "{shown}");
     assert!(!shown.contains("$secret"), "{shown}");
 }

@@ -1,7 +1,7 @@
 use super::{Script, exit, plan, tail};
 use crate::machine::Input;
 use crate::machine::event::{Answer, Event, Outcome, Question};
-use crate::report::{Counts, Ending, Look, Standing, View, exit_code, json, markdown, summary};
+use crate::report::{Counts, Ending, Look, Standing, View, exit_code, json, markdown, summary_in};
 use snapbox::{assert_data_eq, str};
 
 fn view(script: &Script) -> View {
@@ -9,7 +9,7 @@ fn view(script: &Script) -> View {
 }
 
 fn screen(script: &Script) -> String {
-    summary(&view(script), &Look::plain(80))
+    summary_in(&view(script), &Look::plain(80), None)
 }
 
 #[test]
@@ -213,7 +213,7 @@ ok · 42s
 
 ## Phase `switch`: Switch the traffic
 
-running · -
+not finished · -
 
 | # | step | result | took | attempts | details |
 |---|---|---|---|---|---|
@@ -230,8 +230,8 @@ running · -
 
 | # | step | result | took | attempts | details |
 |---|---|---|---|---|---|
-|  | `switch.caches[b].warm~undo` | ok | 600ms |  | undo |
-|  | `switch.caches[a].warm~undo` | ok | 600ms |  | undo |
+|  | `switch.caches[b].warm~undo` | ok | 600ms |  |  |
+|  | `switch.caches[a].warm~undo` | ok | 600ms |  |  |
 |  | `switch.upstream~undo` | ok | 1.0s |  | Put the previous content back |
 
 ## On every exit path
@@ -265,7 +265,7 @@ ALTER TABLE orders ADD COLUMN region text;
 ERROR:  deadlock ␛[2Jdetected
 ```
 
-"#]].raw()
+"#]]
     );
 }
 
