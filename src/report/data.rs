@@ -8,7 +8,7 @@ use crate::plan::model::Binding;
 use serde_json::{Map, Value, json};
 
 /// Format name of the JSON report.
-pub const FORMAT: &str = "runbook-report/1";
+const FORMAT: &str = "runbook-report/1";
 
 /// The report as one JSON object.
 pub fn json(view: &View) -> Value {

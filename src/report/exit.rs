@@ -22,7 +22,7 @@ pub const LOCKED: u8 = 7;
 /// The log cannot be written, so nothing may be started.
 pub const JOURNAL: u8 = 8;
 /// Verification failed, or there was nothing to verify.
-pub const VERIFY: u8 = 9;
+pub const UNVERIFIED: u8 = 9;
 /// `plan --detailed-exitcode`: there are changes.
 pub const CHANGES: u8 = 10;
 /// It failed and was backed out cleanly.
@@ -39,18 +39,25 @@ pub const INTERRUPTED: u8 = 130;
 /// The exit code of a run that ended, or was left, like this.
 pub fn exit_code(ending: Ending) -> u8 {
     match ending {
-        Ending::Over(Outcome::Done) => DONE,
-        Ending::Over(Outcome::Failed) => FAILED,
-        Ending::Over(Outcome::NoGo) => NO_GO,
-        Ending::Over(Outcome::RolledBack) => ROLLED_BACK,
-        Ending::Over(Outcome::RollbackFailed) => ROLLBACK_FAILED,
-        Ending::Over(Outcome::Unknown) => UNKNOWN,
+        Ending::Over(outcome) => of_outcome(outcome),
         Ending::Waiting(Question::InDoubt) => UNKNOWN,
         Ending::Waiting(Question::Checkpoint | Question::Manual | Question::Failure) => WAITING,
         Ending::Interrupted => INTERRUPTED,
         Ending::Trouble => JOURNAL,
         // Nobody wrote how it ended: what was running may or may not have happened.
         Ending::Open => UNKNOWN,
+    }
+}
+
+/// The exit code of a run that is over.
+pub fn of_outcome(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Done => DONE,
+        Outcome::Failed => FAILED,
+        Outcome::NoGo => NO_GO,
+        Outcome::RolledBack => ROLLED_BACK,
+        Outcome::RollbackFailed => ROLLBACK_FAILED,
+        Outcome::Unknown => UNKNOWN,
     }
 }
 
@@ -78,6 +85,6 @@ mod tests {
         for (ending, code) in table {
             assert_eq!(exit_code(ending), code, "{ending:?}");
         }
-        assert_eq!((USAGE, INVALID, STALE, LOCKED, VERIFY, CHANGES, BUG), (2, 3, 6, 7, 9, 10, 70));
+        assert_eq!((USAGE, INVALID, STALE, LOCKED, UNVERIFIED, CHANGES, BUG), (2, 3, 6, 7, 9, 10, 70));
     }
 }

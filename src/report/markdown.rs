@@ -111,7 +111,7 @@ fn table_row(row: &Row) -> String {
     let took = row.took_us().map(duration_words).unwrap_or_default();
     let attempts = if row.attempts > 1 { row.attempts.to_string() } else { String::new() };
     let mut details = Vec::new();
-    if row.title != row.path.rsplit('.').next().unwrap_or_default() {
+    if row.title != row.path.rsplit(['.', '~']).next().unwrap_or_default() {
         details.push(text(&row.title));
     }
     details.extend(row.reason.as_deref().map(text));
@@ -128,6 +128,7 @@ fn verdict(row: &Row) -> String {
             super::view::Standing::Asking => "**waiting for a person**".into(),
             super::view::Standing::Pausing => "pausing".into(),
             super::view::Standing::InDoubt => "**in doubt**".into(),
+            _ if !row.kind.is_step() => "not finished".into(),
             super::view::Standing::Running | super::view::Standing::Finished => "running".into(),
         },
     }

@@ -21,11 +21,9 @@ pub use exit::exit_code;
 pub use look::Look;
 pub use markdown::markdown;
 pub use preview::{PreviewStyle, preview};
-pub use summary::summary;
-pub use view::{
-    Changes, Counts, Decision, Ending, Given, Kind, Part, Row, Standing, Takeover, View, path_of,
-};
-pub use visible::{visible, visible_line};
-pub use words::{answer_words, clock_words, ending_words, next_commands, time_words, verdict_words};
 pub(crate) use summary::{failure, wrap};
+pub use summary::{summary, summary_in};
+pub use view::{Changes, Counts, Decision, Ending, Given, Kind, Part, Row, Standing, Takeover, View, path_of};
+pub use visible::{visible, visible_line};
 pub(crate) use words::plural;
+pub use words::{answer_words, clock_words, ending_words, next_commands, time_words, verdict_words};

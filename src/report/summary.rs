@@ -1,6 +1,6 @@
 //! The last screen of a run: what failed, what is left changed, what to do next, and the result on the last line.
 
-use super::exit::exit_code;
+use super::exit::{JOURNAL, exit_code};
 use super::look::{Ink, Look, Mark};
 use super::view::{Counts, Ending, Row, View};
 use super::visible::{visible, visible_line};
@@ -13,8 +13,13 @@ const TAIL_LINES: usize = 20;
 /// Failed steps repeated in full.
 const MOST_FAILURES: usize = 5;
 
-/// The final screen.
-pub fn summary(view: &View, look: &Look) -> String {
+/// The final screen, 100 columns wide and without colours.
+pub fn summary(view: &View) -> String {
+    summary_in(view, &Look::plain(100), None)
+}
+
+/// The final screen as a terminal wants it. A driver that could not go on says so in `left`: its exit code and why.
+pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String {
     let mut out = String::from("\n");
     let failed = failures(view);
     for row in failed.iter().take(MOST_FAILURES) {
@@ -31,11 +36,14 @@ pub fn summary(view: &View, look: &Look) -> String {
     if let Some(Parking::Trouble(words)) = &view.state().parked {
         out.push_str(&labelled("trouble", &visible_line(words), look));
     }
+    if let Some((_, words)) = left.filter(|(_, words)| !words.is_empty()) {
+        out.push_str(&labelled("trouble", &visible_line(words), look));
+    }
     let next = next_commands(view).join(look.dot());
     if !next.is_empty() {
         out.push_str(&labelled("next", &next, look));
     }
-    out.push_str(&result_line(view, look));
+    out.push_str(&result_line(view, look, left.map(|(code, _)| code)));
     out.push('\n');
     out
 }
@@ -134,13 +142,15 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// `ROLLED BACK  at step switch.migrate · 11m 02s · 8 ok, 1 failed · exit code 11`
-fn result_line(view: &View, look: &Look) -> String {
+fn result_line(view: &View, look: &Look, code: Option<u8>) -> String {
     let ending = view.ending();
     let ink = match ending {
         Ending::Over(Outcome::Done) => Ink::Good,
         Ending::Waiting(_) | Ending::Interrupted | Ending::Over(Outcome::NoGo) => Ink::Care,
         _ => Ink::Bad,
     };
+    // A run whose log cannot be written any more was left, whatever its last event says.
+    let word = if ending == Ending::Open && code == Some(JOURNAL) { "STOPPED" } else { ending_words(ending) };
     let mut facts = Vec::new();
     match view.cause().map(|cause| cause.path.as_str()) {
         Some("") => facts.push("stopped by the operator".to_string()),
@@ -152,8 +162,8 @@ fn result_line(view: &View, look: &Look) -> String {
     }
     facts.push(duration_words(view.took_us()));
     facts.push(counted(&view.counts()));
-    facts.push(format!("exit code {}", exit_code(ending)));
-    format!("{}  {}", look.paint(ink, ending_words(ending)), facts.join(look.dot()))
+    facts.push(format!("exit code {}", code.unwrap_or(exit_code(ending))));
+    format!("{}  {}", look.paint(ink, word), facts.join(look.dot()))
 }
 
 /// `8 ok, 1 failed, 1 skipped, 2 backed out, 3 not reached`
@@ -170,4 +180,3 @@ pub(crate) fn counted(counts: &Counts) -> String {
     let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     if said.is_empty() { "no steps".into() } else { said.join(", ") }
 }
-

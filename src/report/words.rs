@@ -1,8 +1,8 @@
 //! Words that several reports share.
 
 use super::view::{Ending, Kind, View};
-use crate::machine::event::{Answer, Outcome, Question, Verdict};
 use crate::machine::Timestamp;
+use crate::machine::event::{Answer, Outcome, Question, Verdict};
 
 /// The result in a word or two.
 pub fn ending_words(ending: Ending) -> &'static str {

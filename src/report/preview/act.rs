@@ -87,8 +87,7 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
             }
         }
         Act::Exec(words) => {
-            let words: Vec<String> =
-                words.iter().map(|w| word(&what.put(names.line(node.scope, w)))).collect();
+            let words: Vec<String> = words.iter().map(|w| word(&what.put(names.line(node.scope, w)))).collect();
             what.brief = format!("exec: {}", words.join(" "));
         }
         Act::ExecList(list) => what.brief = format!("exec: {}", what.put(names.line(node.scope, list))),

@@ -27,9 +27,9 @@ pub struct PreviewStyle {
     pub findings: Option<String>,
 }
 
-impl PreviewStyle {
+impl Default for PreviewStyle {
     /// The short form at 100 columns, without colours.
-    pub fn plain() -> PreviewStyle {
+    fn default() -> PreviewStyle {
         PreviewStyle { look: Look::plain(100), full: false, findings: None }
     }
 }

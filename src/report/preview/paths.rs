@@ -1,9 +1,9 @@
 //! What happens when it does not go through: what is taken back, in which order, and what runs on every exit path.
 
+use super::Page;
 use super::act::{back_out, what};
 use super::names::Names;
 use super::table::words;
-use super::Page;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use crate::report::look::Look;
 use crate::report::visible_line;

@@ -14,7 +14,7 @@ const NAME: usize = 20;
 const FAILS: usize = 22;
 
 pub(super) fn draw(plan: &Plan, names: &Names<'_>, page: &mut Page<'_>) -> Counts {
-    let mut table = Table { plan, names, page, counts: Counts::default() };
+    let mut table = Table { plan, names, page, counts: Counts::default(), times: 1 };
     let NodeKind::Sequence(phases) = &plan.node(plan.forward).kind else { return table.counts };
     for phase in phases {
         table.phase(*phase);
@@ -27,6 +27,8 @@ struct Table<'a, 'p> {
     names: &'a Names<'a>,
     page: &'a mut Page<'p>,
     counts: Counts,
+    /// How often the steps at hand run: once for each item of the lists around them, where those are known.
+    times: usize,
 }
 
 impl Table<'_, '_> {
@@ -43,7 +45,8 @@ impl Table<'_, '_> {
         }
         self.condition(node, 2);
         let what = self.what_width();
-        self.page.line(&format!("  {:<8}{:>2}  {:<NAME$}  {:<what$}  if it fails", "effect", "#", "step", "what exactly"));
+        self.page
+            .line(&format!("  {:<8}{:>2}  {:<NAME$}  {:<what$}  if it fails", "effect", "#", "step", "what exactly"));
         self.children(id, 0, None);
     }
 
@@ -58,7 +61,14 @@ impl Table<'_, '_> {
                     self.node(*child, depth, around);
                 }
             }
-            NodeKind::ForEach(each) => self.children(each.body, depth, around),
+            NodeKind::ForEach(each) => {
+                let outside = self.times;
+                if let Items::Known(values) = &each.items {
+                    self.times *= values.len();
+                }
+                self.children(each.body, depth, around);
+                self.times = outside;
+            }
             NodeKind::Run { body, always, .. } => {
                 if let NodeKind::Sequence(phases) = &self.plan.node(*body).kind {
                     for phase in phases {
@@ -131,7 +141,8 @@ impl Table<'_, '_> {
             brief.truncate(2);
         }
         for (i, part) in brief.iter().enumerate() {
-            let part = if self.page.style.full { pad(part, self.what_width()) } else { look.cell(part, self.what_width()) };
+            let part =
+                if self.page.style.full { pad(part, self.what_width()) } else { look.cell(part, self.what_width()) };
             if i == 0 {
                 let mark = if irreversible { look.paint(Ink::Bad, "!") } else { " ".into() };
                 self.page.line(&format!("{mark} {effect:<8}{number:>2}  {name}  {part}  {fails}"));
@@ -148,7 +159,9 @@ impl Table<'_, '_> {
         self.condition(node, indent);
         if let (NodeKind::Task(task), true) = (&node.kind, node.effect != Effect::Read) {
             let back = back_out(self.plan, self.names, task);
-            self.page.line(&format!("{}{back}", " ".repeat(indent)));
+            for line in wrap(&back, self.page.width() - indent) {
+                self.page.line(&format!("{}{line}", " ".repeat(indent)));
+            }
         }
         for expression in &said.unknown {
             let line = self.names.until(node.scope, expression);
@@ -172,27 +185,29 @@ impl Table<'_, '_> {
     }
 
     fn count(&mut self, node: &Node) -> &'static str {
-        let counts = &mut self.counts;
+        let (counts, n) = (&mut self.counts, self.times);
         match (&node.kind, node.effect) {
             (NodeKind::Manual { .. } | NodeKind::Checkpoint { .. }, _) => {
-                counts.ask += 1;
+                counts.ask += n;
                 "ask"
             }
             (NodeKind::Wait(_), _) => {
-                counts.wait += 1;
+                counts.wait += n;
                 "wait"
             }
             (NodeKind::Set(_), _) => {
-                counts.set += 1;
+                counts.set += n;
                 "set"
             }
             (_, Effect::Read) => {
-                counts.read += 1;
+                counts.read += n;
                 "read"
             }
             (_, effect) => {
-                counts.change += 1;
-                counts.irreversible += usize::from(effect == Effect::Irreversible);
+                counts.change += n;
+                if effect == Effect::Irreversible {
+                    counts.irreversible += n;
+                }
                 "change"
             }
         }

@@ -121,12 +121,7 @@ pub(crate) fn plan() -> Plan {
     let soak = b.add("soak", "", Effect::Read, NodeKind::Wait(template("5m")));
     let switch = b.phase("switch", "Switch the traffic", 8, vec![upstream, caches, migrate, soak]);
 
-    let flag = File {
-        path: template("/run/maintenance"),
-        change: FileChange::Absent,
-        mode: None,
-        activate: None,
-    };
+    let flag = File { path: template("/run/maintenance"), change: FileChange::Absent, mode: None, activate: None };
     let flag = b.task("flag_off", "Maintenance page off", Effect::Change, task(Act::File(Box::new(flag))));
     let always = b.add("always", "", Effect::Read, NodeKind::Sequence(vec![flag]));
     let forward = b.add("", "", Effect::Read, NodeKind::Sequence(vec![preflight, switch]));
@@ -260,7 +255,10 @@ impl Script {
             .done("switch.migrate", tail(3, "ERROR:  deadlock detected\n"))
             .after(1_000)
             .after(34_000)
-            .done("switch.migrate", tail(3, "ALTER TABLE orders ADD COLUMN region text;\nERROR:  deadlock \x1b[2Jdetected\n"))
+            .done(
+                "switch.migrate",
+                tail(3, "ALTER TABLE orders ADD COLUMN region text;\nERROR:  deadlock \x1b[2Jdetected\n"),
+            )
     }
 
     /// Backed out, to the end.
@@ -296,4 +294,3 @@ pub(crate) fn exit(code: i32) -> Done {
 pub(crate) fn tail(code: i32, tail: &str) -> Done {
     Done { tail: tail.into(), ..exit(code) }
 }
-
