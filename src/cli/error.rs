@@ -29,7 +29,7 @@ impl CliError {
             CliError::Invalid(_) => exit::INVALID,
             CliError::Journal(_) => exit::JOURNAL,
             CliError::Busy(_) => exit::LOCKED,
-            CliError::Unverified(_) => exit::VERIFY,
+            CliError::Unverified(_) => exit::UNVERIFIED,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::drive::record;
 use crate::log::{RecordType, RunId, SealedLog};
 use crate::machine::{State, Timestamp, apply};
 use crate::plan::Plan;
-use crate::report::{self, Look, View, exit};
+use crate::report::{self, View, exit};
 use crate::store::{Home, ListedRun, RunDir, list_runs, read_log};
 use serde_json::json;
 use std::io::Write as _;
@@ -41,7 +41,7 @@ pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report::json(&view)));
     } else {
-        super::print(&report::summary(&view, &Look::plain(100)));
+        super::print(&report::summary(&view));
     }
     Ok(exit::DONE)
 }

@@ -76,14 +76,14 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
         _ => None,
     };
     if let Some(t) = trouble { eprintln!("{t}"); }
-    print!("{}", crate::report::summary(&driver.audience.0, &crate::report::Look::plain(100)));
+    print!("{}", crate::report::summary(&driver.audience.0));
     Ok(code)
 }
 
 /// The exit code of a run that is over or parked.
 pub(crate) fn exit_code(state: &State) -> u8 {
     match (&state.outcome, &state.parked) {
-        (Some(outcome), _) => crate::report::exit_code(crate::report::Ending::Over(*outcome)),
+        (Some(outcome), _) => exit::of_outcome(*outcome),
         (None, Some(Parking::Interrupted)) => exit::INTERRUPTED,
         (None, Some(Parking::Question(path))) => {
             let doubt = state.questions().iter().any(|q| q.path == *path && q.question == Question::InDoubt);

@@ -17,7 +17,7 @@ pub(crate) fn run(common: &Common, args: VerifyArgs) -> Result<u8, CliError> {
         None => home.run_path(newest(&home).map_err(|_| CliError::Unverified("there is no run to verify".into()))?),
     };
     let report = verify_dir(&dir, &trust, &[]).map_err(|e| CliError::Unverified(e.to_string()))?;
-    let code = if report.verdict == Verdict::Complete { exit::DONE } else { exit::VERIFY };
+    let code = if report.verdict == Verdict::Complete { exit::DONE } else { exit::UNVERIFIED };
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report.json()));
     } else {
