@@ -159,7 +159,7 @@ fn change(plan: &Plan, names: &Names<'_>, node: &Node, file: &File, what: &mut W
             format!("write, {}", crate::report::plural(what.whole.len(), "line"))
         }
         FileChange::Line(line) => format!("ensure line `{}`", what.put(names.line(node.scope, line))),
-        FileChange::Copy(from) => format!("copy of {}", what.put(names.line(node.scope, from))),
+        FileChange::Copy { from, .. } => format!("copy of {}", what.put(names.line(node.scope, from))),
         FileChange::Absent => "remove".into(),
     };
     let mode = file.mode.map(|mode| format!(", mode {mode:04o}")).unwrap_or_default();
