@@ -204,6 +204,10 @@ impl World for SharedWorld {
     fn cancel(&mut self, at_once: bool) {
         self.0.borrow().cancel(if at_once { Cancel::Kill } else { Cancel::Term });
     }
+
+    fn running(&self) -> usize {
+        self.0.borrow().running().len()
+    }
 }
 
 /// What runs now, for the live part of the screen.
