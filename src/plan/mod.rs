@@ -4,7 +4,7 @@ pub mod inputs;
 pub mod model;
 
 mod build;
-mod known;
+pub(crate) mod known;
 
 pub use build::{Given, Library, Request, Unreadable, build};
 pub use crate::runbook::units;
