@@ -61,7 +61,7 @@ impl<'r> Facts<'r> {
             clock: 0,
         };
         facts.walk();
-        let mut library = Library::new(includes, &runbook.place.source);
+        let library = Library::new(includes, &runbook.place.source);
         for (at, block) in facts.blocks.iter().enumerate() {
             if let Some(Step { kind: Kind::Run(run), .. }) = block.step {
                 facts.included.extend(library.open(&run.runbook).map(|included| (at, included)));

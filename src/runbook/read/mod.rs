@@ -12,6 +12,8 @@ mod kinds;
 mod phase;
 mod scalars;
 mod step;
+#[cfg(test)]
+mod tests;
 mod target;
 mod unique;
 
