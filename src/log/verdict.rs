@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use super::Head;
 use super::id::RunId;
 use super::sum::Sha256Sum;
@@ -109,6 +111,19 @@ pub struct Report {
     pub plan_sha256: Option<Sha256Sum>,
     /// The previous run this one names, with its head.
     pub prev_run: Option<(RunId, Head)>,
+}
+
+impl Report {
+    /// The report as data.
+    pub fn json(&self) -> Value {
+        let head = self.head.map(|h| json!({ "segment": h.segment, "bytes": h.bytes, "sha256": h.sha256.to_string() }));
+        let findings: Vec<String> = self.findings.iter().map(Finding::to_string).collect();
+        json!({
+            "verdict": self.verdict.to_string(), "run": self.run.map(|r| r.to_string()), "signer": self.signer,
+            "self_signed": self.self_signed, "records": self.records, "seals": self.seals, "head": head,
+            "outputs": { "files": self.outputs.0, "bytes": self.outputs.1 }, "findings": findings,
+        })
+    }
 }
 
 impl fmt::Display for Report {

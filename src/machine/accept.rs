@@ -52,7 +52,7 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
     match input {
         Input::Done { path, attempt, done } => {
             let inst = state.inst(&path)?;
-            let fresh = inst.status == Status::Running && inst.attempt == attempt;
+            let fresh = inst.status == Status::Running && inst.attempt == attempt && attempt >= 1;
             let known = attempt >= 1 && attempt <= inst.attempt;
             match (fresh, known) {
                 (true, _) => Some(Event::AttemptFinished { path, attempt, done }),

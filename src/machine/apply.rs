@@ -1,6 +1,7 @@
 //! The one table of (state, event). Live runs, resume, reports and simulations all pass through it.
 
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
+use super::judge::then_of;
 use super::state::{IllegalEvent, InstId, Scope, State, Status, join};
 use crate::plan::model::NodeKind;
 use serde_json::{Map, Value, json};
@@ -27,16 +28,16 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         }
         Event::BlockStarted { path, items, inputs } => {
             let id = find(state, event, path)?;
-            if state.insts[id].status != Status::Pending {
-                return Err(illegal("the block has already begun"));
+            if state.insts[id].status != Status::Pending || !state.is_block(id) {
+                return Err(illegal("it is not a block that has not begun"));
             }
             state.insts[id].status = Status::Running;
             open_block(state, id, items.as_deref(), inputs.as_ref());
         }
         Event::BlockFinished { path, verdict, reason, then, saved } => {
             let id = find(state, event, path)?;
-            if matches!(state.insts[id].status, Status::Finished) {
-                return Err(illegal("the block is already over"));
+            if matches!(state.insts[id].status, Status::Finished) || !state.is_block(id) {
+                return Err(illegal("it is not a block that goes on"));
             }
             finish(state, id, *verdict, reason.clone(), *then, saved);
         }
@@ -51,7 +52,8 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         Event::AttemptFinished { path, attempt, done } => {
             let id = find(state, event, path)?;
             let inst = &mut state.insts[id];
-            if inst.status != Status::Running || inst.attempt != *attempt {
+            // A running block has no attempts.
+            if inst.status != Status::Running || inst.attempt != *attempt || *attempt == 0 {
                 return Err(illegal("this attempt is not running"));
             }
             inst.status = Status::Answered;
@@ -73,7 +75,7 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         }
         Event::StepFinished { path, verdict, reason, then, saved } => {
             let id = find(state, event, path)?;
-            if matches!(state.insts[id].status, Status::Finished | Status::Running) {
+            if matches!(state.insts[id].status, Status::Finished | Status::Running) || state.is_block(id) {
                 return Err(illegal("the step is already over, or its result is still out"));
             }
             finish(state, id, *verdict, reason.clone(), *then, saved);
@@ -110,13 +112,21 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if *to <= state.direction {
                 return Err(illegal("a run never turns back"));
             }
+            if state.in_flight > 0 {
+                return Err(illegal("steps are still running"));
+            }
             if state.halt.is_none() {
                 let then = if *to == Direction::Undo { Then::Rollback } else { Then::Stop };
                 state.halt = cause.clone().map(|c| (c, then));
             }
             state.direction = *to;
         }
-        Event::Interrupted { stage } => state.interrupt = state.interrupt.max(*stage),
+        Event::Interrupted { stage } => {
+            state.interrupt = state.interrupt.max(*stage);
+            if state.interrupt >= 2 && state.direction == Direction::Forward {
+                back_out(state);
+            }
+        }
         Event::Parked { reason } => state.parked = Some(reason.clone()),
         Event::Resumed { in_doubt, .. } => {
             state.parked = None;
@@ -124,17 +134,18 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             state.interrupt = if state.interrupt >= 2 { 2 } else { 0 };
             for path in in_doubt {
                 let id = find(state, event, path)?;
-                if state.insts[id].status != Status::Running {
+                if state.insts[id].status != Status::Running || state.is_block(id) {
                     return Err(illegal("only a running step can be in doubt"));
                 }
                 state.insts[id].status = Status::InDoubt;
                 state.insts[id].touched = true;
                 state.in_flight -= 1;
+                forget_probe(state, id);
             }
         }
         Event::RunEnded { outcome } => {
-            if state.in_flight > 0 {
-                return Err(illegal("steps are still running"));
+            if state.in_flight > 0 || state.direction != Direction::Always {
+                return Err(illegal("there are steps left to run"));
             }
             state.direction = Direction::Ended;
             state.outcome = Some(*outcome);
@@ -148,12 +159,27 @@ fn find(state: &State, event: &Event, path: &str) -> Result<InstId, IllegalEvent
     id.ok_or_else(|| IllegalEvent::new(event, format!("the plan has no step `{path}`")))
 }
 
-fn open_block(
-    state: &mut State,
-    id: InstId,
-    items: Option<&[(String, Value)]>,
-    inputs: Option<&Map<String, Value>>,
-) {
+/// The second press of Ctrl-C: the run backs out, whatever made it stop before.
+fn back_out(state: &mut State) {
+    match &mut state.halt {
+        Some((_, then)) => *then = Then::Rollback,
+        None => {
+            let reason = "the operator stopped the run".to_string();
+            let cause = Cause { path: String::new(), kind: CauseKind::Interrupt, reason };
+            state.halt = Some((cause, Then::Rollback));
+        }
+    }
+}
+
+/// What a probe said before says nothing about a later attempt.
+fn forget_probe(state: &mut State, id: InstId) {
+    if let Some(probe) = state.insts[id].probe_inst {
+        let probe = &mut state.insts[probe];
+        (probe.status, probe.verdict, probe.done) = (Status::Pending, None, None);
+    }
+}
+
+fn open_block(state: &mut State, id: InstId, items: Option<&[(String, Value)]>, inputs: Option<&Map<String, Value>>) {
     let plan = state.plan.clone();
     let (path, scope) = (state.insts[id].path.clone(), state.insts[id].scope);
     let children = match &plan.node(state.insts[id].node).kind {
@@ -190,9 +216,10 @@ fn open_block(
 
 fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), IllegalEvent> {
     let id = find(state, event, &started.path)?;
+    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_));
     let inst = &mut state.insts[id];
     let ready = matches!(inst.status, Status::Pending | Status::Pausing { .. } | Status::InDoubt);
-    if !ready || started.attempt != inst.attempt + 1 {
+    if !is_task || !ready || started.attempt != inst.attempt + 1 {
         return Err(IllegalEvent::new(event, "the step is not ready for this attempt"));
     }
     inst.status = Status::Running;
@@ -233,7 +260,11 @@ fn answered(
             inst.verdict_of_person = Some((None, words("said to have failed")));
             inst.status = Status::Answered;
         }
-        (Question::Failure, Answer::Again) => inst.status = Status::Pausing { until_us: 0 },
+        (Question::Failure, Answer::Again) => {
+            // Sampling gets its whole time again.
+            (inst.poll_until_us, inst.streak) = (None, 0);
+            inst.status = Status::Pausing { until_us: 0 };
+        }
         (Question::Failure, Answer::Skip | Answer::BackOut | Answer::Stop) => {
             let (then, what) = match answer {
                 Answer::Skip => (Then::Continue, "failure accepted"),
@@ -258,11 +289,8 @@ fn saved_of(event: &Event) -> Map<String, Value> {
 fn no_go(state: &mut State, id: InstId, reason: String) {
     let path = state.insts[id].path.clone();
     let cause = Cause { path, kind: CauseKind::NoGo, reason: reason.clone() };
-    let then = if state.plan.on_failure == crate::runbook::model::OnFailure::Rollback {
-        Then::Rollback
-    } else {
-        Then::Stop
-    };
+    // A no is never passed over: what is declared only says whether to keep or to take back.
+    let then = if then_of(state, id) == Some(Then::Rollback) { Then::Rollback } else { Then::Stop };
     let forward = state.direction == Direction::Forward;
     finish(state, id, Verdict::Fail, Some(reason), forward.then_some(then), &Map::new());
     // `finish` noted a plain failure; a no is its own kind of trigger.
@@ -301,16 +329,21 @@ fn finish(
             state.insts[parent].cursor += 1;
         }
     }
-    if verdict.lets_go_on() {
+    if verdict.lets_go_on() || is_probe(state, id) {
         return;
     }
-    let root = state.root_of(id);
-    if Some(root) == state.always || state.direction > Direction::Forward {
-        state.late_failures += 1;
+    if state.direction > Direction::Forward {
+        let passed_over = matches!(then, Some(Then::Continue | Then::Up));
+        state.late_failures += u32::from(!passed_over);
     } else if let (Some(then @ (Then::Stop | Then::Rollback)), None) = (then, &state.halt) {
         let reason = reason.unwrap_or_else(|| verdict.word().into());
         state.halt = Some((Cause { path, kind: CauseKind::Failure, reason }, then));
     }
+}
+
+/// What a probe says about its step is no failure of the run.
+fn is_probe(state: &State, id: InstId) -> bool {
+    state.insts[id].owner.is_some_and(|owner| state.insts[owner].probe_inst == Some(id))
 }
 
 fn keep_values(scope: &mut Scope, name: &str, verdict: Verdict, saved: &Map<String, Value>, is_set: bool) {

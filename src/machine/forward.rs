@@ -6,6 +6,7 @@ use super::judge::{failed, then_of};
 use super::names::{Names, show};
 use super::state::{InstId, State, Status, Timestamp};
 use crate::plan::model::{Binding, ForEach, Items, NodeKind, Template};
+use crate::runbook::model::Severity;
 use serde_json::{Map, Value};
 
 /// The next event inside a begun block, if it has one now.
@@ -62,13 +63,10 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
     match &node.kind {
         NodeKind::Sequence(_) | NodeKind::Parallel { .. } => Event::BlockStarted { path, items: None, inputs: None },
         NodeKind::ForEach(each) => match items(&names, each) {
-            Ok(items) if items.is_empty() => Event::BlockFinished {
-                path,
-                verdict: Verdict::Inconclusive,
-                reason: Some("the list is empty, so nothing was done".into()),
-                then: then_of(state, id),
-                saved: Map::new(),
-            },
+            Ok(items) if items.is_empty() => {
+                let reason = "the list is empty, so nothing was done".to_string();
+                block_over(state, id, Verdict::Inconclusive, reason)
+            }
             Ok(items) => Event::BlockStarted { path, items: Some(items), inputs: None },
             Err(trouble) => failed_to_begin(state, id, trouble),
         },
@@ -102,14 +100,15 @@ fn failed_to_begin(state: &State, id: InstId, trouble: String) -> Event {
     if !state.is_block(id) {
         return failed(state, id, Verdict::Fail, trouble);
     }
+    block_over(state, id, Verdict::Fail, trouble)
+}
+
+/// A block that did not pass.
+fn block_over(state: &State, id: InstId, verdict: Verdict, reason: String) -> Event {
+    let soft = state.node_of(id).severity == Severity::Warn;
+    let verdict = if soft && verdict == Verdict::Fail { Verdict::Warn } else { verdict };
     let path = state.insts[id].path.clone();
-    Event::BlockFinished {
-        path,
-        verdict: Verdict::Fail,
-        reason: Some(trouble),
-        then: then_of(state, id),
-        saved: Map::new(),
-    }
+    Event::BlockFinished { path, verdict, reason: Some(reason), then: then_of(state, id), saved: Map::new() }
 }
 
 fn set(names: &Names<'_>, values: &[(String, Template)]) -> Result<Map<String, Value>, String> {
@@ -163,14 +162,29 @@ fn items(names: &Names<'_>, each: &ForEach) -> Result<Vec<(String, Value)>, Stri
     let mut keyed: Vec<(String, Value)> = Vec::with_capacity(values.len());
     for (position, value) in values.into_iter().enumerate() {
         let wanted = match &value {
+            _ if each.key.is_some() => {
+                let key = each.key.as_ref().map(|key| names.with(&each.name, &value).expr(key));
+                path_key(&show(&key.transpose()?.unwrap_or_default()))
+            }
             Value::String(_) | Value::Number(_) => path_key(&show(&value)),
-            Value::Object(map) => map.get("name").or_else(|| map.get("id")).map(|v| path_key(&show(v))).unwrap_or_default(),
+            Value::Object(map) => {
+                map.get("name").or_else(|| map.get("id")).map(|v| path_key(&show(v))).unwrap_or_default()
+            }
             _ => String::new(),
         };
-        let taken = wanted.is_empty() || keyed.iter().any(|(key, _)| *key == wanted);
-        keyed.push((if taken { format!("{}", position + 1) } else { wanted }, value));
+        keyed.push((free_key(&keyed, wanted, position + 1), value));
     }
     Ok(keyed)
+}
+
+/// The wanted key, or where it is taken one with the item's position.
+fn free_key(keyed: &[(String, Value)], wanted: String, position: usize) -> String {
+    let taken = |key: &String| key.is_empty() || keyed.iter().any(|(k, _)| k == key);
+    let mut key = wanted;
+    while taken(&key) {
+        key = if key.is_empty() { position.to_string() } else { format!("{key}-{position}") };
+    }
+    key
 }
 
 /// Keys stand in paths: letters, digits, `-`, `_` and `.`, at most 40.
@@ -197,7 +211,7 @@ fn inputs(names: &Names<'_>, state: &State, inner: usize) -> Result<Map<String, 
 
 fn sequence(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
-    let to_the_end = Some(state.root_of(id)) == state.always || is_always_of_include(state, id);
+    let to_the_end = goes_to_the_end(state, id);
     let next = inst.children.get(inst.cursor);
     // A sequence that stops at the first failure can only have failed at its last finished member.
     let looked_at = if to_the_end { 0 } else { inst.cursor.saturating_sub(1) };
@@ -209,9 +223,16 @@ fn sequence(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     }
 }
 
-fn is_always_of_include(state: &State, id: InstId) -> bool {
-    let parent = state.insts[id].parent.map(|p| (p, state.node_of(p)));
-    matches!(parent, Some((p, node)) if matches!(node.kind, NodeKind::Run { .. }) && state.insts[p].children.get(1) == Some(&id))
+/// In an `always`, a failure keeps nothing else from being tried; a runbook included there keeps its own order.
+fn goes_to_the_end(state: &State, id: InstId) -> bool {
+    let mut at = id;
+    while let Some(parent) = state.insts[at].parent {
+        if matches!(state.node_of(parent).kind, NodeKind::Run { .. }) {
+            return state.insts[parent].children.get(1) == Some(&at);
+        }
+        at = parent;
+    }
+    Some(at) == state.always
 }
 
 /// Whether a finished member keeps the ones after it from starting.
@@ -237,9 +258,9 @@ fn group(state: &State, id: InstId, max: usize, collect: bool, now: Timestamp) -
             }
         }
     }
-    let may_start = broken.is_none() || collect;
+    let may_start = broken.is_none() || collect || goes_to_the_end(state, id);
     match waiting {
-        Some(child) if may_start && running < max => advance(state, child, now),
+        Some(child) if may_start && running < max.max(1) => advance(state, child, now),
         _ if running > 0 => None,
         _ => match broken {
             Some(broken) => Some(block_failed(state, id, broken)),
@@ -278,11 +299,5 @@ fn block_failed(state: &State, id: InstId, child: InstId) -> Event {
     } else {
         format!("{}: {why}", child.path)
     };
-    Event::BlockFinished {
-        path: state.insts[id].path.clone(),
-        verdict: Verdict::Fail,
-        reason: Some(reason),
-        then: then_of(state, id),
-        saved: Map::new(),
-    }
+    block_over(state, id, Verdict::Fail, reason)
 }

@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
     let inst = &state.insts[id];
     if let Some((then, reason)) = &inst.verdict_of_person {
-        let verdict = Verdict::Fail;
-        let then = then.or_else(|| then_of(state, id));
-        return finished(state, id, verdict, Some(reason.clone()), then, Map::new());
+        return match then {
+            Some(then) => finished(state, id, Verdict::Fail, Some(reason.clone()), Some(*then), Map::new()),
+            None => failed(state, id, Verdict::Fail, reason.clone()),
+        };
     }
     let Some(task) = task_of(state, inst.node) else {
         return failed(state, id, Verdict::Fail, "only tasks have results".into());
@@ -39,15 +40,14 @@ pub(super) fn failed(state: &State, id: InstId, verdict: Verdict, reason: String
 
 /// What a failure of this instance means: the nearest word on it, from the step outwards.
 pub(super) fn then_of(state: &State, id: InstId) -> Option<Then> {
-    let said = |id: InstId| state.node_of(id).on_failure;
-    let then = match said(id) {
+    let then = match said(state, id) {
         Some(OnFailure::Continue) => Then::Continue,
         Some(policy) => run_policy(policy),
         None => {
             let mut at = state.insts[id].parent;
             let mut then = run_policy(state.plan.on_failure);
             while let Some(block) = at {
-                match said(block) {
+                match said(state, block) {
                     Some(OnFailure::Continue) => return Some(Then::Up),
                     Some(policy) => {
                         then = run_policy(policy);
@@ -62,6 +62,12 @@ pub(super) fn then_of(state: &State, id: InstId) -> Option<Then> {
     Some(then)
 }
 
+/// What a node itself says about its failure; a soft one is passed over.
+fn said(state: &State, id: InstId) -> Option<OnFailure> {
+    let node = state.node_of(id);
+    if node.severity == Severity::Warn { Some(OnFailure::Continue) } else { node.on_failure }
+}
+
 fn run_policy(policy: OnFailure) -> Then {
     match policy {
         OnFailure::Rollback => Then::Rollback,
@@ -73,7 +79,7 @@ fn run_policy(policy: OnFailure) -> Then {
 fn asks(state: &State, id: InstId) -> bool {
     let mut at = Some(id);
     while let Some(inst) = at {
-        if let Some(policy) = state.node_of(inst).on_failure {
+        if let Some(policy) = said(state, inst) {
             return policy == OnFailure::Ask;
         }
         at = state.insts[inst].parent;
@@ -130,7 +136,8 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
 
 fn cannot_tell(unseen: bool, trouble: String) -> Found {
     if unseen {
-        let reason = format!("the output is over {} KiB or not text, so it cannot be judged: {trouble}", CAPTURE_LIMIT / 1024);
+        let reason =
+            format!("the output is over {} KiB or not text, so it cannot be judged: {trouble}", CAPTURE_LIMIT / 1024);
         return Found { verdict: Verdict::Inconclusive, reason };
     }
     Found { verdict: Verdict::Fail, reason: trouble }
@@ -168,9 +175,10 @@ fn passed(state: &State, id: InstId, task: &Task, saved: Map<String, Value>, now
 
 fn not_passed(state: &State, id: InstId, task: &Task, done: &Done, found: Found, now: Timestamp) -> Event {
     let inst = &state.insts[id];
-    let cancelled = done.ended == Ended::Cancelled || state.interrupt >= 2;
+    let forward = state.direction == super::event::Direction::Forward;
+    let cancelled = done.ended == Ended::Cancelled || (state.interrupt >= 2 && forward);
     let hopeless = found.verdict == Verdict::Unavailable || cancelled;
-    let going_on = state.halt.is_none() || state.direction > super::event::Direction::Forward;
+    let going_on = state.halt.is_none() || !forward;
     if let (Some(poll), false, true) = (&task.poll, hopeless, going_on) {
         if inst.poll_until_us.is_some_and(|until| now.run_us < until) {
             return again(state, id, &poll.every, None, 0, found.reason, now);

@@ -19,6 +19,9 @@ mod next;
 mod state;
 mod undo;
 
+#[cfg(test)]
+mod tests;
+
 pub use accept::{Input, accept, answers};
 pub use apply::apply;
 pub use next::next;

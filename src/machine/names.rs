@@ -25,6 +25,13 @@ impl<'a> Names<'a> {
         Names { state, scope, result: None }
     }
 
+    /// Adds one more name.
+    pub(super) fn with(&self, name: &str, value: &Value) -> Names<'a> {
+        let mut result = self.result.clone().unwrap_or_default();
+        result.insert(name.to_string(), value.clone());
+        Names { state: self.state, scope: self.scope, result: Some(result) }
+    }
+
     /// Adds what the kind of step yields: `exit`, `stdout`, `status`, `json` and so on.
     pub(super) fn with_result(mut self, done: &Done) -> Names<'a> {
         self.result = Some(result_names(done));

@@ -1,7 +1,8 @@
 //! The one decision that follows from a state. Called again and again until it has nothing to say.
 
 use super::accept::park_for;
-use super::event::{Asked, Cause, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
+use super::action::Ended;
+use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
 use super::{begin, judge, undo};
@@ -15,11 +16,6 @@ pub fn next(state: &State, now: Timestamp) -> Option<Event> {
     }
     if let Some(event) = settle_active(state, now) {
         return Some(event);
-    }
-    if state.interrupt == 2 {
-        if let Some(event) = turn_after_interrupt(state) {
-            return event;
-        }
     }
     if stands_still(state) {
         return park_for(state);
@@ -50,6 +46,10 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             Status::Pausing { .. } if given_up(state, *id) => {
                 Some(judge::failed(state, *id, Verdict::Fail, "given up: the run stopped going forward".into()))
             }
+            // Nobody is asked any more what a failure shall mean, but it stays the failure it was.
+            Status::Asking(asked) if asked.question == Question::Failure && given_up(state, *id) => {
+                Some(judge::judge(state, *id, now))
+            }
             Status::Asking(asked) if asked.question != Question::InDoubt && given_up(state, *id) => {
                 Some(judge::failed(state, *id, Verdict::Fail, "withdrawn: the run stopped going forward".into()))
             }
@@ -63,16 +63,16 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
 /// A pause or a question in the forward part has no future once the run is to turn.
 fn given_up(state: &State, id: InstId) -> bool {
     let forward = state.root_of(id) == state.forward && state.insts[id].owner.is_none();
-    forward && (state.halt.is_some() || state.interrupt >= 2)
+    forward && state.direction == Direction::Forward && state.halt.is_some()
 }
 
 fn in_doubt(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
     match begin::task_of(state, inst.node)?.repeat {
-        Repeat::Safe => Some(start_attempt(state, id, now)),
+        Repeat::Safe => Some(run_again(state, id, now)),
         Repeat::Once => Some(ask_in_doubt(state, id, "")),
         Repeat::Probe => {
-            let probe = inst.probe_inst?;
+            let Some(probe) = inst.probe_inst else { return Some(ask_in_doubt(state, id, "")) };
             match (&state.insts[probe].status, state.insts[probe].verdict) {
                 (Status::Pending, _) => Some(start_attempt(state, probe, now)),
                 (Status::Finished, Some(Verdict::Pass)) => Some(Event::StepFinished {
@@ -82,12 +82,27 @@ fn in_doubt(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
                     then: None,
                     saved: Default::default(),
                 }),
-                (Status::Finished, Some(Verdict::Fail)) => Some(start_attempt(state, id, now)),
+                (Status::Finished, Some(Verdict::Fail)) if answered_no(state, probe) => Some(run_again(state, id, now)),
                 (Status::Finished, _) => Some(ask_in_doubt(state, id, " and its probe could not tell")),
                 _ => None,
             }
         }
     }
+}
+
+/// A probe that ran to its end and failed says no; one that was cut short, or never ran, says nothing.
+fn answered_no(state: &State, probe: InstId) -> bool {
+    let done = state.insts[probe].done.as_ref();
+    done.is_some_and(|done| matches!(done.ended, Ended::Exit(_) | Ended::Ok))
+}
+
+/// Runs a step in doubt again, unless the run has stopped going forward: then it may have happened, and that is all.
+fn run_again(state: &State, id: InstId, now: Timestamp) -> Event {
+    if given_up(state, id) {
+        let reason = "nobody saw how it ended, and the run stopped going forward".to_string();
+        return judge::failed(state, id, Verdict::Fail, reason);
+    }
+    start_attempt(state, id, now)
 }
 
 fn start_attempt(state: &State, id: InstId, now: Timestamp) -> Event {
@@ -97,26 +112,13 @@ fn start_attempt(state: &State, id: InstId, now: Timestamp) -> Event {
     }
 }
 
-/// After the second Ctrl-C: once nothing runs, back out and finish.
-fn turn_after_interrupt(state: &State) -> Option<Option<Event>> {
-    if state.in_flight > 0 {
-        return Some(None);
-    }
-    if state.direction != Direction::Forward {
-        return None;
-    }
-    let reason = "the operator stopped the run".to_string();
-    let cause = Cause { path: String::new(), kind: CauseKind::Interrupt, reason };
-    Some(Some(Event::Turned { to: Direction::Undo, cause: Some(cause) }))
-}
-
 fn go_forward(state: &State, now: Timestamp) -> Option<Event> {
-    if let Some((_, then)) = &state.halt {
+    if let Some((cause, then)) = &state.halt {
         if state.in_flight > 0 || unresolved_doubt(state) {
             return None;
         }
         let to = if *then == Then::Rollback { Direction::Undo } else { Direction::Always };
-        return Some(Event::Turned { to, cause: None });
+        return Some(Event::Turned { to, cause: Some(cause.clone()) });
     }
     match state.insts[state.forward].status {
         Status::Finished => Some(Event::Turned { to: Direction::Always, cause: None }),
@@ -149,12 +151,25 @@ fn go_back(state: &State, now: Timestamp) -> Option<Event> {
 }
 
 fn go_through_always(state: &State, now: Timestamp) -> Option<Event> {
+    if let Some(always) = left_include(state) {
+        return advance(state, always, now);
+    }
     if let Some(root) = state.always {
         if state.insts[root].status != Status::Finished {
             return advance(state, root, now);
         }
     }
     Some(Event::RunEnded { outcome: outcome(state) })
+}
+
+/// The `always` of an included runbook that was begun and left; the innermost comes first.
+fn left_include(state: &State) -> Option<InstId> {
+    (0..state.insts.len()).rev().find_map(|id| {
+        let begun = state.insts[id].status == Status::Running && matches!(state.node_of(id).kind, NodeKind::Run { .. });
+        let always = *state.insts[id].children.get(1).filter(|_| begun)?;
+        let left = state.insts[always].status != Status::Finished && state.root_of(id) == state.forward;
+        left.then_some(always)
+    })
 }
 
 /// How the run ends, from what happened.
@@ -181,13 +196,16 @@ fn backed_out_badly(state: &State) -> bool {
     }
 }
 
-/// Whether any step that changes things ran and is not shown to have changed nothing.
+/// Whether any step going forward that changes things ran and is not shown to have changed nothing.
 fn changed_anything(state: &State) -> bool {
     let mut ids = 0..state.insts.len();
     ids.any(|id| {
         let inst = &state.insts[id];
         let task = matches!(state.node_of(id).kind, NodeKind::Task(_));
-        task && inst.owner.is_none() && inst.touched && state.node_of(id).effect != Effect::Read
+        task && inst.owner.is_none()
+            && state.root_of(id) == state.forward
+            && inst.touched
+            && state.node_of(id).effect != Effect::Read
     })
 }
 

@@ -48,7 +48,9 @@ fn survey(state: &State, id: InstId) -> Undoing {
         return survey_step(state, id);
     }
     let inst = &state.insts[id];
-    let mut members: Vec<InstId> = inst.children.clone();
+    // What an included runbook does on every path is not taken back, as with the run's own `always`.
+    let most = if matches!(state.node_of(id).kind, NodeKind::Run { .. }) { 1 } else { usize::MAX };
+    let mut members: Vec<InstId> = inst.children.iter().copied().take(most).collect();
     // What never finished was begun last.
     members.sort_by_key(|m| std::cmp::Reverse(state.insts[*m].finished_at.unwrap_or(u64::MAX)));
     let independent = matches!(state.node_of(id).kind, NodeKind::Parallel { .. } | NodeKind::ForEach(_));

@@ -9,8 +9,6 @@ pub mod units;
 mod read;
 mod reference;
 
-
-
 pub use model::Runbook;
 pub use read::{Profile, contract_accepts, keys, kinds, read, read_target};
 pub use reference::reference;

@@ -71,11 +71,13 @@ fn rules(object: &Value) -> String {
 
 /// A table of what may stand beside each kind of step, from the schema's limits.
 fn kinds(page: &mut String, step: &Value) {
-    let kinds: Vec<&str> = step["oneOf"].as_array().into_iter().flatten().flat_map(|row| names(&row["required"])).collect();
+    let kinds: Vec<&str> =
+        step["oneOf"].as_array().into_iter().flatten().flat_map(|row| names(&row["required"])).collect();
     page.push_str("\nKeys that have a meaning beside each kind, besides `id`, `title`, `note` and `when`:\n\n");
     page.push_str("| kind | keys |\n|---|---|\n");
     for kind in &kinds {
-        let limits = step["allOf"].as_array().into_iter().flatten().find(|rule| names(&rule["if"]["required"]) == [*kind]);
+        let limits =
+            step["allOf"].as_array().into_iter().flatten().find(|rule| names(&rule["if"]["required"]) == [*kind]);
         let forbidden = |key: &str| limits.is_some_and(|rule| rule["then"]["properties"][key] == Value::Bool(false));
         let everywhere = ["id", "title", "note", "when"];
         let keys: Vec<String> = properties(step)
@@ -93,7 +95,8 @@ fn value(property: &Value) -> String {
         return referred(target.rsplit('/').next().unwrap_or_default());
     }
     if let Some(words) = property["enum"].as_array() {
-        let words: Vec<String> = words.iter().map(|w| format!("`{}`", w.as_str().map_or(w.to_string(), String::from))).collect();
+        let words: Vec<String> =
+            words.iter().map(|w| format!("`{}`", w.as_str().map_or(w.to_string(), String::from))).collect();
         return words.join(", ");
     }
     if let Some(then) = property.get("then") {

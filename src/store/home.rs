@@ -48,6 +48,11 @@ impl Home {
         &self.config
     }
 
+    /// Where everything but configuration is.
+    pub fn state_dir(&self) -> &Path {
+        &self.state
+    }
+
     /// Where run directories are.
     pub fn runs_dir(&self) -> PathBuf {
         self.state.join("runs")

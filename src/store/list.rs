@@ -1,8 +1,9 @@
 //! A cheap list of runs: the first record of each and its last sealed one. Nothing is verified here.
 
+use std::fmt;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::log::{MAX_LINE, RunId, segment_file};
 
@@ -46,6 +47,32 @@ pub enum RunState {
     Interrupted,
     /// The directory or its log cannot be read; the text says why.
     Unreadable(String),
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunState::Running => f.write_str("running"),
+            RunState::Ended(how) => f.write_str(how),
+            RunState::Parked => f.write_str("waiting"),
+            RunState::Interrupted => f.write_str("interrupted"),
+            RunState::Unreadable(_) => f.write_str("unreadable"),
+        }
+    }
+}
+
+impl ListedRun {
+    /// The line as data.
+    pub fn json(&self) -> Value {
+        let why = match &self.state {
+            RunState::Unreadable(why) => Some(why),
+            _ => None,
+        };
+        json!({
+            "run": self.run.to_string(), "title": self.title, "target": self.target, "operator": self.operator,
+            "started": self.started, "last": self.last, "state": self.state.to_string(), "why": why,
+        })
+    }
 }
 
 /// All runs, newest first. A damaged one is listed as such and hides no other.

@@ -120,6 +120,16 @@ pub fn countersign(dir: &RunDir, trust: &TrustStore, identity: &dyn Signer) -> R
     files::replace_file(&path, signed.to_armor().as_bytes(), 0o600)
 }
 
+/// The sealed records of a run, without locking it: for showing it. Whether they can be believed is what `verify` says.
+///
+/// # Errors
+/// When nothing in it is sealed, or it is damaged.
+pub fn read_log(dir: &RunDir) -> Result<SealedLog, StoreError> {
+    let bytes = read_segments(dir, &segments(dir.path())?)?;
+    let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+    read(&slices).map_err(|error| StoreError::Read(dir.run(), error))
+}
+
 fn read_segments(dir: &RunDir, numbers: &BTreeSet<u32>) -> Result<Vec<Vec<u8>>, StoreError> {
     let read = |number: &u32| {
         let path = dir.path().join(segment_file(*number));

@@ -194,8 +194,19 @@ fn a_link_stays_and_its_target_is_replaced() {
     assert_eq!(std::fs::read_to_string(bed.work("real")).unwrap(), "new");
     bed.act(&restore("link"));
     assert_eq!(std::fs::read_to_string(bed.work("real")).unwrap(), "old");
-    let removed = bed.act(&Action::File(file("link", FileChange::Absent)));
-    assert!(why(&removed).contains("is a symbolic link"));
+}
+
+#[test]
+fn absent_removes_a_link_and_not_its_target_and_restore_links_again() {
+    let mut bed = Bed::new();
+    std::fs::write(bed.work("available"), "site").unwrap();
+    symlink("available", bed.work("enabled")).unwrap();
+    let removed = bed.act(&Action::File(file("enabled", FileChange::Absent)));
+    assert_eq!((removed.ended, removed.changed), (Ended::Ok, Some(true)));
+    assert!(!bed.work("enabled").is_symlink() && bed.work("available").exists());
+    assert_eq!(bed.act(&restore("enabled")).ended, Ended::Ok);
+    assert_eq!(std::fs::read_link(bed.work("enabled")).unwrap(), Path::new("available"));
+    assert_eq!(bed.act(&restore("enabled")).changed, Some(false));
 }
 
 #[test]

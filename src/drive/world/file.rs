@@ -2,15 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use similar::TextDiff;
 
 use super::attempt::{Attempt, untouched};
 use super::command;
 use super::durable::{self, Rights};
-use super::forms::hex;
 use super::kept::{Found, Keep};
 use crate::machine::action::{Action, Done, Ended, FileAction, FileChange, FileDone, RestoreAction};
 
@@ -57,6 +57,7 @@ struct Wanted {
 enum Content {
     Bytes(Vec<u8>),
     Of(PathBuf),
+    LinkTo(PathBuf),
 }
 
 impl Content {
@@ -64,26 +65,27 @@ impl Content {
         Ok(match self {
             Content::Bytes(bytes) => Box::new(bytes.as_slice()),
             Content::Of(path) => Box::new(File::open(path)?),
+            Content::LinkTo(target) => Box::new(target.as_os_str().as_bytes()),
         })
     }
 
     fn sha256(&self) -> io::Result<String> {
-        match self {
-            Content::Bytes(bytes) => Ok(hex(&Sha256::digest(bytes))),
-            Content::Of(_) => durable::sha256_of(&mut self.open()?),
-        }
+        durable::sha256_of(&mut self.open()?)
     }
 }
 
 impl Change {
     fn prepare(attempt: &Attempt, action: &FileAction) -> Result<Change, Ended> {
         let named = attempt.site.path(&action.path);
-        let path = resolve(&named).map_err(|error| failed(&named, &error))?;
-        if path != named && action.change == FileChange::Absent {
-            let why = format!("{} is a symbolic link; remove it with `exec: [rm, ...]`", named.display());
-            return Err(Ended::Failed(why));
-        }
-        let found = Found::at(&path).map_err(Ended::Failed)?;
+        let (path, found) = if action.change == FileChange::Absent {
+            let found = Found::at_itself(&named);
+            (named, found)
+        } else {
+            let path = resolve(&named).map_err(|error| failed(&named, &error))?;
+            let found = Found::at(&path);
+            (path, found)
+        };
+        let found = found.map_err(Ended::Failed)?;
         let content = match &action.change {
             FileChange::Absent => None,
             FileChange::Content(text) => Some(Content::Bytes(text.clone().into_bytes())),
@@ -109,14 +111,14 @@ impl Change {
         let Some(kept) = kept else {
             return Err(Ended::Failed(format!("nothing was kept of {}, so nothing can be put back", action.path)));
         };
-        let found = Found::at(&kept.path).map_err(Ended::Failed)?;
+        let found = Found::at_itself(&kept.path).map_err(Ended::Failed)?;
         let now = found.as_ref().map(|found| &found.sha256);
         if now != kept.after.as_ref() && now != kept.sha256.as_ref() {
             let path = kept.path.display();
             return Err(Ended::Failed(format!("{path} was changed by somebody else since; not touched")));
         }
         let rights = kept.rights();
-        let content = Content::Of(keep.content().to_owned());
+        let content = kept.link.map_or_else(|| Content::Of(keep.content().to_owned()), Content::LinkTo);
         let wanted = kept.sha256.map(|sha256| Wanted { content, sha256, rights });
         let diff = diff(attempt, &kept.path, found.as_ref(), wanted.as_ref());
         Ok(Change { path: kept.path, found, wanted, diff, keep: None })
@@ -133,6 +135,7 @@ impl Change {
         let result = match &self.wanted {
             _ if !self.is_needed() => Ok(()),
             None => std::fs::remove_file(&self.path),
+            Some(Wanted { content: Content::LinkTo(target), .. }) => symlink(target, &self.path),
             Some(wanted) => wanted
                 .content
                 .open()
@@ -173,7 +176,7 @@ impl Wanted {
     fn new(content: Content, action: &FileAction, found: Option<&Found>) -> Result<Wanted, Ended> {
         let sha256 = content.sha256().map_err(|error| match &content {
             Content::Of(from) => failed(from, &error),
-            Content::Bytes(_) => Ended::Failed(error.to_string()),
+            Content::Bytes(_) | Content::LinkTo(_) => Ended::Failed(error.to_string()),
         })?;
         if let FileChange::Copy { from, sha256: Some(planned) } = &action.change
             && !planned.eq_ignore_ascii_case(&sha256)

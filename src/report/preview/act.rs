@@ -90,7 +90,12 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
             let words: Vec<String> = words.iter().map(|w| word(&what.put(names.line(node.scope, w)))).collect();
             what.brief = format!("exec: {}", words.join(" "));
         }
-        Act::ExecList(list) => what.brief = format!("exec: {}", what.put(names.line(node.scope, list))),
+        Act::ExecList(list) => {
+            what.brief = match names.words(node.scope, list) {
+                Some(words) => format!("exec: {}", words.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ")),
+                None => format!("exec: {}", what.put(names.line(node.scope, list))),
+            };
+        }
         Act::Http(http) => request(names, node, http, what),
         Act::File(file) => change(plan, names, node, file, what),
         Act::Restore => what.brief = "restore previous content".into(),
@@ -159,7 +164,7 @@ fn change(plan: &Plan, names: &Names<'_>, node: &Node, file: &File, what: &mut W
             format!("write, {}", crate::report::plural(what.whole.len(), "line"))
         }
         FileChange::Line(line) => format!("ensure line `{}`", what.put(names.line(node.scope, line))),
-        FileChange::Copy(from) => format!("copy of {}", what.put(names.line(node.scope, from))),
+        FileChange::Copy { from, .. } => format!("copy of {}", what.put(names.line(node.scope, from))),
         FileChange::Absent => "remove".into(),
     };
     let mode = file.mode.map(|mode| format!(", mode {mode:04o}")).unwrap_or_default();

@@ -49,7 +49,9 @@ pub(super) fn object_name(kind: &str) -> &'static str {
 pub(super) fn for_misplaced_key(kind: &str, key: &str) -> String {
     match (kind, key) {
         ("checkpoint", "timeout") => "the time to answer stands inside: `checkpoint: { timeout: 30m }`".into(),
-        ("wait" | "checkpoint" | "manual", "retry" | "poll") => format!("`{kind}` happens once; poll a check before or after it"),
+        ("wait" | "checkpoint" | "manual", "retry" | "poll") => {
+            format!("`{kind}` happens once; poll a check before or after it")
+        }
         ("parallel" | "for_each" | "run", "undo") => "each step inside has its own `undo`".into(),
         ("parallel" | "for_each" | "run", "effect" | "timeout" | "retry" | "poll" | "expect" | "save") => {
             format!("give `{key}` to the steps inside")

@@ -61,9 +61,7 @@ impl<'a> Reader<'a> {
     /// The entries of a mapping under keys the author chose.
     pub(super) fn open_object(&mut self, field: Field<'a>, wanted: &str) -> Vec<Field<'a>> {
         match field.node.map() {
-            Some(entries) => {
-                entries.iter().map(|e| Field { name: &e.key, key: e.key_span, node: &e.value }).collect()
-            }
+            Some(entries) => entries.iter().map(|e| Field { name: &e.key, key: e.key_span, node: &e.value }).collect(),
             None => {
                 self.wrong(field, wanted);
                 Vec::new()

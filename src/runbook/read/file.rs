@@ -43,7 +43,11 @@ impl<'a> Reader<'a> {
             return Some(mode);
         }
         let message = "`mode` needs permission bits as an octal string such as \"0644\"";
-        let at = if field.node.span.is_empty() { field.key } else { super::cursor::first_line(self.source, field.node.span) };
+        let at = if field.node.span.is_empty() {
+            field.key
+        } else {
+            super::cursor::first_line(self.source, field.node.span)
+        };
         let written = field.node.scalar().filter(|s| octal(&format!("0{s}")).is_some()).map(|s| format!("\"0{s}\""));
         let problem = self.error(Code::BAD_VALUE, message, at);
         if let Some(written) = written {

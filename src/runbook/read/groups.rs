@@ -12,7 +12,8 @@ const MOST: i64 = 10_000;
 impl<'a> Reader<'a> {
     pub(super) fn run(&mut self, field: Field<'a>) -> Option<Run> {
         let obj = self.object(field, advice::object_name("run"), keys::RUN)?;
-        let runbook = self.required(&obj, "runbook", "lib/drain.yml").and_then(|f| self.text_as(f, "the path of a runbook"));
+        let runbook =
+            self.required(&obj, "runbook", "lib/drain.yml").and_then(|f| self.text_as(f, "the path of a runbook"));
         let inputs = obj.get("inputs").map(|f| self.named_texts(f, is_id)).unwrap_or_default();
         Some(Run { runbook: runbook?, inputs })
     }
@@ -50,7 +51,8 @@ impl<'a> Reader<'a> {
         }
         let at = super::cursor::first_line(self.source, field.node.span);
         let problem = self.error(Code::BAD_VALUE, format!("`in` needs {WANTED}"), at);
-        *problem = problem.clone().fix(at, format!("\"{{{{ {} }}}}\"", text.value.trim()), "if it is an expression, write");
+        *problem =
+            problem.clone().fix(at, format!("\"{{{{ {} }}}}\"", text.value.trim()), "if it is an expression, write");
         None
     }
 }

@@ -50,7 +50,9 @@ impl<'a> Reader<'a> {
         let word = KINDS.iter().find(|(_, k)| *k == kind).map_or("", |(word, _)| word);
         for field in &obj.fields {
             let advice = match field.name {
-                "default" | "choices" if kind == InputKind::Secret => "a secret is never written down: use `from: env:NAME`",
+                "default" | "choices" if kind == InputKind::Secret => {
+                    "a secret is never written down: use `from: env:NAME`"
+                }
                 "pattern" if kind != InputKind::String => "patterns are for type `string`",
                 "min" | "max" if !has_order(kind) => "bounds are for int, number, duration and size",
                 _ => continue,

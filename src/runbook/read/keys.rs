@@ -42,7 +42,8 @@ pub(super) const AROUND: &[&str] = &[
     "evidence",
 ];
 /// Keys of a body (a step without id) beside its kind.
-pub(super) const AROUND_BODY: &[&str] = &["title", "effect", "env", "dir", "stdin", "exit", "timeout", "retry", "expect"];
+pub(super) const AROUND_BODY: &[&str] =
+    &["title", "effect", "env", "dir", "stdin", "exit", "timeout", "retry", "expect"];
 /// Keys of an `activate` body beside its kind.
 pub(super) const AROUND_ACTIVATE: &[&str] = &["title", "env", "dir", "stdin", "exit", "timeout"];
 pub(super) const NO_UNDO: &[&str] = &["none"];
@@ -58,8 +59,25 @@ pub(super) const PARALLEL: &[&str] = &["max", "collect", "steps"];
 pub(super) const FOR_EACH: &[&str] = &["in", "as", "key", "max", "parallel", "collect", "steps"];
 
 const PROCESS: &[&str] = &[
-    "id", "title", "note", "when", "effect", "env", "dir", "stdin", "exit", "timeout", "retry", "poll", "expect", "save",
-    "severity", "on_failure", "undo", "repeat", "done_when",
+    "id",
+    "title",
+    "note",
+    "when",
+    "effect",
+    "env",
+    "dir",
+    "stdin",
+    "exit",
+    "timeout",
+    "retry",
+    "poll",
+    "expect",
+    "save",
+    "severity",
+    "on_failure",
+    "undo",
+    "repeat",
+    "done_when",
 ];
 const BLOCK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure"];
 const PLAIN: &[&str] = &["id", "title", "note", "when"];
@@ -71,15 +89,39 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "id", "title", "note", "when", "effect", "timeout", "retry", "poll", "expect", "save", "severity", "on_failure",
-            "undo", "repeat", "done_when",
+            "id",
+            "title",
+            "note",
+            "when",
+            "effect",
+            "timeout",
+            "retry",
+            "poll",
+            "expect",
+            "save",
+            "severity",
+            "on_failure",
+            "undo",
+            "repeat",
+            "done_when",
         ],
     ),
     (
         "file",
         &[
-            "id", "title", "note", "when", "effect", "timeout", "retry", "severity", "on_failure", "undo", "repeat",
-            "done_when", "activate",
+            "id",
+            "title",
+            "note",
+            "when",
+            "effect",
+            "timeout",
+            "retry",
+            "severity",
+            "on_failure",
+            "undo",
+            "repeat",
+            "done_when",
+            "activate",
         ],
     ),
     ("manual", &["id", "title", "note", "when", "effect", "severity", "on_failure", "evidence"]),

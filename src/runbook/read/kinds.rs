@@ -38,7 +38,9 @@ impl<'a> Reader<'a> {
         let at = super::cursor::first_line(self.source, field.node.span);
         let words: Vec<&str> = text.value.split_whitespace().collect();
         let problem = self.error(Code::BAD_VALUE, format!("`exec` needs {WANTED}"), at);
-        problem.help.push(format!("there is no shell to split words: write `exec: [{}]`, or use `shell:`", words.join(", ")));
+        problem
+            .help
+            .push(format!("there is no shell to split words: write `exec: [{}]`, or use `shell:`", words.join(", ")));
         None
     }
 

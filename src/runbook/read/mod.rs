@@ -49,7 +49,8 @@ impl<'a> Reader<'a> {
         let whole = Field { name: "", key: root.span, node: root };
         let obj = self.object(whole, "a runbook", keys::RUNBOOK)?;
         self.version(&obj);
-        let name = self.required(&obj, "name", "restart-web").and_then(|f| self.string(f, "a name such as `restart-web`"));
+        let name =
+            self.required(&obj, "name", "restart-web").and_then(|f| self.string(f, "a name such as `restart-web`"));
         if let Some(name) = name.as_ref().filter(|n| !is_slug(&n.value)) {
             self.bad_name(&name.value, name.place.span, SLUG_RULE);
         }
@@ -82,8 +83,7 @@ impl<'a> Reader<'a> {
     }
 
     fn target_use(&mut self, obj: &Obj<'a>) -> TargetUse {
-        let words =
-            [("required", TargetUse::Required), ("optional", TargetUse::Optional), ("none", TargetUse::None)];
+        let words = [("required", TargetUse::Required), ("optional", TargetUse::Optional), ("none", TargetUse::None)];
         obj.get("target").and_then(|f| self.word(f, &words)).unwrap_or(TargetUse::Optional)
     }
 

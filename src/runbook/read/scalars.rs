@@ -84,7 +84,9 @@ impl<'a> Reader<'a> {
     fn bad_duration(&mut self, field: Field<'a>, value: &str) {
         let message = format!("`{}` needs {DURATION}, found `{}`", field.name, value.trim());
         let at = first_line(self.source, field.node.span);
-        self.error(Code::BAD_UNIT, message, at).help.push("units are us, ms, s, m (or min), h and d, as in `1h30m`".into());
+        self.error(Code::BAD_UNIT, message, at)
+            .help
+            .push("units are us, ms, s, m (or min), h and d, as in `1h30m`".into());
     }
 
     pub(super) fn int(&mut self, field: Field<'a>, range: RangeInclusive<i64>) -> Option<i64> {
@@ -212,9 +214,7 @@ fn name_rule(is_name: fn(&str) -> bool) -> &'static str {
 
 /// The id that comes closest to a name, if there is one.
 fn id_like(name: &str) -> Option<String> {
-    let id: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
-        .collect();
+    let id: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     is_id(&id).then_some(id)
 }

@@ -30,7 +30,9 @@ impl<'a> Reader<'a> {
         let find = |key: &str| entries.iter().copied().find(|e| e.name == key);
         let Some(name) = find("name") else {
             let at = entries.first().map_or(super::start_of(root.span), |e| e.key);
-            self.error(Code::MISSING_KEY, "a target profile needs `name`", at).help.push("add `name: production`".into());
+            self.error(Code::MISSING_KEY, "a target profile needs `name`", at)
+                .help
+                .push("add `name: production`".into());
             return None;
         };
         let version = find("target");
@@ -60,7 +62,11 @@ impl<'a> Reader<'a> {
                 if written.ends_with('0') && !written.contains(['e', 'E']) {
                     let message = format!("`{written}` is read as the number {number}");
                     let problem = Diagnostic::warning(Code::NUMBER_SPELLING, message, self.place(node.span));
-                    self.problems.push(problem.fix(node.span, text::quoted(written), "if it is a version or a name, quote it"));
+                    self.problems.push(problem.fix(
+                        node.span,
+                        text::quoted(written),
+                        "if it is a version or a name, quote it",
+                    ));
                 }
                 node.json()
             }

@@ -50,7 +50,8 @@ fn report(reader: &mut Reader<'_>, what: &str, ids: &[(&str, &Place)]) {
 /// The checkpoint of a phase becomes a step with that name.
 fn refuse_taken_name(reader: &mut Reader<'_>, steps: &[Step], checkpoint: &Place) {
     for step in steps.iter().filter(|s| s.id == "checkpoint") {
-        let problem = reader.error(Code::DUPLICATE_ID, "`checkpoint` is the id of the phase's checkpoint", step.place.span);
+        let problem =
+            reader.error(Code::DUPLICATE_ID, "`checkpoint` is the id of the phase's checkpoint", step.place.span);
         problem.also.push((checkpoint.clone(), "the checkpoint".into()));
         problem.help.push("give the step another id".into());
     }

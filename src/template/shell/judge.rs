@@ -97,7 +97,11 @@ impl Lexer<'_> {
     fn note_assigned(&mut self, word: &Word) {
         let Some(name) = assigned_name(word) else { return };
         for hole in self.holes_in(&word.range) {
-            self.assigned.push((name.to_owned(), hole));
+            // What a command prints about a value is not the value.
+            let before = &self.chars[word.range.start..hole];
+            if !before.contains(&'`') && !before.windows(2).any(|w| w == ['$', '(']) {
+                self.assigned.push((name.to_owned(), hole));
+            }
         }
     }
 

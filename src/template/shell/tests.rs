@@ -337,6 +337,7 @@ fn advice_is_given_for_values_that_are_read_again() {
         ("kubectl exec p -- sh -c 'ls @'", vec![NestedShell]),
         ("su - app -c \"ls @\"", vec![NestedShell]),
         ("n=@; echo $((n + 1))", vec![Arithmetic]),
+        ("n=$(grep -c '@' f); echo $((n + 1))", vec![]),
         ("n={{ v | int }}; echo $((n + 1))", vec![]),
         ("n=@; if [[ $n -gt 3 ]]; then :; fi", vec![Arithmetic]),
         ("local n=@; (( n > 3 ))", vec![Arithmetic]),

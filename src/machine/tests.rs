@@ -1,0 +1,10 @@
+//! Dialogues with the machine: what happens, and what it says next.
+
+mod book;
+mod dialogue;
+
+mod backing_out;
+mod forward;
+mod illegal;
+mod people;
+mod resume;

@@ -1,0 +1,149 @@
+//! A run as a dialogue: something happens, and the machine says what follows from it.
+
+use super::book::Book;
+use crate::machine::action::{Captured, Done, Ended};
+use crate::machine::event::*;
+use crate::machine::{Input, State, Timestamp, accept, apply, next};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+pub(super) struct Run {
+    pub(super) state: State,
+    pub(super) log: Vec<Event>,
+    now: Timestamp,
+    heard: usize,
+}
+
+impl Run {
+    /// A run that has begun.
+    pub(super) fn of(book: Book) -> Run {
+        let state = State::new(Arc::new(book.plan()));
+        let mut run = Run { state, log: Vec::new(), now: Timestamp::default(), heard: 0 };
+        run.commit(started());
+        run
+    }
+
+    /// What the machine said since it was last asked, blocks left out.
+    pub(super) fn said(&mut self) -> String {
+        let new = self.log[self.heard..].iter().filter_map(words).collect::<Vec<_>>().join(", ");
+        self.heard = self.log.len();
+        new
+    }
+
+    pub(super) fn commit(&mut self, event: Event) {
+        self.push(event);
+        while let Some(event) = next(&self.state, self.now) {
+            self.push(event);
+            assert!(self.log.len() < 500, "the machine does not come to rest: {}", self.said());
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        if let Err(illegal) = apply(&mut self.state, &event) {
+            panic!("{illegal}: {event:?}");
+        }
+        self.log.push(event);
+    }
+
+    /// Something from outside; false when it was not accepted.
+    pub(super) fn input(&mut self, input: Input) -> bool {
+        let event = accept(&self.state, input);
+        let taken = event.is_some();
+        event.into_iter().for_each(|event| self.commit(event));
+        taken
+    }
+
+    pub(super) fn done(&mut self, path: &str, done: Done) -> String {
+        let attempt = self.state.inst(path).expect("a step of the run").attempt;
+        self.input(Input::Done { path: path.into(), attempt, done });
+        self.said()
+    }
+
+    pub(super) fn ended(&mut self, path: &str, ended: Ended) -> String {
+        self.done(path, Done { ended, ..Done::default() })
+    }
+
+    pub(super) fn passes(&mut self, path: &str) -> String {
+        self.ended(path, Ended::Exit(0))
+    }
+
+    pub(super) fn fails(&mut self, path: &str) -> String {
+        self.ended(path, Ended::Exit(1))
+    }
+
+    pub(super) fn prints(&mut self, path: &str, text: &str) -> String {
+        let out = Captured { bytes: text.len() as u64, text: Some(text.into()), ..Captured::default() };
+        self.done(path, Done { ended: Ended::Exit(0), stdout: Some(out), ..Done::default() })
+    }
+
+    pub(super) fn answer(&mut self, path: &str, answer: Answer) -> String {
+        self.input(Input::Answer { path: path.into(), answer, by: "ann".into(), reason: None, evidence: Map::new() });
+        self.said()
+    }
+
+    pub(super) fn interrupt(&mut self) -> String {
+        self.input(Input::Interrupt);
+        self.said()
+    }
+
+    pub(super) fn nobody(&mut self) -> String {
+        self.input(Input::NobodyThere);
+        self.said()
+    }
+
+    pub(super) fn resume(&mut self) -> String {
+        self.input(Input::Resume { by: "bob".into() });
+        self.said()
+    }
+
+    pub(super) fn seconds(&mut self, seconds: u64) -> String {
+        self.now.run_us += seconds * 1_000_000;
+        self.now.wall_us += seconds as i64 * 1_000_000;
+        while let Some(event) = next(&self.state, self.now) {
+            self.push(event);
+        }
+        self.said()
+    }
+
+    pub(super) fn saved(&self, step: &str, name: &str) -> Option<&Value> {
+        self.state.scopes[0].steps.get(step)?.get(name)
+    }
+}
+
+pub(super) fn started() -> Event {
+    Event::RunStarted(RunStarted {
+        run: "01".into(),
+        runbook: "book".into(),
+        title: "Book".into(),
+        plan_sha256: "d".into(),
+        target: None,
+        operator: "ann".into(),
+        host: "here".into(),
+        started: "2026-01-01T00:00:00Z".into(),
+        tool: "0".into(),
+    })
+}
+
+fn words(event: &Event) -> Option<String> {
+    let snake = |v: Value| v.as_str().map(str::to_owned).unwrap_or_default();
+    Some(match event {
+        Event::BlockStarted { .. } | Event::BlockFinished { .. } | Event::AttemptFinished { .. } => return None,
+        Event::RunStarted(_) | Event::Answered { .. } | Event::Interrupted { .. } => return None,
+        Event::Skipped { path, .. } => format!("skip {path}"),
+        Event::StepStarted(s) if s.attempt == 1 => format!("start {}", s.path),
+        Event::StepStarted(s) => format!("start {}#{}", s.path, s.attempt),
+        Event::LateResult { path, attempt, .. } => format!("late {path}#{attempt}"),
+        Event::AttemptScheduled { path, attempt, not_before_us, .. } => {
+            format!("plan {path}#{attempt} at {}s", not_before_us / 1_000_000)
+        }
+        Event::StepFinished { path, verdict, .. } => format!("{} {path}", verdict.word()),
+        Event::WaitStarted { path, until_us } => format!("wait {path} until {}s", until_us / 1_000_000),
+        Event::Asked(a) => format!("ask {} {}", snake(serde_json::to_value(a.question).ok()?), a.path),
+        Event::AnswerExpired { path } => format!("expire {path}"),
+        Event::Turned { to, .. } => format!("turn {}", snake(serde_json::to_value(to).ok()?)),
+        Event::Parked { reason: Parking::Question(path) } => format!("park for {path}"),
+        Event::Parked { .. } => "park".into(),
+        Event::Resumed { in_doubt, .. } => format!("resume [{}]", in_doubt.join(" ")),
+        Event::RunEnded { outcome } => format!("end {}", snake(serde_json::to_value(outcome).ok()?)),
+    })
+}
