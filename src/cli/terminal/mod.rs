@@ -27,7 +27,6 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
-pub(crate) use screen::Screen as Audiences;
 
 /// Tells what runs now.
 pub(crate) trait Progress {
