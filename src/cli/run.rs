@@ -3,12 +3,12 @@
 use super::args::{Common, PlanArgs, RunArgs};
 use super::error::CliError;
 use super::prepare::{Prepared, prepare};
-use super::session::{Session, at, drive};
+use super::session::{Session, drive};
 use crate::drive::record;
 use crate::log::{RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
-use crate::report::{View, exit};
+use crate::report::View;
 use crate::store::{Home, Journal, RunClock, RunDir, keys};
 use std::sync::Arc;
 

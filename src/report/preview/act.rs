@@ -90,7 +90,12 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
             let words: Vec<String> = words.iter().map(|w| word(&what.put(names.line(node.scope, w)))).collect();
             what.brief = format!("exec: {}", words.join(" "));
         }
-        Act::ExecList(list) => what.brief = format!("exec: {}", what.put(names.line(node.scope, list))),
+        Act::ExecList(list) => {
+            what.brief = match names.words(node.scope, list) {
+                Some(words) => format!("exec: {}", words.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ")),
+                None => format!("exec: {}", what.put(names.line(node.scope, list))),
+            };
+        }
         Act::Http(http) => request(names, node, http, what),
         Act::File(file) => change(plan, names, node, file, what),
         Act::Restore => what.brief = "restore previous content".into(),

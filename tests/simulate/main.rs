@@ -1,0 +1,124 @@
+//! Thousands of random runs a second: random plans, random worlds, one seed each.
+//!
+//! `SIM_RUNS=100000 cargo test --test simulate` plays more; a failure names its seed, and
+//! `SIM_SEED=... cargo test --test simulate -- --nocapture` plays and prints that run alone.
+
+mod checker;
+mod mutants;
+mod plans;
+mod rng;
+mod scene;
+mod tree;
+mod verdicts;
+
+use mutants::{Machine, Real};
+use rng::Rng;
+use scene::{Log, Scene};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+const RUNS: u64 = 10_000;
+const THREADS: u64 = 2;
+
+/// Plays one seed and checks it; the number of runs it took, or what is wrong.
+fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
+    let mut rng = Rng::new(seed);
+    let plan = Arc::new(plans::plan(&mut rng));
+    let mut choice = Rng::new(seed ^ 0xC0FFEE);
+    let mut scene = Scene::new(machine, plan.clone(), rng);
+    let played = scene.play().and_then(|()| if choice.chance(25) { scene.replays() } else { Ok(()) });
+    let log = std::mem::take(&mut scene.log);
+    if let Err(trouble) = checker::check(&plan, &log, played.is_ok()).and(played) {
+        return (log, Err(trouble));
+    }
+    let prefixes: Vec<usize> = match log.len() {
+        short @ ..=30 if choice.chance(20) => (1..short).collect(),
+        length => vec![1 + choice.below(length - 1)],
+    };
+    let runs = 1 + prefixes.len() as u64;
+    for cut in prefixes {
+        let mut again = Scene::new(machine, plan.clone(), Rng::new(seed ^ cut as u64));
+        let taken = again.take_over(log[..cut].to_vec());
+        let checked = checker::check(&plan, &again.log, taken.is_ok()).and(taken);
+        if let Err(trouble) = checked {
+            let log = std::mem::take(&mut again.log);
+            return (log, Err(format!("after a crash at event {cut}: {trouble}")));
+        }
+    }
+    (log, Ok(runs))
+}
+
+fn from_env(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_run_keeps_every_promise() {
+    if let Some(seed) = from_env("SIM_SEED") {
+        let (log, result) = play(seed, &mut Real);
+        log.iter().for_each(|(at, event)| println!("{:>12} {}", at.run_us, serde_json::to_string(event).unwrap()));
+        return assert_eq!(result.err(), None, "seed {seed}");
+    }
+    let seeds = from_env("SIM_RUNS").unwrap_or(RUNS);
+    let began = Instant::now();
+    let (runs, events) = (AtomicU64::new(0), AtomicU64::new(0));
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|threads| {
+        for thread in 0..THREADS {
+            let (runs, events, wrong) = (&runs, &events, &wrong);
+            threads.spawn(move || {
+                for seed in (thread..seeds).step_by(THREADS as usize) {
+                    let (log, result) = play(seed, &mut Real);
+                    events.fetch_add(log.len() as u64, Ordering::Relaxed);
+                    match result {
+                        Ok(played) => _ = runs.fetch_add(played, Ordering::Relaxed),
+                        Err(trouble) => {
+                            let mut wrong = wrong.lock().unwrap();
+                            wrong.push(format!(
+                                "{trouble}\n  SIM_SEED={seed} cargo test --test simulate -- --nocapture"
+                            ));
+                            if wrong.len() >= 10 {
+                                return;
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (runs, events, took) = (runs.into_inner(), events.into_inner(), began.elapsed().as_secs_f64());
+    let rate = runs as f64 / took;
+    println!("seeds 0..{seeds}: {runs} runs, {events} events, {took:.1} s, {rate:.0} runs per second");
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("one seed again: SIM_SEED=0 cargo test --test simulate -- --nocapture");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_log() {
+    for seed in 0..300 {
+        let text = |log: Log| log.iter().map(|(_, e)| serde_json::to_string(e).unwrap()).collect::<Vec<_>>().join("\n");
+        let (first, _) = play(seed, &mut Real);
+        let (second, _) = play(seed, &mut Real);
+        assert_eq!(text(first), text(second), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_broken_machine_is_caught() {
+    let seeds = from_env("SIM_RUNS").unwrap_or(RUNS);
+    let mut missed = Vec::new();
+    for mutant in mutants::all() {
+        let name = mutant.name();
+        let caught = (0..seeds).find_map(|seed| {
+            let mut machine = mutants::Mutant::new(mutant);
+            play(seed, &mut machine).1.err().map(|trouble| (seed, trouble))
+        });
+        match caught {
+            Some((seed, trouble)) => println!("{name}: seed {seed}: {}", trouble.lines().next().unwrap_or_default()),
+            None => missed.push(name),
+        }
+    }
+    assert!(missed.is_empty(), "no check noticed: {missed:?}");
+}
