@@ -1,5 +1,8 @@
 //! The schema, the reader and the fixtures agree on what a runbook is.
 
+// The test reads its fixtures.
+#![allow(clippy::disallowed_methods)]
+
 use runbook::check::{Includes, check};
 use runbook::runbook::{SCHEMA, contract_accepts, keys, kinds, read, reference};
 use runbook::text::{Code, RenderStyle, Severity, Source, parse, render};

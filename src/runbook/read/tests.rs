@@ -156,13 +156,14 @@ fn a_second_id_shows_the_first_one() {
 fn a_target_profile_is_data_and_warns_of_numbers_that_lose_their_spelling() {
     let (profile, found) = read_target(&source("target: v1\nname: demo\nversion: 1.10\nhosts: [a, b]\n"));
     let profile = profile.unwrap();
-    assert_eq!((profile.name.as_str(), &profile.values["hosts"]), ("demo", &json!(["a", "b"])));
+    assert_eq!((profile.name.as_deref(), &profile.values["hosts"]), (Some("demo"), &json!(["a", "b"])));
     assert_eq!(
         found.iter().map(|p| (p.code, p.severity)).collect::<Vec<_>>(),
         [(Code::NUMBER_SPELLING, Severity::Warning)]
     );
     assert!(read_target(&source("target: v2\nname: demo\n")).1.iter().any(|p| p.code == Code::VERSION));
-    assert!(read_target(&source("target: v1\n")).0.is_none());
+    assert!(read_target(&source("target: v1\nname: Demo\n")).1.iter().any(|p| p.code == Code::BAD_NAME));
+    assert!(read_target(&source("- a\n")).0.is_none_or(|p| p.name.is_none()));
 }
 
 #[test]
