@@ -316,7 +316,7 @@ impl Running {
         let said = format!("`runbook {}`\n--- stdout\n{stdout}\n--- stderr\n{stderr}", test.args.join(" "));
         assert!(test.code == ANY || status.code() == Some(test.code), "{status}, not {}, of {said}", test.code);
         let sandbox = test.sandbox;
-        let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
+        let assert = snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false);
         for (expected, found) in [(test.stdout, &stdout), (test.stderr, &stderr)] {
             if let Some(expected) = expected {
                 assert.eq(sandbox.scrub(found), expected);

@@ -27,7 +27,6 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
-
 /// Tells what runs now.
 pub(crate) trait Progress {
     /// The running attempts, in order of their start.
