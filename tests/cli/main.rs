@@ -9,6 +9,8 @@ mod crash;
 mod exit_codes;
 mod files;
 mod flow;
+mod plan;
+mod reading;
 mod shell;
 mod signals;
 mod values;
