@@ -25,4 +25,4 @@ pub mod store;
 
 pub mod demo;
 
-// pub mod cli;
+pub mod cli;

@@ -1,1 +1,34 @@
-//! Placeholder.
+//! What is wrong with the meaning of a runbook: one rule per file, each a function from facts to diagnostics.
+
+mod facts;
+mod included;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod uses;
+
+use crate::runbook::Runbook;
+use crate::text::{Diagnostic, Source};
+
+use facts::Facts;
+
+/// Access to the files a runbook runs.
+pub trait Includes {
+    /// The file at `path` as written in `from`; its name identifies it.
+    ///
+    /// # Errors
+    /// Words for people when it cannot be read.
+    fn load(&self, from: &Source, path: &str) -> Result<Source, String>;
+}
+
+/// Everything wrong with the meaning of a runbook that [`crate::runbook::read`] accepted in form.
+///
+/// Errors, warnings and advice, in no particular order.
+pub fn check(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
+    let facts = Facts::of(runbook, includes);
+    let mut found = Vec::new();
+    for rule in rules::ALL {
+        rule(&facts, &mut found);
+    }
+    found
+}

@@ -210,3 +210,17 @@ pub(crate) struct CompletionArgs {
     /// Shell
     pub(crate) shell: clap_complete::Shell,
 }
+
+impl Cli {
+    pub(crate) fn style(&self) -> crate::text::RenderStyle {
+        self.common.style()
+    }
+}
+
+impl Common {
+    /// How diagnostics are drawn on this terminal.
+    pub(crate) fn style(&self) -> crate::text::RenderStyle {
+        let width = console::Term::stderr().size().1 as usize;
+        crate::text::RenderStyle { color: console::colors_enabled_stderr(), short: false, width }
+    }
+}

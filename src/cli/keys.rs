@@ -2,6 +2,7 @@
 
 use super::args::{Common, Output};
 use super::error::CliError;
+use crate::log::Signer as _;
 use crate::report::exit;
 use crate::store::{Home, keys};
 use serde_json::json;
@@ -9,8 +10,8 @@ use serde_json::json;
 pub(crate) fn run(common: &Common) -> Result<u8, CliError> {
     let home = Home::from_env()?;
     let identity = keys::load_or_create(home.config_dir())?;
-    let public = identity.public_key();
-    let line = identity.allowed_signers_line();
+    let public = identity.key.public_key();
+    let line = &identity.signers_line;
     if common.output == Output::Json {
         let shown = json!({
             "principal": identity.principal, "fingerprint": public.fingerprint(), "public_key": public.to_line(),

@@ -58,18 +58,38 @@ impl Library for Files {
         match self.sound(&path) {
             Ok(found) => Ok(found),
             Err(CliError::Invalid(problems)) => Err(Unreadable::Invalid(problems)),
-            Err(other) => Err(Unreadable::Missing(other.render(&crate::text::RenderStyle::default()).trim().to_string())),
+            Err(other) => Err(Unreadable::Missing(other.render(&crate::text::RenderStyle { color: false, short: true, width: 100 }).trim().to_string())),
         }
     }
 
     fn sha256(&self, source: &Source) -> String {
         sha256(source.text().as_bytes())
     }
+
+    fn file_sha256(&self, path: &str) -> Result<String, String> {
+        let unreadable = |e: std::io::Error| format!("cannot read {path}: {}", words(&e));
+        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(format!("cannot read {path}: it is not a regular file"));
+        }
+        let mut hash = Sha256::new();
+        let mut file = File::open(path).map_err(unreadable)?;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match file.read(&mut buffer).map_err(unreadable)? {
+                0 => return Ok(hex(&hash.finalize())),
+                n => hash.update(&buffer[..n]),
+            }
+        }
+    }
 }
 
 /// SHA-256 in hex.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Only regular files of a sane size: a FIFO or a device would block or never end.

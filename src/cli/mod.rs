@@ -16,7 +16,7 @@ mod runs;
 mod schema;
 mod session;
 mod target;
-pub mod terminal;
+
 mod verify;
 
 use args::{Cli, Command};

@@ -5,7 +5,6 @@ use super::error::CliError;
 use super::library::sha256;
 use crate::drive::record;
 use crate::log::{RecordType, RunId, SealedLog};
-use crate::machine::event::Event;
 use crate::machine::{State, Timestamp, apply};
 use crate::plan::Plan;
 use crate::report::{self, View, exit};
@@ -131,8 +130,7 @@ pub(crate) fn replay(log: &SealedLog, state: &mut State, view: &mut View) -> Res
         let wall = record.t.parse::<jiff::Timestamp>().map_or(0, |t| t.as_microsecond());
         let now = Timestamp { wall_us: wall, run_us: record.mono_us };
         apply(state, &event).map_err(|e| wrong(e.to_string()))?;
-        view.add(&event, state, now);
-        let _: &Event = &event;
+        view.see(now, &event).map_err(|e| wrong(e.to_string()))?;
     }
     Ok(())
 }

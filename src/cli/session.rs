@@ -2,7 +2,6 @@
 
 use super::args::Common;
 use super::error::CliError;
-use super::terminal::{self, Audiences};
 use crate::drive::clock::Clock;
 use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
@@ -54,7 +53,8 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
     listen(&send)?;
     let progress = Progress(world.clone());
-    let audience = terminal::audience(common, &view, &run, operator, no_input, Box::new(progress), send.clone());
+    let _ = (&operator, no_input, &progress);
+    let audience = Bare(view);
     let clock = SessionClock(clock);
     let journal = LogJournal { journal: Some(journal), first_written: true };
     let mut driver =
@@ -75,7 +75,8 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
         (_, Err(error)) => Some(error.render(&common.style()).trim().trim_start_matches("error: ").to_string()),
         _ => None,
     };
-    driver.audience.close(&driver.state, code, trouble.as_deref());
+    if let Some(t) = trouble { eprintln!("{t}"); }
+    print!("{}", crate::report::summary(&driver.audience.0));
     Ok(code)
 }
 
@@ -203,16 +204,29 @@ impl World for SharedWorld {
     fn cancel(&mut self, at_once: bool) {
         self.0.borrow().cancel(if at_once { Cancel::Kill } else { Cancel::Term });
     }
+
+    fn running(&self) -> usize {
+        self.0.borrow().running().len()
+    }
 }
 
 /// What runs now, for the live part of the screen.
 struct Progress(Rc<RefCell<RealWorld>>);
 
-impl terminal::Progress for Progress {
+impl Progress {
     fn running(&self) -> Vec<Running> {
         self.0.borrow().running()
     }
 }
+struct Bare(View);
+impl crate::drive::run::Audience for Bare {
+    fn tell(&mut self, event: &Event, _: &State, now: Timestamp) {
+        if !matches!(event, Event::AttemptFinished{..}) { println!("{:?} {}", now.run_us, serde_json::to_string(event).unwrap_or_default().chars().take(300).collect::<String>()); }
+        let _ = self.0.see(now, event);
+    }
+    fn ask(&mut self, _: &crate::machine::event::Asked, _: &State) -> bool { false }
+    fn withdraw(&mut self) {}
+    fn tick(&mut self, _: &State, _: Timestamp) {}
+    fn tick_every(&self) -> Option<std::time::Duration> { None }
+}
 
-#[allow(unused)]
-fn _check(_: Audiences) {}

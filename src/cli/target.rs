@@ -99,6 +99,7 @@ fn demo_values(dir: &Path) -> Map<String, Value> {
             "stop": command(&["stop"]),
             "check": command(&["check"]),
             "reload": command(&["reload"]),
+            "smoke": command(&["load", "--strict", "--rps", "60", "--seconds", "1", "--url"]),
         },
     });
     match values {

@@ -27,12 +27,10 @@ impl fmt::Display for UnknownRecord {
 impl std::error::Error for UnknownRecord {}
 
 /// Event kinds with a record type of their own.
-const TYPED: [(&str, RecordType); 7] = [
+const TYPED: [(&str, RecordType); 5] = [
     ("run_started", RecordType::RunStart),
     ("step_started", RecordType::StepStart),
     ("attempt_finished", RecordType::StepEnd),
-    ("asked", RecordType::ApprovalRequest),
-    ("answered", RecordType::Approval),
     ("resumed", RecordType::RunResume),
     ("run_ended", RecordType::RunEnd),
 ];
@@ -56,8 +54,10 @@ pub fn encode(event: &Event) -> (RecordType, Map<String, Value>) {
         payload.insert("event".into(), json!(kind));
     }
     payload.extend(without_floats(body).as_object().cloned().unwrap_or_default());
-    if matches!(event, Event::AttemptFinished { .. }) {
-        lift_result(&mut payload);
+    match event {
+        Event::AttemptFinished { .. } => lift_result(&mut payload),
+        Event::RunEnded { .. } => rename(&mut payload, "outcome", "status"),
+        _ => {}
     }
     (typed.unwrap_or(RecordType::Event), payload)
 }
@@ -70,7 +70,10 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
     let mut body = record.payload.clone();
     let typed = TYPED.iter().find(|(_, kind)| *kind == record.kind).map(|(name, _)| name.to_string());
     let kind = match (record.kind, typed) {
-        (RecordType::StepOutput | RecordType::Anchor, _) => return Ok(None),
+        (
+            RecordType::StepOutput | RecordType::Anchor | RecordType::ApprovalRequest | RecordType::Approval,
+            _,
+        ) => return Ok(None),
         (_, Some(kind)) => kind,
         _ => match body.shift_remove("event") {
             Some(Value::String(kind)) => kind,
@@ -79,6 +82,7 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
     };
     match record.kind {
         RecordType::StepEnd => lower_result(&mut body),
+        RecordType::RunEnd => rename(&mut body, "status", "outcome"),
         RecordType::StepStart => {
             body.shift_remove("session_key");
         }
@@ -95,6 +99,12 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
     let value = with_floats(&json!({ kind: body }));
     let wrong = |e: serde_json::Error| UnknownRecord { at: format!("{}/{}", record.segment, record.seq), why: e.to_string() };
     serde_json::from_value(value).map(Some).map_err(wrong)
+}
+
+fn rename(payload: &mut Map<String, Value>, from: &str, to: &str) {
+    if let Some(value) = payload.shift_remove(from) {
+        payload.insert(to.into(), value);
+    }
 }
 
 /// Puts the streams of a result where `jq` and `sha256sum` users look for them, and leaves empty ones out.
@@ -189,6 +199,7 @@ mod tests {
                 evidence: Map::new(),
             },
             Event::Interrupted { stage: 2 },
+            Event::RunEnded { outcome: crate::machine::event::Outcome::RolledBack },
         ]
     }
 

@@ -25,6 +25,8 @@ pub trait World {
     fn start(&mut self, started: &StepStarted);
     /// Ends what is running: politely, or at once.
     fn cancel(&mut self, at_once: bool);
+    /// How many attempts are really out there.
+    fn running(&self) -> usize;
 }
 
 /// What shows a run and asks people.
@@ -213,7 +215,7 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
     /// The log cannot be written any more: end what runs, and wait a little for it to be gone.
     async fn end_everything(&mut self) {
         self.world.cancel(false);
-        for _ in 0..self.state.in_flight {
+        while self.world.running() > 0 {
             if tokio::time::timeout(Duration::from_secs(6), self.incoming.recv()).await.is_err() {
                 break;
             }

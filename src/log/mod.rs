@@ -12,6 +12,7 @@
 //! What a log proves: that its bytes are what somebody with the key wrote, in this order. Not that nothing was cut from
 //! its end (only a head left elsewhere shows that), and not that the steps did what they printed.
 
+mod approval;
 mod id;
 mod json;
 mod keys;
@@ -20,6 +21,7 @@ mod record;
 mod sshsig;
 mod sum;
 mod trust;
+mod verdict;
 mod verify;
 mod walk;
 mod wire;
@@ -28,6 +30,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use approval::ApprovalStatement;
 pub use id::{BadRunId, RunId};
 pub use json::MAX_LINE;
 pub use keys::{PublicKey, SecretKey, Seed, SignError, Signer};
@@ -36,7 +39,8 @@ pub use record::{FORMAT, Record, RecordType};
 pub use sshsig::{HashAlgorithm, SshSig};
 pub use sum::Sha256Sum;
 pub use trust::{TrustStore, Trusted};
-pub use verify::{Evidence, Finding, FindingKind, Report, Segment, Verdict, verify};
+pub use verdict::{Evidence, Finding, FindingKind, Report, Segment, Verdict};
+pub use verify::verify;
 pub use walk::{ReadError, SealedLog, read};
 pub use wire::FormatError;
 pub use writer::{At, RunResume, RunStart, WriteError, Writer};

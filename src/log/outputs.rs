@@ -1,8 +1,8 @@
 //! The files a log vouches for: output of steps while it grows, and files kept from the start.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::record::{Record, RecordType};
+use super::record::RecordType;
 use super::sum::Sha256Sum;
 
 /// A sealed statement about a file beside the log.
@@ -38,14 +38,14 @@ pub enum OutputState {
 ///
 /// # Errors
 /// When a claim has not the form `{"file","bytes","sha256"}` or its path could leave the run directory.
-pub(crate) fn claims(record: &Record) -> Result<Vec<OutputClaim>, String> {
-    let closed = record.kind != RecordType::StepOutput;
-    let values: Vec<&Value> = match record.kind {
+pub(crate) fn claims(kind: RecordType, payload: &Map<String, Value>) -> Result<Vec<OutputClaim>, String> {
+    let closed = kind != RecordType::StepOutput;
+    let values: Vec<&Value> = match kind {
         RecordType::StepOutput | RecordType::StepEnd => {
-            ["stdout", "stderr", "output"].iter().filter_map(|stream| record.payload.get(*stream)).collect()
+            ["stdout", "stderr", "output"].iter().filter_map(|stream| payload.get(*stream)).collect()
         }
         RecordType::RunStart => {
-            record.payload.get("files").and_then(Value::as_array).map_or_else(Vec::new, |files| files.iter().collect())
+            payload.get("files").and_then(Value::as_array).map_or_else(Vec::new, |files| files.iter().collect())
         }
         _ => Vec::new(),
     };

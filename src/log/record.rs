@@ -65,6 +65,10 @@ impl fmt::Display for RecordType {
 }
 
 /// A record somebody's key vouches for.
+///
+/// The payload is open, but a few fields have a meaning here: `stdout`, `stderr` and `output` of step records and the
+/// items of `files` of `run.start` are claims `{"file","bytes","sha256"}` about files in the run directory, which
+/// `verify` checks; `checkpoint`, `decision`, `statement` and `sig` of an approval are the answer of a second person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// Which segment it stands in: 1 is `run.jsonl`, N is `run.N.jsonl`.
@@ -144,11 +148,12 @@ impl Line {
     }
 }
 
-/// Whether a text is `2026-11-21T00:18:07.009248Z` in shape.
+/// Whether a text is a time in the form `2026-11-21T00:18:07.009248Z`.
 pub(crate) fn is_time(t: &str) -> bool {
     const SHAPE: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
     let digit = |shape: u8, byte: u8| if shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
-    t.len() == SHAPE.len() && SHAPE.iter().zip(t.bytes()).all(|(s, b)| digit(*s, b))
+    let in_shape = t.len() == SHAPE.len() && SHAPE.iter().zip(t.bytes()).all(|(s, b)| digit(*s, b));
+    in_shape && t.parse::<jiff::Timestamp>().is_ok()
 }
 
 type Field = (String, Value);

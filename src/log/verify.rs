@@ -1,129 +1,17 @@
 //! The verdict over a run: its segments, final signature, files, anchors, and whose keys they are.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use super::approval::{self, Driver};
 use super::id::RunId;
 use super::outputs::{OutputClaim, OutputState, claims, contradiction};
 use super::record::{Record, RecordType};
 use super::sshsig::SshSig;
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
+use super::verdict::{Evidence, Finding, FindingKind, Report, Segment, Verdict};
 use super::walk::{Tail, Walk, walk};
 use super::{Head, NAMESPACE, segment_file, signature_file};
-
-/// One segment as it was found.
-#[derive(Debug, Clone, Copy)]
-pub struct Segment<'a> {
-    /// 1 for `run.jsonl`, N for `run.N.jsonl`.
-    pub number: u32,
-    /// The whole file; `None` when only its signature is there.
-    pub bytes: Option<&'a [u8]>,
-    /// The contents of the `.sig` file beside it.
-    pub signature: Option<&'a [u8]>,
-}
-
-/// Everything a verdict rests on, apart from the output files.
-#[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
-    /// In order of their numbers.
-    pub segments: &'a [Segment<'a>],
-    /// Whose keys count. Never taken from the run directory.
-    pub trust: &'a TrustStore,
-    /// The run this should be.
-    pub expect_run: Option<RunId>,
-    /// Heads of this run that somebody else kept.
-    pub known_heads: &'a [Head],
-    /// The bytes of `plan.json`.
-    pub plan: Option<&'a [u8]>,
-}
-
-/// What a log is worth. Ordered from good to bad; the worst finding gives the verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// Whole, finished, signed by a key that counts.
-    Complete,
-    /// Good as far as it goes, but not to the end: a crash, a kill, a run still going, or a cut tail.
-    Incomplete,
-    /// Signed by a key that does not count.
-    Untrusted,
-    /// Altered after it was written, or the disk is corrupt.
-    Tampered,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Verdict::Complete => "COMPLETE",
-            Verdict::Incomplete => "INCOMPLETE",
-            Verdict::Untrusted => "UNTRUSTED",
-            Verdict::Tampered => "TAMPERED",
-        })
-    }
-}
-
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FindingKind {
-    /// Worth knowing; does not change the verdict.
-    Note,
-    /// Makes the verdict at least this bad.
-    Verdict(Verdict),
-}
-
-/// One thing the verifier found. Text that comes from the log is escaped in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How much it weighs.
-    pub kind: FindingKind,
-    /// What it is, for a person.
-    pub text: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            FindingKind::Note => write!(f, "NOTE: {}", self.text),
-            FindingKind::Verdict(verdict) => write!(f, "{verdict}: {}", self.text),
-        }
-    }
-}
-
-/// The outcome of a verification.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// What the log is worth.
-    pub verdict: Verdict,
-    /// Why, and what else is worth knowing.
-    pub findings: Vec<Finding>,
-    /// The run, as far as the log says.
-    pub run: Option<RunId>,
-    /// Whose key opened the last segment, by the trust store's name.
-    pub signer: Option<String>,
-    /// That key is this machine's own.
-    pub self_signed: bool,
-    /// Sealed records.
-    pub records: u64,
-    /// Good seals.
-    pub seals: u64,
-    /// The last point a seal vouches for.
-    pub head: Option<Head>,
-    /// Files checked beside the log, and their bytes.
-    pub outputs: (u64, u64),
-    /// `plan_sha256` of the first record.
-    pub plan_sha256: Option<Sha256Sum>,
-    /// The previous run this one names, with its head.
-    pub prev_run: Option<(RunId, Head)>,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let run = self.run.map_or("no run".to_string(), |run| format!("run {run}"));
-        let signer = self.signer.as_ref().map_or("nobody known".to_string(), |s| s.escape_debug().to_string());
-        write!(f, "{}: {run} by {signer}: {} records, {} seals", self.verdict, self.records, self.seals)?;
-        self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))
-    }
-}
 
 /// Verifies a run. `outputs` looks at a file beside the log and says what it found there.
 pub fn verify(evidence: &Evidence<'_>, outputs: &mut dyn FnMut(&OutputClaim) -> OutputState) -> Report {
@@ -131,6 +19,7 @@ pub fn verify(evidence: &Evidence<'_>, outputs: &mut dyn FnMut(&OutputClaim) -> 
     case.walk_segments(evidence);
     case.check_end(evidence);
     case.check_identity(evidence);
+    case.check_approvals(evidence.trust);
     case.check_outputs(outputs);
     case.check_anchors(evidence.known_heads);
     case.check_plan(evidence.plan);
@@ -142,8 +31,12 @@ struct Case {
     findings: Vec<Finding>,
     walks: Vec<Walk>,
     claims: BTreeMap<String, OutputClaim>,
+    /// Open questions, with the head at which they were asked.
+    asked: BTreeMap<String, Head>,
+    approvals: Vec<(Option<Head>, Record)>,
     many: bool,
-    signer: Option<String>,
+    /// Who opened the segments so far, as the trust store knows them.
+    drivers: Vec<Driver>,
     self_signed: bool,
     outputs: (u64, u64),
 }
@@ -198,7 +91,15 @@ impl Case {
     fn walk_segment(&mut self, number: u32, bytes: &[u8]) -> Walk {
         let mono_us = self.walks.last().map_or(0, |walk| walk.mono_us);
         let mut found: Vec<Result<Vec<OutputClaim>, String>> = Vec::new();
-        let walked = walk(bytes, number, mono_us, &mut |record: Record| found.push(claims(&record)));
+        let walked = walk(bytes, number, mono_us, &mut |record, head| {
+            found.push(claims(record.kind, &record.payload));
+            let checkpoint = record.text("checkpoint").unwrap_or_default().to_string();
+            match record.kind {
+                RecordType::ApprovalRequest => drop(self.asked.insert(checkpoint, head)),
+                RecordType::Approval => self.approvals.push((self.asked.remove(&checkpoint), record)),
+                _ => {}
+            }
+        });
         for claims in found {
             match claims {
                 Ok(claims) => self.claims.extend(claims.into_iter().map(|claim| (claim.file.clone(), claim))),
@@ -313,9 +214,9 @@ impl Case {
         for walk in &self.walks {
             let (Some(key), Some(opening)) = (walk.identity, &walk.opening) else { continue };
             let operator = opening.text("operator").unwrap_or_default().to_string();
-            found.push((evidence.trust.check(&key, NAMESPACE, &opening.t), operator));
+            found.push((evidence.trust.check(&key, NAMESPACE, &opening.t), operator, opening.segment, key));
         }
-        for (result, operator) in found {
+        for (result, operator, segment, key) in found {
             match result {
                 Err(text) => self.find(Verdict::Untrusted, text),
                 Ok(trusted) => {
@@ -326,8 +227,19 @@ impl Case {
                         self.note(format!("the log names '{said}' as its operator, the key is that of '{key}'"));
                     }
                     self.self_signed |= trusted.self_signed;
-                    self.signer = Some(trusted.principal);
+                    self.drivers.push(Driver { segment, key, principal: trusted.principal });
                 }
+            }
+        }
+    }
+
+    fn check_approvals(&mut self, trust: &TrustStore) {
+        let Some(run) = self.walks.first().and_then(|walk| walk.run) else { return };
+        let plan_sha256 = self.plan_sha256().unwrap_or(Sha256Sum::ZERO);
+        for (asked, record) in std::mem::take(&mut self.approvals) {
+            let context = approval::Context { run, plan_sha256, trust, drivers: &self.drivers };
+            if let Err((verdict, text)) = approval::check(&record, asked, &context) {
+                self.find(verdict, self.about(record.segment, &text));
             }
         }
     }
@@ -386,7 +298,11 @@ impl Case {
         self.walks.first()?.opening.as_ref().filter(|record| record.kind == RecordType::RunStart)
     }
 
-    fn report(self) -> Report {
+    fn plan_sha256(&self) -> Option<Sha256Sum> {
+        self.first().and_then(|record| record.text("plan_sha256")).and_then(Sha256Sum::from_hex)
+    }
+
+    fn report(mut self) -> Report {
         let worst = self.findings.iter().filter_map(|finding| match finding.kind {
             FindingKind::Verdict(verdict) => Some(verdict),
             FindingKind::Note => None,
@@ -400,10 +316,10 @@ impl Case {
             records: self.walks.iter().map(|walk| walk.records).sum(),
             seals: self.walks.iter().map(|walk| walk.heads.len() as u64).sum(),
             head: self.walks.iter().flat_map(|walk| walk.heads.last()).next_back().copied(),
-            plan_sha256: self.first().and_then(|record| record.text("plan_sha256")).and_then(Sha256Sum::from_hex),
+            plan_sha256: self.plan_sha256(),
             prev_run: self.first().and_then(previous_run),
             findings: self.findings,
-            signer: self.signer,
+            signer: self.drivers.pop().map(|driver| driver.principal),
             self_signed: self.self_signed,
             outputs: self.outputs,
         }

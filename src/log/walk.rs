@@ -52,8 +52,8 @@ pub(crate) enum Tail {
     Broken(String),
 }
 
-/// Walks a segment and hands every sealed record to `sink`, in order.
-pub(crate) fn walk(bytes: &[u8], segment: u32, mono_us: u64, sink: &mut dyn FnMut(Record)) -> Walk {
+/// Walks a segment and hands every sealed record to `sink`, in order, with what its seal covers.
+pub(crate) fn walk(bytes: &[u8], segment: u32, mono_us: u64, sink: &mut dyn FnMut(Record, Head)) -> Walk {
     let mut walker = Walker::new(segment, mono_us, sink);
     let mut at = 0;
     let mut fault = None;
@@ -84,7 +84,7 @@ fn lost_block(bytes: &[u8]) -> bool {
 
 struct Walker<'s> {
     segment: u32,
-    sink: &'s mut dyn FnMut(Record),
+    sink: &'s mut dyn FnMut(Record, Head),
     seq: u64,
     at: usize,
     prev: Sha256Sum,
@@ -103,7 +103,7 @@ struct Walker<'s> {
 }
 
 impl<'s> Walker<'s> {
-    fn new(segment: u32, mono_us: u64, sink: &'s mut dyn FnMut(Record)) -> Walker<'s> {
+    fn new(segment: u32, mono_us: u64, sink: &'s mut dyn FnMut(Record, Head)) -> Walker<'s> {
         let walk = Walk {
             run: None,
             opening: None,
@@ -268,11 +268,12 @@ impl<'s> Walker<'s> {
         sig.verify_sum(NAMESPACE, &sum).map_err(|e| format!("seal {seq}: {e}"))?;
         self.check_signer(&seal.by, sig.key)?;
 
-        self.walk.heads.push(Head { segment: self.segment, bytes: at as u64, sha256: sum });
+        let head = Head { segment: self.segment, bytes: at as u64, sha256: sum };
+        self.walk.heads.push(head);
         self.walk.mono_us = self.mono_us;
         self.last_seal = Some(seq);
         self.sealed_end = end;
-        self.release_batch()
+        self.release_batch(head)
     }
 
     fn check_signer(&mut self, by: &str, key: PublicKey) -> Result<(), String> {
@@ -296,7 +297,7 @@ impl<'s> Walker<'s> {
     }
 
     /// What the seal covers is authentic now: its session key takes over and its records go out.
-    fn release_batch(&mut self) -> Result<(), String> {
+    fn release_batch(&mut self, head: Head) -> Result<(), String> {
         for record in std::mem::take(&mut self.batch) {
             if record.kind.announces_key() {
                 let announced = record.text("session_key").and_then(|line| PublicKey::parse_line(line).ok());
@@ -308,7 +309,7 @@ impl<'s> Walker<'s> {
             if record.seq == 0 {
                 self.walk.opening = Some(record.clone());
             }
-            (self.sink)(record);
+            (self.sink)(record, head);
         }
         Ok(())
     }
@@ -323,6 +324,8 @@ pub struct SealedLog {
     pub records: Vec<Record>,
     /// The last head.
     pub head: Head,
+    /// The key that opened the last segment; only it may sign the finished log.
+    pub identity: PublicKey,
     /// `run.end` is among them.
     pub ended: bool,
     /// Whole records after the last seal of the last segment; nobody vouches for them.
@@ -359,7 +362,7 @@ pub fn read(segments: &[&[u8]]) -> Result<SealedLog, ReadError> {
     let mut last: Option<(RunId, Walk)> = None;
     let mut mono_us = 0;
     for (number, bytes) in (1u32..).zip(segments) {
-        let walk = walk(bytes, number, mono_us, &mut |record| records.push(record));
+        let walk = walk(bytes, number, mono_us, &mut |record, _| records.push(record));
         if let Tail::Broken(what) = &walk.tail {
             return Err(ReadError::Broken(format!("{}: {what}", super::segment_file(number))));
         }
@@ -375,5 +378,6 @@ pub fn read(segments: &[&[u8]]) -> Result<SealedLog, ReadError> {
     }
     let (run, walk) = last.ok_or(ReadError::NothingSealed)?;
     let head = *walk.heads.last().ok_or(ReadError::NothingSealed)?;
-    Ok(SealedLog { run, records, head, ended: walk.ended, unsealed: walk.unsealed })
+    let identity = walk.identity.ok_or(ReadError::NothingSealed)?;
+    Ok(SealedLog { run, records, head, identity, ended: walk.ended, unsealed: walk.unsealed })
 }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::id::RunId;
 use super::json;
 use super::keys::{SecretKey, Seed, SignError, Signer};
+use super::outputs;
 use super::record::{ENVELOPE, FORMAT, RecordType, is_time};
 use super::sshsig::SshSig;
 use super::sum::Sha256Sum;
@@ -75,6 +76,8 @@ pub enum WriteError {
     BadTime(String),
     /// This type is written by another method, or an `event` record does not name its kind.
     Misplaced(RecordType),
+    /// What the record says about an output file could not be verified; the text says why.
+    BadClaim(RecordType, String),
     /// The run has ended or nothing waits to be sealed.
     Closed,
     /// The identity key could not sign.
@@ -95,6 +98,7 @@ impl fmt::Display for WriteError {
             }
             WriteError::BadTime(t) => write!(f, "'{}' is not a UTC time with microseconds", t.escape_debug()),
             WriteError::Misplaced(kind) => write!(f, "a {kind} record cannot be written here or in this form"),
+            WriteError::BadClaim(kind, why) => write!(f, "a {kind} record cannot be written: {why}"),
             WriteError::Closed => f.write_str("the log is closed: the run has ended or there is nothing to seal"),
             WriteError::Sign(error) => error.fmt(f),
         }
@@ -296,6 +300,7 @@ impl Writer {
         if !is_time(&at.t) {
             return Err(WriteError::BadTime(at.t.clone()));
         }
+        outputs::claims(kind, payload).map_err(|why| WriteError::BadClaim(kind, why))?;
         let mono_us = at.mono_us.max(self.mono_us);
         let mut line = self.prefix();
         line.extend(format!(r#","t":"{}","mono_us":{mono_us},"type":"{kind}""#, at.t).bytes());

@@ -149,7 +149,9 @@ fn file_action(names: &Names<'_>, state: &State, file: &model::File, path: &str)
     let change = match &file.change {
         model::FileChange::Content(t) => FileChange::Content(names.text(t)?),
         model::FileChange::Line(t) => FileChange::Line(names.text(t)?),
-        model::FileChange::Copy(t) => FileChange::Copy { from: names.text(t)?, sha256: None },
+        model::FileChange::Copy { from, sha256 } => {
+            FileChange::Copy { from: names.text(from)?, sha256: sha256.clone() }
+        }
         model::FileChange::Absent => FileChange::Absent,
     };
     let activate = file.activate.map(|node| resolve(names, state, node, path)).transpose()?;

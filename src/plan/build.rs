@@ -42,6 +42,11 @@ pub trait Library {
     fn runbook(&self, from: &Source, path: &str) -> Result<(Source, doc::Runbook), Unreadable>;
     /// SHA-256 of a source's bytes, hex.
     fn sha256(&self, source: &Source) -> String;
+    /// SHA-256 of a file that a step copies, hex.
+    ///
+    /// # Errors
+    /// Words when it cannot be read.
+    fn file_sha256(&self, path: &str) -> Result<String, String>;
 }
 
 /// Why an included runbook cannot be used.
@@ -257,7 +262,7 @@ impl Builder<'_> {
                 let activate = file.activate.as_ref().map(|body| self.step(body, at));
                 Act::File(Box::new(File {
                     path: template(&file.path),
-                    change: file_change(&file.change),
+                    change: self.file_change(&file.change, at),
                     mode: file.mode,
                     activate,
                 }))
@@ -287,6 +292,27 @@ impl Builder<'_> {
             undo,
             repeat: step.repeat.unwrap_or(default_repeat(step)),
             done_when: step.done_when.as_ref().map(|body| self.step(body, at)),
+        }
+    }
+
+    /// What a step copies is part of what is approved: its bytes are pinned by their digest.
+    fn file_change(&mut self, change: &doc::FileChange, at: &Position<'_>) -> FileChange {
+        match change {
+            doc::FileChange::Template(text) => FileChange::Content(template(text)),
+            doc::FileChange::Line(text) => FileChange::Line(template(text)),
+            doc::FileChange::Absent => FileChange::Absent,
+            doc::FileChange::Copy(text) => {
+                let from = self.known(at.scope).text(&text.value).ok();
+                let sha256 = match from.map(|path| self.library.file_sha256(&path)) {
+                    Some(Ok(sha256)) => Some(sha256),
+                    Some(Err(why)) => {
+                        self.problem(Code::COPY_MISSING, &why, &text.place, "the file to copy must be there when planning");
+                        None
+                    }
+                    None => None,
+                };
+                FileChange::Copy { from: template(text), sha256 }
+            }
         }
     }
 
@@ -420,9 +446,11 @@ impl Builder<'_> {
         let known = self.known(at.scope);
         match items {
             doc::Tree::Text(text) if !known.covers(&text.value) => Ok(Items::Later(template(text))),
-            doc::Tree::Text(text) => match known.value(&text.value)? {
-                Value::Array(values) => Ok(Items::Known(values)),
-                other => Err(format!("`in:` needs a list, not `{other}`")),
+            doc::Tree::Text(text) => match known.value(&text.value) {
+                Ok(Value::Array(values)) => Ok(Items::Known(values)),
+                Ok(other) => Err(format!("`in:` needs a list, not `{other}`")),
+                // A target that does not have it may be guarded by `when:`; if not, the run says so.
+                Err(_) => Ok(Items::Later(template(text))),
             },
             tree => match known.tree(tree)? {
                 Value::Array(values) => Ok(Items::Known(values)),
@@ -525,14 +553,5 @@ fn tree_of(tree: &doc::Tree) -> Tree {
         doc::Tree::Text(text) => Tree::Text(template(text)),
         doc::Tree::List(items) => Tree::List(items.iter().map(tree_of).collect()),
         doc::Tree::Map(entries) => Tree::Map(entries.iter().map(|(k, v)| (k.clone(), tree_of(v))).collect()),
-    }
-}
-
-fn file_change(change: &doc::FileChange) -> FileChange {
-    match change {
-        doc::FileChange::Template(text) => FileChange::Content(template(text)),
-        doc::FileChange::Line(text) => FileChange::Line(template(text)),
-        doc::FileChange::Copy(text) => FileChange::Copy(template(text)),
-        doc::FileChange::Absent => FileChange::Absent,
     }
 }

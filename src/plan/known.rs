@@ -70,7 +70,17 @@ impl Known {
     }
 
     /// A text as far as it is known: each `{{ }}` by its value, or as `‹expression›` where only a step will know it.
+    /// The second part lists those expressions.
     pub(crate) fn shown(&self, text: &str) -> (String, Vec<String>) {
+        self.shown_by(text, str::to_string)
+    }
+
+    /// A shell script in the same way: values stand quoted in place, as the one piece of data each of them arrives as.
+    pub(crate) fn shown_script(&self, script: &str) -> (String, Vec<String>) {
+        self.shown_by(script, template::quote)
+    }
+
+    fn shown_by(&self, text: &str, put: impl Fn(&str) -> String) -> (String, Vec<String>) {
         let mut out = String::new();
         let mut unknown = Vec::new();
         let mut rest = text;
@@ -81,8 +91,8 @@ impl Known {
             let value = if self.covers(hole) { self.value(hole).ok() } else { None };
             match value {
                 Some(value) if template::is_secret(&value).is_some() => out.push_str("[secret]"),
-                Some(Value::String(s)) => out.push_str(&s),
-                Some(other) => out.push_str(&other.to_string()),
+                Some(Value::String(s)) => out.push_str(&put(&s)),
+                Some(other) => out.push_str(&put(&other.to_string())),
                 None => {
                     let expression = hole[2..hole.len() - 2].trim().trim_matches('-').trim();
                     out.push_str(&format!("‹{expression}›"));

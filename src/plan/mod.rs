@@ -2,12 +2,12 @@
 
 pub mod inputs;
 pub mod model;
-pub mod units;
 
 mod build;
-mod known;
+pub(crate) mod known;
 
 pub use build::{Given, Library, Request, Unreadable, build};
+pub use crate::runbook::units;
 pub use model::Plan;
 
 use sha2::{Digest, Sha256};

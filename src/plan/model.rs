@@ -400,7 +400,13 @@ pub enum FileChange {
     /// One line.
     Line(Template),
     /// A copy of this file.
-    Copy(Template),
+    Copy {
+        /// Its path.
+        from: Template,
+        /// SHA-256 of its bytes when planned, hex; none when the path is only known at run time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
+    },
     /// No file.
     Absent,
 }

@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Reports: from a plan and the events of a run to text and data. Pure; the terminal, `show`, `report` and the plan
+//! preview all draw from here.
+
+mod changes;
+mod data;
+pub mod exit;
+pub mod look;
+mod markdown;
+mod outline;
+mod preview;
+mod summary;
+mod view;
+mod visible;
+mod words;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use data::json;
+pub use exit::exit_code;
+pub use look::Look;
+pub use markdown::markdown;
+pub use preview::{PreviewStyle, preview};
+pub(crate) use summary::wrap;
+pub use summary::{summary, summary_in};
+pub use view::{Changes, Counts, Decision, Ending, Given, Kind, Part, Row, Standing, Takeover, View, path_of};
+pub use visible::{visible, visible_line};
+pub(crate) use words::plural;
+pub use words::{answer_words, clock_words, ending_words, next_commands, time_words, verdict_words};

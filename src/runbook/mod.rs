@@ -1,3 +1,20 @@
-//! Runbook documents.
+//! Runbook documents: from the tree of a YAML file to the typed model.
+//!
+//! [`read()`] is tolerant: it collects every problem and goes on where the meaning is clear. The JSON Schema in `schema/`
+//! is the contract and runs beside it, so nothing the contract forbids gets through; a test keeps the keys of both equal.
 
 pub mod model;
+pub mod units;
+
+mod read;
+mod reference;
+
+pub use model::Runbook;
+pub use read::{Profile, contract_accepts, keys, kinds, read, read_target};
+pub use reference::reference;
+
+/// The JSON Schema of runbooks, for editors and `runbook schema`.
+pub const SCHEMA: &str = include_str!("../../schema/runbook.schema.json");
+
+/// The JSON Schema of target profiles.
+pub const TARGET_SCHEMA: &str = include_str!("../../schema/target.schema.json");

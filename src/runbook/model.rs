@@ -11,8 +11,15 @@ pub struct Text {
     pub value: String,
     /// Where the scalar stands; `place_of` narrows it to a part of the value.
     pub place: Place,
-    /// Byte in the file for every line start of a block scalar, so that positions inside it are exact.
+    /// The scalar itself: it knows how it was written, so that positions inside it are exact.
     pub(crate) node: std::sync::Arc<crate::text::Node>,
+}
+
+impl Text {
+    /// The place of a range of bytes of the value, also inside block scalars and escapes.
+    pub fn place_of(&self, range: std::ops::Range<usize>) -> Place {
+        self.place.source.place(self.node.map_range(&self.place.source, range))
+    }
 }
 
 /// One runbook file.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::log::{FormatError, ReadError, RunId};
+use crate::log::{FormatError, PublicKey, ReadError, RunId};
 
 use super::journal::JournalError;
 
@@ -48,6 +48,10 @@ pub enum StoreError {
     TooShort(String),
     /// The run is over.
     Ended(RunId),
+    /// The run is not over.
+    NotEnded(RunId),
+    /// Only this other key may do that.
+    OtherKey(PublicKey),
     /// The log cannot be read as far as its last seal.
     Read(RunId, ReadError),
     /// The log does not verify; the text is the report.
@@ -87,6 +91,10 @@ impl fmt::Display for StoreError {
                 if runs.len() > 10 { f.write_str(" …") } else { Ok(()) }
             }
             StoreError::Ended(run) => write!(f, "run {run} has ended and cannot go on"),
+            StoreError::NotEnded(run) => write!(f, "run {run} has not ended; resume it first"),
+            StoreError::OtherKey(key) => {
+                write!(f, "only the key that opened the log may sign it: {}", key.fingerprint())
+            }
             StoreError::Read(run, error) => write!(f, "run {run}: {error}"),
             StoreError::Tampered(report) => write!(f, "the log does not verify\n{report}"),
             StoreError::Journal(error) => error.fmt(f),

@@ -45,11 +45,13 @@ pub(crate) fn create_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), St
 
 /// Puts a whole file in place, durably: a reader sees the old one or the new one.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
-    let tmp = path.with_added_extension("tmp");
+    let mut tmp = path.as_os_str().to_owned();
+    tmp.push(".tmp");
+    let tmp = Path::new(&tmp);
     // A leftover of an earlier crash.
-    let _ = fs::remove_file(&tmp);
-    create_file(&tmp, bytes, mode)?;
-    fs::rename(&tmp, path).map_err(StoreError::io("put in place", path))?;
+    let _ = fs::remove_file(tmp);
+    create_file(tmp, bytes, mode)?;
+    fs::rename(tmp, path).map_err(StoreError::io("put in place", path))?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 
@@ -58,11 +60,17 @@ pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", path))
 }
 
+/// No file that is read as a whole is longer than this: a log of a million records is shorter.
+const MAX_FILE: u64 = 1 << 30;
+
 /// Reads a regular file that is not a symbolic link; `None` when there is none.
 pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(mut file) = open_file(path)? else { return Ok(None) };
+    let Some(file) = open_file(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(StoreError::WrongKind(path.to_path_buf(), "is larger than 1 GiB"));
+    }
     Ok(Some(bytes))
 }
 

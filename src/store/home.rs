@@ -48,6 +48,11 @@ impl Home {
         &self.config
     }
 
+    /// Where everything but configuration is.
+    pub fn state_dir(&self) -> &Path {
+        &self.state
+    }
+
     /// Where run directories are.
     pub fn runs_dir(&self) -> PathBuf {
         self.state.join("runs")
@@ -58,13 +63,19 @@ impl Home {
         self.runs_dir().join(run.to_string())
     }
 
-    /// Makes the state directories, 0700.
+    /// Makes the state directories, 0700 and durable.
     ///
     /// # Errors
     /// When they cannot be made or others can enter them.
     pub fn prepare(&self) -> Result<(), StoreError> {
+        let first_run = !self.runs_dir().exists();
         files::private_dir(&self.state)?;
-        files::private_dir(&self.runs_dir())
+        files::private_dir(&self.runs_dir())?;
+        if first_run {
+            files::sync_dir(&self.state)?;
+            self.state.parent().map_or(Ok(()), files::sync_dir)?;
+        }
+        Ok(())
     }
 
     /// The ids of all runs, newest first. What is no run directory is passed over.

@@ -156,7 +156,8 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Appends one batch with its seal in one write, and syncs it if asked. Each `step.start` gets a new session key.
+    /// Appends one batch with its seal in one write, and syncs it if asked, with all that was deferred before it. Each
+    /// `step.start` gets a new session key. No records at all: only the sync.
     ///
     /// # Errors
     /// After `Record` nothing was written and the journal goes on; after `DiskFull` it takes only a batch with
@@ -172,6 +173,9 @@ impl Journal {
             State::Poisoned(first) => return Err(JournalError::Poisoned(first.clone())),
             State::Full if !ends => return Err(JournalError::DiskFull(self.path.clone())),
             State::Full | State::Open => {}
+        }
+        if records.is_empty() {
+            return if durability == Durability::Sync { self.sync() } else { Ok(()) };
         }
         let before = self.writer.clone();
         let written = self.build(records, now).and_then(|batch| self.write(&batch, durability));

@@ -109,12 +109,12 @@ fn load(config_dir: &Path) -> Result<Option<SecretKey>, StoreError> {
 /// leaves no half-written one.
 fn create(config_dir: &Path, principal: &str) -> Result<(SecretKey, bool), StoreError> {
     let key = SecretKey::from_seed(&random_seed()?);
-    let mut check = [0; 4];
-    random(&mut check)?;
+    let mut random_bytes = [0; 4];
+    random(&mut random_bytes)?;
+    let check = u32::from_be_bytes(random_bytes);
     let path = config_dir.join(KEY_FILE);
-    let tmp = config_dir.join(format!("{KEY_FILE}.{}.tmp", std::process::id()));
-    let _ = fs::remove_file(&tmp);
-    files::create_file(&tmp, key.to_openssh(principal, u32::from_be_bytes(check)).as_bytes(), 0o600)?;
+    let tmp = config_dir.join(format!("{KEY_FILE}.{check:08x}.tmp"));
+    files::create_file(&tmp, key.to_openssh(principal, check).as_bytes(), 0o600)?;
     let linked = fs::hard_link(&tmp, &path);
     fs::remove_file(&tmp).map_err(StoreError::io("remove", &tmp))?;
     files::sync_dir(config_dir)?;

@@ -1,19 +1,17 @@
 //! A cheap list of runs: the first record of each and its last sealed one. Nothing is verified here.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::fmt;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::log::{RunId, segment_file};
+use crate::log::{MAX_LINE, RunId, segment_file};
 
 use super::error::StoreError;
 use super::files;
 use super::home::Home;
 use super::run_dir::segments;
 
-/// A first record may be long, but what a list shows of it stands early in it.
-const HEAD_BYTES: u64 = 1 << 20;
 /// Enough for the last batches of a log.
 const TAIL_BYTES: u64 = 128 << 10;
 
@@ -49,6 +47,32 @@ pub enum RunState {
     Interrupted,
     /// The directory or its log cannot be read; the text says why.
     Unreadable(String),
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunState::Running => f.write_str("running"),
+            RunState::Ended(how) => f.write_str(how),
+            RunState::Parked => f.write_str("waiting"),
+            RunState::Interrupted => f.write_str("interrupted"),
+            RunState::Unreadable(_) => f.write_str("unreadable"),
+        }
+    }
+}
+
+impl ListedRun {
+    /// The line as data.
+    pub fn json(&self) -> Value {
+        let why = match &self.state {
+            RunState::Unreadable(why) => Some(why),
+            _ => None,
+        };
+        json!({
+            "run": self.run.to_string(), "title": self.title, "target": self.target, "operator": self.operator,
+            "started": self.started, "last": self.last, "state": self.state.to_string(), "why": why,
+        })
+    }
 }
 
 /// All runs, newest first. A damaged one is listed as such and hides no other.
@@ -101,30 +125,23 @@ fn read_ends(home: &Home, run: RunId) -> Result<Option<Ends>, StoreError> {
     let dir = home.run_path(run);
     let Some(file) = files::open_file(&dir.join(segment_file(1)))? else { return Ok(None) };
     let failed = || StoreError::io("read", &dir);
-    let head = read_part(file, 0, HEAD_BYTES).map_err(failed())?;
-    let Some(first) = head.split(|byte| *byte == b'\n').next().and_then(|line| serde_json::from_slice(line).ok())
-    else {
-        return Ok(None);
-    };
+    let mut line = Vec::new();
+    BufReader::new(file).take(MAX_LINE as u64).read_until(b'\n', &mut line).map_err(failed())?;
+    let Ok(first) = serde_json::from_slice(&line) else { return Ok(None) };
     let (mut last, mut driven) = (Value::Null, false);
     for number in segments(&dir)?.into_iter().rev() {
         let Some(mut file) = files::open_file(&dir.join(segment_file(number)))? else { continue };
         driven |= files::is_locked(&file);
         let length = file.seek(SeekFrom::End(0)).map_err(failed())?;
-        let tail = read_part(file, length.saturating_sub(TAIL_BYTES), TAIL_BYTES).map_err(failed())?;
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).map_err(failed())?;
+        file.take(TAIL_BYTES).read_to_end(&mut tail).map_err(failed())?;
         if let Some(record) = last_sealed(&tail) {
             last = record;
             break;
         }
     }
     Ok(Some(Ends { first, last, driven }))
-}
-
-fn read_part(mut file: File, from: u64, length: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(from))?;
-    file.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The record before the last seal, both whole lines.

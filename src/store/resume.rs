@@ -1,16 +1,20 @@
 //! Going on with an interrupted run. What was found is never written to again.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
 use serde_json::{Map, Value};
 
-use crate::log::{At, Report, RunResume, SealedLog, Sha256Sum, Signer, TrustStore, Verdict, read, segment_file};
+use crate::log::{
+    At, NAMESPACE, Report, RunResume, SealedLog, Sha256Sum, Signer, SshSig, TrustStore, Verdict, WriteError, read,
+    segment_file, signature_file,
+};
 
 use super::error::StoreError;
 use super::files;
-use super::journal::Journal;
+use super::journal::{Journal, JournalError};
 use super::run_dir::{RunDir, segments};
-use super::verify::verify_dir;
+use super::verify::verify_files;
 
 /// An interrupted run, locked and read, before anything new is written.
 #[derive(Debug)]
@@ -32,6 +36,11 @@ impl ResumePoint {
     /// # Errors
     /// When somebody drives it, it has ended, nothing in it is sealed, or it does not verify.
     pub fn lock(dir: &RunDir, trust: &TrustStore) -> Result<ResumePoint, StoreError> {
+        let point = ResumePoint::find(dir, trust)?;
+        if point.log.ended { Err(StoreError::Ended(dir.run())) } else { Ok(point) }
+    }
+
+    fn find(dir: &RunDir, trust: &TrustStore) -> Result<ResumePoint, StoreError> {
         let numbers = segments(dir.path())?;
         let mut locks = Vec::new();
         for number in &numbers {
@@ -42,22 +51,19 @@ impl ResumePoint {
             locks.push(file);
         }
         // Whoever held the locks a moment ago may have added a segment.
-        let last_segment = numbers.last().copied().unwrap_or_default();
         if segments(dir.path())? != numbers {
             return Err(StoreError::Busy { run: dir.run(), pid: None });
         }
-        let report = verify_dir(dir.path(), trust, &[])?;
+        let report = verify_files(dir.path(), trust, &[])?;
         if report.verdict == Verdict::Tampered {
             return Err(StoreError::Tampered(report.to_string()));
         }
-        let bytes = read_segments(dir, numbers.iter().copied())?;
+        let bytes = read_segments(dir, &numbers)?;
         let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
         let log = read(&slices).map_err(|error| StoreError::Read(dir.run(), error))?;
-        if log.ended {
-            return Err(StoreError::Ended(dir.run()));
-        }
         let last = bytes.last().map(Vec::as_slice).unwrap_or_default();
         let found = (last.len() as u64, Sha256Sum::of(last));
+        let last_segment = numbers.last().copied().unwrap_or_default();
         Ok(ResumePoint { log, report, dir: dir.clone(), locks, last_segment, found })
     }
 
@@ -95,12 +101,39 @@ impl ResumePoint {
     }
 }
 
-/// The whole contents of some segments.
-pub(crate) fn read_segments(dir: &RunDir, numbers: impl Iterator<Item = u32>) -> Result<Vec<Vec<u8>>, StoreError> {
-    numbers
-        .map(|number| {
-            let path = dir.path().join(segment_file(number));
-            files::read_file(&path)?.ok_or(StoreError::WrongKind(path, "is missing"))
-        })
-        .collect()
+/// Signs the whole log of a run that ended but was interrupted before its final signature.
+///
+/// # Errors
+/// When somebody drives the run, it has not ended, it does not verify, or `identity` is not the key that opened its last
+/// segment.
+pub fn countersign(dir: &RunDir, trust: &TrustStore, identity: &dyn Signer) -> Result<(), StoreError> {
+    let point = ResumePoint::find(dir, trust)?;
+    if !point.log.ended {
+        return Err(StoreError::NotEnded(dir.run()));
+    }
+    if point.log.identity != identity.public_key() {
+        return Err(StoreError::OtherKey(point.log.identity));
+    }
+    let signed =
+        SshSig::sign(identity, NAMESPACE, &point.found.1).map_err(WriteError::Sign).map_err(JournalError::Record)?;
+    let path = dir.path().join(signature_file(point.last_segment));
+    files::replace_file(&path, signed.to_armor().as_bytes(), 0o600)
+}
+
+/// The sealed records of a run, without locking it: for showing it. Whether they can be believed is what `verify` says.
+///
+/// # Errors
+/// When nothing in it is sealed, or it is damaged.
+pub fn read_log(dir: &RunDir) -> Result<SealedLog, StoreError> {
+    let bytes = read_segments(dir, &segments(dir.path())?)?;
+    let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+    read(&slices).map_err(|error| StoreError::Read(dir.run(), error))
+}
+
+fn read_segments(dir: &RunDir, numbers: &BTreeSet<u32>) -> Result<Vec<Vec<u8>>, StoreError> {
+    let read = |number: &u32| {
+        let path = dir.path().join(segment_file(*number));
+        files::read_file(&path)?.ok_or(StoreError::WrongKind(path, "is missing"))
+    };
+    numbers.iter().map(read).collect()
 }

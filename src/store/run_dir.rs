@@ -94,6 +94,19 @@ impl RunDir {
         files::read_file(&path)?.ok_or(StoreError::WrongKind(path, "is missing"))
     }
 
+    /// Opens an output file that a record names.
+    ///
+    /// # Errors
+    /// When the name leaves the run directory or there is no such regular file.
+    pub fn open_output(&self, name: &str) -> Result<File, StoreError> {
+        let path = self.path.join(name);
+        let plain = name.strip_prefix("out/").is_some_and(|file| !file.contains('/') && !file.starts_with('.'));
+        if !plain {
+            return Err(StoreError::WrongKind(path, "is not an output file of the run"));
+        }
+        files::open_file(&path)?.ok_or(StoreError::WrongKind(path, "is missing"))
+    }
+
     /// Creates and locks a segment file.
     pub(crate) fn create_segment(&self, number: u32) -> Result<File, StoreError> {
         let path = self.path.join(segment_file(number));

@@ -22,6 +22,18 @@ use super::run_dir::{PLAN_FILE, segments};
 /// # Errors
 /// When the directory or a segment cannot be read. A bad log is no error but a verdict.
 pub fn verify_dir(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Result<Report, StoreError> {
+    let mut report = verify_files(dir, trust, known_heads)?;
+    let last = report.head.map_or(1, |head| head.segment);
+    let driven = files::open_file(&dir.join(segment_file(last)))?.is_some_and(|file| files::is_locked(&file));
+    if report.verdict == Verdict::Incomplete && driven {
+        let text = "the run is being driven right now".to_string();
+        report.findings.push(Finding { kind: FindingKind::Note, text });
+    }
+    Ok(report)
+}
+
+/// The same, without asking whether the run is being driven: for whoever drives it.
+pub(crate) fn verify_files(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Result<Report, StoreError> {
     let mut found = Vec::new();
     for number in segments(dir)? {
         let bytes = files::read_file(&dir.join(segment_file(number)))?;
@@ -41,19 +53,32 @@ pub fn verify_dir(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Resul
     let evidence = Evidence { segments: &segments, trust, expect_run, known_heads, plan: plan.as_deref() };
     let root = File::open(dir).map_err(StoreError::io("open", dir))?;
     let mut report = verify(&evidence, &mut |claim| look_at(&root, claim));
-    add_notes(&mut report, dir, plan.is_some());
+    if report.plan_sha256.is_some() && plan.is_none() {
+        let text = "plan.json is missing: what was run cannot be compared with the plan".to_string();
+        report.findings.push(Finding { kind: FindingKind::Note, text });
+    }
+    if let Some((previous, head)) = report.prev_run
+        && let Some(text) = contradicts_previous(&dir.with_file_name(previous.to_string()), previous, head)
+    {
+        report.findings.push(Finding { kind: FindingKind::Note, text });
+    }
     Ok(report)
 }
 
-fn add_notes(report: &mut Report, dir: &Path, plan: bool) {
-    let mut note = |text: &str| report.findings.push(Finding { kind: FindingKind::Note, text: text.to_string() });
-    if report.plan_sha256.is_some() && !plan {
-        note("plan.json is missing: what was run cannot be compared with the plan");
+/// This log vouches for the run before it. When that run lies beside it, is it still as long as it was?
+fn contradicts_previous(dir: &Path, run: RunId, head: Head) -> Option<String> {
+    let file = segment_file(head.segment);
+    if !dir.is_dir() {
+        return Some(format!("the previous run {run} is not here, so it was not compared"));
     }
-    let last = report.head.map_or(1, |head| head.segment);
-    let driven = files::open_file(&dir.join(segment_file(last))).ok().flatten().is_some_and(|f| files::is_locked(&f));
-    if report.verdict == Verdict::Incomplete && driven {
-        note("the run is being driven right now");
+    let claim = OutputClaim { file: file.clone(), bytes: head.bytes, sha256: head.sha256, closed: false };
+    let state = File::open(dir).map(|root| look_at(&root, &claim));
+    match state {
+        Ok(OutputState::Found { prefix: Some(sum), .. }) if sum == head.sha256 => None,
+        _ => Some(format!(
+            "the previous run {run} was cut or rewritten: this log knows {} bytes of its {file}",
+            head.bytes
+        )),
     }
 }
 

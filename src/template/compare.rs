@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use minijinja::value::{Value, ValueKind};
 
 use super::error::{Complaint, ErrorKind};
-use super::values::{refuse_secret, type_name, undefined};
+use super::values::{self, refuse_secret, type_name, undefined};
 
 /// Evaluates `left operator right` for `< <= > >= == !=`.
 ///
@@ -21,6 +21,29 @@ pub(crate) fn compare(operator: &str, left: &Value, right: &Value) -> Result<boo
             ">" => order.is_gt(),
             _ => order.is_ge(),
         }),
+    }
+}
+
+/// Evaluates `item in container`: a string in a string, a key in a map, an item in a list that has items of its type.
+pub(crate) fn contains(item: &Value, container: &Value) -> Result<bool, Complaint> {
+    usable(item, container)?;
+    match (item.kind(), container.kind()) {
+        (ValueKind::String, ValueKind::String) => {
+            Ok(container.as_str().unwrap_or_default().contains(item.as_str().unwrap_or_default()))
+        }
+        (ValueKind::String, ValueKind::Map) => Ok(container.get_item(item).is_ok_and(|found| !found.is_undefined())),
+        (kind, ValueKind::Seq | ValueKind::Iterable) => {
+            let items: Vec<Value> = container.try_iter().map_err(|e| values::other(&e))?.collect();
+            let alike: Vec<&Value> = items.iter().filter(|other| other.kind() == kind).collect();
+            match (alike.first(), items.first()) {
+                (None, Some(other)) if kind != ValueKind::None => Err(mismatch(item, other)),
+                _ => alike.into_iter().try_fold(false, |found, other| Ok(found || equal(item, other)?)),
+            }
+        }
+        _ => Err(Complaint::new(
+            ErrorKind::Type,
+            format!("{} cannot be looked for in {}", type_name(item), type_name(container)),
+        )),
     }
 }
 

@@ -42,8 +42,7 @@ pub(crate) enum Output {
 pub(crate) struct Job<'a> {
     pub(crate) rewritten: &'a Rewritten,
     pub(crate) refs: &'a Refs,
-    /// The end of the source, for errors without a place.
-    pub(crate) length: usize,
+    pub(crate) src: &'a str,
 }
 
 impl Job<'_> {
@@ -71,7 +70,7 @@ impl Job<'_> {
         self.refuse_touched(&touched, context)?;
         let text = result.map_err(explain)?;
         match text.len() > MAX_OUTPUT {
-            true => Err(EvalError::new(ErrorKind::Limit, "the result is larger than 64 MiB", 0..self.length)),
+            true => Err(EvalError::new(ErrorKind::Limit, "the result is larger than 64 MiB", self.whole())),
             false => Ok(text),
         }
     }
@@ -89,7 +88,7 @@ impl Job<'_> {
             let secret = self.refuse_secrets(context).err();
             secret.unwrap_or_else(|| self.explain(&error, Some(context)))
         })?;
-        values::to_json(&value).map_err(|c| self.complain(&c, 0..self.length, Some(context)))
+        values::to_json(&value).map_err(|c| self.complain(&c, self.whole(), Some(context)))
     }
 
     /// Only the roots that are read are converted.
@@ -111,16 +110,28 @@ impl Job<'_> {
         }
     }
 
+    fn whole(&self) -> Range<usize> {
+        0..self.src.len()
+    }
+
+    /// The engine counts bytes: a range is widened to whole characters and cut to the source.
+    fn characters(&self, range: Range<usize>) -> Range<usize> {
+        let inside = |at: &usize| self.src.is_char_boundary(*at);
+        let length = self.src.len();
+        let start = (0..=range.start.min(length)).rev().find(inside).unwrap_or(0);
+        start..(range.end.min(length)..=length).find(inside).unwrap_or(length)
+    }
+
     fn refuse_touched(&self, touched: &AtomicBool, context: &Context) -> Result<(), EvalError> {
         if !touched.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.refuse_secrets(context)?;
-        Err(EvalError::new(ErrorKind::Secret, "a secret may not be used here", 0..self.length).help(SECRET_ADVICE))
+        Err(EvalError::new(ErrorKind::Secret, "a secret may not be used here", self.whole()).help(SECRET_ADVICE))
     }
 
     fn explain(&self, error: &minijinja::Error, context: Option<&Context>) -> EvalError {
-        let range = error.range().map_or(0..self.length, |r| self.rewritten.original(r));
+        let range = error.range().map_or(self.whole(), |r| self.characters(self.rewritten.original(r)));
         if let Some(complaint) = error.source().and_then(|e| e.downcast_ref::<Complaint>()) {
             return self.complain(complaint, range, context);
         }
@@ -129,6 +140,9 @@ impl Job<'_> {
             return self.undefined(range, context);
         }
         let detail = error.detail().unwrap_or_default();
+        if detail.contains("type undefined") {
+            return self.undefined(self.whole(), context);
+        }
         let message = match error.kind() {
             minijinja::ErrorKind::OutOfFuel => "the template does too much work".to_owned(),
             minijinja::ErrorKind::InvalidOperation | minijinja::ErrorKind::SyntaxError if !detail.is_empty() => {
@@ -158,7 +172,7 @@ impl Job<'_> {
             overlaps && !r.tested && context.is_some_and(|c| c.follow(&r.path).0 < r.path.len())
         };
         let Some((r, context)) = self.refs.all.iter().find(missing).zip(context) else {
-            return EvalError::new(ErrorKind::Undefined, "this value is undefined", range);
+            return self.no_such_key(range, context);
         };
         let (found, parent) = context.follow(&r.path);
         let error = EvalError::new(
@@ -173,7 +187,24 @@ impl Job<'_> {
             {
                 error.help(list(&format!("`{}` has", r.path[..found].join(".")), map.keys().map(String::as_str)))
             }
+            (_, Some(serde_json::Value::Array(items))) => {
+                error.help(format!("`{}` has {} items", r.path[..found].join("."), items.len()))
+            }
             _ => error.help(format!("`{}` has no attributes", r.path[..found].join("."))),
+        }
+    }
+}
+
+impl Job<'_> {
+    /// An undefined value whose path goes through something only known now, such as `target[vars.idle]`.
+    fn no_such_key(&self, range: Range<usize>, context: Option<&Context>) -> EvalError {
+        let error = EvalError::new(ErrorKind::Undefined, "this value is undefined", range.clone());
+        let open = self.refs.all.iter().find(|r| r.open && range.start < r.range.end && r.range.start < range.end);
+        match open.zip(context).and_then(|(r, context)| Some((r, context.follow(&r.path).1?))) {
+            Some((r, serde_json::Value::Object(map))) => {
+                error.help(list(&format!("`{}` has", r.name()), map.keys().map(String::as_str)))
+            }
+            _ => error,
         }
     }
 }
@@ -224,8 +255,12 @@ fn environment(output: Output) -> Environment<'static> {
     env.add_function("__compare", |site: usize, operator: String, a: Value, b: Value| {
         Ok::<_, minijinja::Error>(compare::compare(&operator, &a, &b).map_err(|c| c.at(site))?)
     });
+    env.add_function("__contains", |site: usize, item: Value, container: Value| {
+        Ok::<_, minijinja::Error>(compare::contains(&item, &container).map_err(|c| c.at(site))?)
+    });
     env.add_function("__concat", concat);
-    env.add_function("__present", present);
+    env.add_function("__get", |state: &State, path: Vec<String>| find(state, &path));
+    env.add_function("__present", |state: &State, path: Vec<String>| !find(state, &path).is_undefined());
     env.add_function("__put", move |site: usize, value: Value| put(output, site, &value));
     env
 }
@@ -235,13 +270,13 @@ fn concat(site: usize, parts: Rest<Value>) -> Result<String, minijinja::Error> {
     Ok(texts.map_err(|c| c.at(site))?.concat())
 }
 
-/// Whether a path exists; a missing parent is not an error.
-fn present(state: &State, path: Vec<String>) -> bool {
-    let Some((root, rest)) = path.split_first() else { return false };
+/// The value at a path, or undefined; a missing parent is not an error.
+fn find(state: &State, path: &[String]) -> Value {
+    let Some((root, rest)) = path.split_first() else { return Value::UNDEFINED };
     let mut value = state.lookup(root).unwrap_or(Value::UNDEFINED);
     for segment in rest {
         if value.is_undefined() || value.is_none() || value.downcast_object_ref::<Secret>().is_some() {
-            return false;
+            return Value::UNDEFINED;
         }
         let by_index = segment.parse::<usize>().ok().and_then(|i| value.get_item_by_index(i).ok());
         value = match by_index.filter(|v| !v.is_undefined()) {
@@ -249,7 +284,7 @@ fn present(state: &State, path: Vec<String>) -> bool {
             None => value.get_attr(segment).unwrap_or(Value::UNDEFINED),
         };
     }
-    !value.is_undefined()
+    value
 }
 
 fn put(output: Output, site: usize, value: &Value) -> Result<String, minijinja::Error> {

@@ -18,6 +18,78 @@ pub(crate) const CONSTANTS: [(&str, f64); 7] = [
     ("h", 3600.0),
 ];
 
+/// All filters by name.
+pub(crate) const FILTERS: [&str; 38] = [
+    "abs",
+    "capitalize",
+    "count",
+    "default",
+    "duration",
+    "first",
+    "float",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "raw",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "size",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+    "urlencode",
+];
+
+/// All tests by name.
+pub(crate) const TESTS: [&str; 23] = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "float",
+    "ge",
+    "gt",
+    "in",
+    "integer",
+    "iterable",
+    "le",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "startingwith",
+    "string",
+    "undefined",
+];
+
+/// All functions by name.
+pub(crate) const FUNCTIONS: [&str; 1] = ["range"];
+
 /// Adds the whole library to an empty environment. `| raw` works only where `in_script`.
 pub(crate) fn install(env: &mut Environment<'_>, in_script: bool) {
     for (name, value) in CONSTANTS {
@@ -87,7 +159,7 @@ fn install_engine_tests(env: &mut Environment<'_>) {
     env.add_test("divisibleby", tests::is_divisibleby);
     env.add_test("startingwith", tests::is_startingwith);
     env.add_test("endingwith", tests::is_endingwith);
-    env.add_test("in", tests::is_in);
+    env.add_test("in", |item: Value, container: Value| Ok::<_, Error>(compare::contains(&item, &container)?));
 }
 
 /// Strict comparisons under the names that `select` and `selectattr` use.

@@ -12,6 +12,7 @@ mod context;
 mod engine;
 mod error;
 mod library;
+mod names;
 mod refs;
 mod rewrite;
 mod scan;
@@ -34,18 +35,20 @@ use scan::Piece;
 /// Reads a text template without running it; returns the names it reads.
 pub fn check_text(src: &str) -> Result<Refs, EvalError> {
     let pieces = scan::pieces(src)?;
+    names::check_pieces(src, &pieces, false)?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.compile_template()?;
+    Job { rewritten: &rewritten, refs: &refs, src }.compile_template()?;
     Ok(refs)
 }
 
 /// Reads an expression without running it; returns the names it reads.
 pub fn check_expr(src: &str) -> Result<Refs, EvalError> {
     let tokens = scan::expression_tokens(src)?;
+    names::check_tokens(src, &tokens, false)?;
     let refs = refs::of_tokens(src, &tokens);
     let rewritten = rewrite::expression(src, &tokens)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.compile_expression()?;
+    Job { rewritten: &rewritten, refs: &refs, src }.compile_expression()?;
     Ok(refs)
 }
 
@@ -103,14 +106,16 @@ pub fn condition(src: &str, context: &Context) -> Result<bool, EvalError> {
 
 /// Renders parsed pieces.
 fn render(src: &str, pieces: &[Piece], output: Output, context: &Context) -> Result<String, EvalError> {
+    names::check_pieces(src, pieces, output == Output::Script)?;
     let refs = refs::of_pieces(src, pieces);
     let rewritten = rewrite::template(src, pieces)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.render(output, context)
+    Job { rewritten: &rewritten, refs: &refs, src }.render(output, context)
 }
 
 fn eval(src: &str, context: &Context) -> Result<Value, EvalError> {
     let tokens = scan::expression_tokens(src)?;
+    names::check_tokens(src, &tokens, false)?;
     let refs = refs::of_tokens(src, &tokens);
     let rewritten = rewrite::expression(src, &tokens)?;
-    Job { rewritten: &rewritten, refs: &refs, length: src.len() }.eval(context)
+    Job { rewritten: &rewritten, refs: &refs, src }.eval(context)
 }

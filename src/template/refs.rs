@@ -142,7 +142,8 @@ impl<'a> Walk<'a> {
             text(end) == "is" && (is_presence(text(end + 1)) || text(end + 1) == "not" && is_presence(text(end + 2)));
         let tested = asks || text(end) == "|" && text(end + 1) == "default";
         let local = self.scopes.iter().any(|s| s.contains(root));
-        if !local && !(CONSTANTS.iter().any(|(name, _)| *name == root) && segments.len() == 1) {
+        let constant = segments.len() == 1 && CONSTANTS.iter().any(|(name, _)| *name == root);
+        if !local && !constant {
             let range = tokens[start].range.start..tokens[end - 1].range.end;
             self.refs.all.push(Ref { path: segments, range, open, tested });
         }

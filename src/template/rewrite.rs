@@ -1,8 +1,10 @@
 //! Rewrites a template before the engine sees it, so that the engine's lenient operators become our strict functions:
 //!
 //! * `a < b` and the other comparisons → `__compare(site, '<', a, b)`
+//! * `a in b`, `a not in b` → `__contains(site, a, b)`
 //! * `a ~ b` → `__concat(site, a, b)`
-//! * `steps.x.y is defined` → `__present(['steps', 'x', 'y'])`, which may ask about a path with no parent
+//! * `steps.x.y is defined` → `__present(['steps', 'x', 'y'])`, which may ask about a path with no parent;
+//!   `steps.x.y | default(1)` → `__get(['steps', 'x', 'y']) | default(1)` for the same reason
 //! * `{{ expr }}` → `{{ __put(site, expr) }}`, which prints strictly and, in scripts, leaves a hole
 //!
 //! Every site remembers its bytes in the original source, and a map leads from the rewritten text back to it.
@@ -50,7 +52,13 @@ pub(crate) fn template(src: &str, pieces: &[Piece]) -> Result<Rewritten, EvalErr
                 edits.level(&tag.tokens)?;
                 edits.close(range.end);
             }
-            Piece::Block(tag) => edits.level(&tag.tokens[1..])?,
+            Piece::Block(tag) => {
+                // The `in` of a loop is no membership test.
+                let list = tag.tokens.iter().position(|t| &src[t.range.clone()] == "in");
+                let is_loop = tag.tokens.first().is_some_and(|t| &src[t.range.clone()] == "for");
+                let start = list.filter(|_| is_loop).map_or(1, |at| at + 1);
+                edits.level(&tag.tokens[start..])?;
+            }
             Piece::Text(_) | Piece::Comment { .. } => {}
         }
     }
@@ -199,28 +207,30 @@ impl<'a> Edits<'a> {
                 _ => false,
             })
             .collect();
-        let first = operators.iter().copied().find(|&i| roles[i] == Role::Comparison);
-        if let Some(at) = first {
+        if let Some(&at) = operators.first() {
             if operators.len() > 1 {
                 return Err(EvalError::new(ErrorKind::Syntax, "comparisons may not be chained", span(tokens))
                     .help("join them with `and`: `1 < x and x < 5`"));
             }
-            if at == 0 || at + 1 == tokens.len() {
-                return Err(EvalError::new(
-                    ErrorKind::Syntax,
-                    "a comparison needs a value on both sides",
-                    tokens[at].range.clone(),
-                ));
+            let width =
+                roles[at..].iter().take_while(|role| matches!(role, Role::Comparison | Role::Membership)).count();
+            let range = span(&tokens[at..at + width]);
+            if at == 0 || at + width == tokens.len() {
+                return Err(EvalError::new(ErrorKind::Syntax, "a comparison needs a value on both sides", range));
             }
-            let operator = self.text(&tokens[at]);
             let site = self.site(span(tokens));
-            self.open(span(tokens).start, format!("__compare({site}, '{operator}', "));
-            self.replace(tokens[at].range.clone(), ",".into());
+            let call = match (self.text(&tokens[at]), width) {
+                ("in", 1) => format!("__contains({site}, "),
+                ("not", _) => format!("not __contains({site}, "),
+                (operator, _) => format!("__compare({site}, '{operator}', "),
+            };
+            self.open(span(tokens).start, call);
+            self.replace(range, ",".into());
         }
         for range in split(roles, &[Role::Comparison, Role::Membership, Role::Sum]) {
             self.concatenation(&tokens[range.clone()], &roles[range]);
         }
-        if first.is_some() {
+        if !operators.is_empty() {
             self.close(span(tokens).end);
         }
         Ok(())
@@ -240,7 +250,7 @@ impl<'a> Edits<'a> {
         self.close(range.end);
     }
 
-    /// `a.b is [not] defined` with a fixed path; other operands keep the engine's own test.
+    /// `a.b is [not] defined` and `a.b | default(..)` with a fixed path; other operands keep the engine's own test.
     fn presence(&mut self, tokens: &[Token]) {
         for i in 0..tokens.len() {
             let before = if i == 0 { "" } else { self.text(&tokens[i - 1]) };
@@ -249,13 +259,17 @@ impl<'a> Edits<'a> {
             }
             let (end, path) = static_path(self.src, tokens, i);
             let text = |i: usize| tokens.get(i).map_or("", |t| &self.src[t.range.clone()]);
+            let list: Vec<String> = path.iter().map(|s| format!("'{}'", s.replace('\'', "\\'"))).collect();
+            if text(end) == "|" && text(end + 1) == "default" {
+                self.replace(span(&tokens[i..end]), format!("__get([{}])", list.join(", ")));
+                continue;
+            }
             let negated = text(end + 1) == "not";
             let word = end + 1 + usize::from(negated);
             if text(end) != "is" || !is_presence(text(word)) {
                 continue;
             }
             let wanted = (text(word) == "defined") != negated;
-            let list: Vec<String> = path.iter().map(|s| format!("'{}'", s.replace('\'', "\\'"))).collect();
             let call = format!("({}__present([{}]))", if wanted { "" } else { "not " }, list.join(", "));
             self.replace(tokens[i].range.start..tokens[word].range.end, call);
         }

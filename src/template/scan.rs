@@ -50,6 +50,9 @@ pub(crate) struct Token {
     pub(crate) range: Range<usize>,
 }
 
+/// Deepest nesting of brackets.
+const MAX_DEPTH: usize = 64;
+
 /// The tags the language has; everything else of the engine is refused.
 const BLOCKS: [&str; 7] = ["if", "elif", "else", "endif", "for", "endfor", "set"];
 
@@ -77,8 +80,10 @@ pub(crate) fn pieces(src: &str) -> Result<Vec<Piece>, EvalError> {
 pub(crate) fn expression_tokens(src: &str) -> Result<Vec<Token>, EvalError> {
     let mut tokens = Vec::new();
     let mut at = 0;
+    let mut depth = 0;
     while let Some(token) = next_token(src, at)? {
         at = token.range.end;
+        nest(src, &token, &mut depth)?;
         tokens.push(token);
     }
     Ok(tokens)
@@ -193,13 +198,22 @@ fn read_tag(src: &str, start: usize, close: &str) -> Result<Tag, EvalError> {
                 &src[start..start + 2]
             )));
         };
-        match &src[token.range.clone()] {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+        nest(src, &token, &mut depth)?;
         at = token.range.end;
         tokens.push(token);
+    }
+}
+
+/// Counts brackets.
+fn nest(src: &str, token: &Token, depth: &mut usize) -> Result<(), EvalError> {
+    match &src[token.range.clone()] {
+        "(" | "[" | "{" => *depth += 1,
+        ")" | "]" | "}" => *depth = depth.saturating_sub(1),
+        _ => {}
+    }
+    match *depth > MAX_DEPTH {
+        true => Err(EvalError::new(ErrorKind::Limit, "the brackets are nested too deeply", token.range.clone())),
+        false => Ok(()),
     }
 }
 

@@ -68,6 +68,11 @@ fn expressions_have_these_values() {
         ("steps.gone is defined and steps.gone.x == 1", json!(false)),
         ("inputs.db is defined", json!(true)),
         ("inputs.nope | default('d')", json!("d")),
+        ("steps.gone.x.y | default('d') | upper", json!("D")),
+        ("'b' in ['a', 1, 'b'] and 'x' not in []", json!(true)),
+        ("none in [1, none] and none not in [1]", json!(true)),
+        ("'green' in target.colours and 'red' not in target.colours", json!(true)),
+        ("'17' in stdout", json!(true)),
         ("vars.none is none", json!(true)),
         ("vars.none == none", json!(true)),
         ("inputs.n != none", json!(true)),
@@ -99,8 +104,16 @@ fn expressions_refuse_to_guess() {
         ("1 if nope.a.b else 2", Undefined, "`nope` is undefined", "nope.a.b"),
         ("steps.gone.x", Undefined, "`steps.gone` is undefined", "steps.gone.x"),
         ("1 +", Syntax, "", ""),
-        ("'a' | upcase", Syntax, "unknown filter", ""),
-        ("'a' | safe", Syntax, "unknown filter", ""),
+        ("'a' | upcase", Syntax, "there is no filter `upcase`", "upcase"),
+        ("'a' | safe", Syntax, "there is no filter", "safe"),
+        ("'a' is not fine", Syntax, "there is no test `fine`", "fine"),
+        ("now()", Syntax, "there is no function `now`", "now"),
+        ("stdout.strip()", Syntax, "values have no methods", "strip"),
+        ("1 in ['1']", Type, "a number cannot be compared with a string", "1 in ['1']"),
+        ("1 not in 'a1'", Type, "a number cannot be looked for in a string", "1 not in 'a1'"),
+        ("'a' in nope", Undefined, "`nope` is undefined", "nope"),
+        ("nope | length", Undefined, "`nope` is undefined", "nope"),
+        ("target.colours[inputs.version]", Undefined, "this value is undefined", ""),
         ("__put(1, 2)", Syntax, "names may not start with `__`", "__put"),
         ("'a' ~ none", Type, "null has no text", "'a' ~ none"),
         ("'a' ~ target.hosts", Type, "a list has no text", "'a' ~ target.hosts"),
@@ -108,7 +121,7 @@ fn expressions_refuse_to_guess() {
         ("[] | max", Type, "an empty list", ""),
         ("'5 parsec' | duration", Type, "\"5 parsec\" is not a duration", ""),
         ("1 / 0", Type, "", ""),
-        ("'x' | raw", Type, "only in a shell script", ""),
+        ("'x' | raw", Syntax, "only in a shell script", "raw"),
         ("18446744073709551615 * 4", Limit, "64 bits", ""),
         ("inputs.db == 'x'", Secret, "the secret `db`", "inputs.db"),
         ("inputs.db", Secret, "the secret `db`", "inputs.db"),
@@ -243,8 +256,52 @@ fn the_names_a_template_reads_are_known_with_their_places() {
 }
 
 #[test]
+fn unknown_names_are_found_before_anything_runs() {
+    for src in ["x | upcase", "x is fine", "x is not fine", "now()", "x.strip()", "x | raw", "1 < 2 < 3", "a in b in c"]
+    {
+        assert_eq!(check_expr(src).map_err(|e| e.kind), Err(ErrorKind::Syntax), "{src}");
+        assert!(check_text(&format!("{{% if {src} %}}{{% endif %}}")).is_err(), "{src}");
+    }
+    for name in library::FILTERS {
+        assert!(!matches!(expr(&format!("'a' | {name}"), &world()), Err(e) if e.message.contains("unknown")), "{name}");
+    }
+    for name in library::TESTS {
+        assert!(
+            !matches!(expr(&format!("'a' is {name}"), &world()), Err(e) if e.message.contains("unknown")),
+            "{name}"
+        );
+    }
+    assert!(check_expr(&"(".repeat(100_000)).is_err());
+}
+
+#[test]
 fn output_is_never_a_template() {
     let mut context = Context::new();
     context.set("x", json!("{{ 1 + 1 }}{% if %}"));
     assert_eq!(text("{{ x }}", &context).unwrap(), "{{ 1 + 1 }}{% if %}");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 600, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_source_makes_the_readers_panic(parts in proptest::collection::vec(proptest::sample::select(vec![
+        "{{", "}}", "{%", "%}", "{##", "##}", "if ", "for x in ", "set y", "=", "endif", "raw", "endraw", "x", ".y", "[0]", "['é']", "|",
+        "default", "is ", "not ", "defined", "in ", "(", ")", "[", "]", "{", "}", "<", "==", "~", "+", "-", "1", "1.5", "'a", "'", "\"", "é",
+        " ", "\n", "and ", "else ", ",", ":", "$(", "`", "<<E\n", "((", "\\", "#", "esac", "case ", "$'", "inputs.n", "inputs.db",
+    ]), 0..24)) {
+        let src: String = parts.concat();
+        let world = world();
+        let errors = [
+            check_text(&src).err(), check_expr(&src).err(), text(&src, &world).err(), value(&src, &world).err(),
+            expr(&src, &world).err(), condition(&src, &world).err(), shell(&src, &world).err(),
+            value(&format!("{{{{ {src} }}}}"), &world).err(),
+        ];
+        for error in errors.into_iter().flatten().chain(check_shell(&src).err().into_iter().flatten()) {
+            let wrapped = format!("{{{{ {src} }}}}");
+            let fits = src.get(error.range.clone()).is_some() || wrapped.get(error.range.clone()).is_some();
+            proptest::prop_assert!(fits, "{:?} {:?}", src, error);
+        }
+        simple_command(&src);
+    }
 }

@@ -7,35 +7,35 @@ use runbook::drive::world::{AttemptId, RealWorld, SecretSource, Secrets, ShortSe
 use runbook::machine::action::{Action, Captured, Datum, Done, ExecAction, ShellAction, Surroundings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-pub struct Bed {
-    pub dir: tempfile::TempDir,
-    pub world: RealWorld,
-    pub events: UnboundedReceiver<WorldEvent>,
+pub(crate) struct Bed {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) world: RealWorld,
+    pub(crate) events: UnboundedReceiver<WorldEvent>,
     runtime: tokio::runtime::Runtime,
     attempts: u32,
 }
 
 /// Scripts of letters, digits and harmless marks are simple commands; the real splitter lives elsewhere.
-pub fn simple_command(script: &str) -> Option<Vec<String>> {
+pub(crate) fn simple_command(script: &str) -> Option<Vec<String>> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || " /._-\n".contains(letter);
     let words: Vec<String> = script.split_whitespace().map(str::to_owned).collect();
     (script.chars().all(plain) && !script.trim().contains('\n') && !words.is_empty()).then_some(words)
 }
 
-pub fn never_simple(_: &str) -> Option<Vec<String>> {
+pub(crate) fn never_simple(_: &str) -> Option<Vec<String>> {
     None
 }
 
 impl Bed {
-    pub fn new() -> Bed {
+    pub(crate) fn new() -> Bed {
         Bed::with(&[], simple_command, |_| {})
     }
 
-    pub fn with_secret(value: &str) -> Bed {
+    pub(crate) fn with_secret(value: &str) -> Bed {
         Bed::with(&[("pw", value)], simple_command, |_| {})
     }
 
-    pub fn with(
+    pub(crate) fn with(
         secrets: &[(&str, &str)],
         simple_command: fn(&str) -> Option<Vec<String>>,
         adjust: impl FnOnce(&mut WorldSetup),
@@ -44,7 +44,8 @@ impl Bed {
         for name in ["run", "work"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
-        let sources = secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretSource::Value((*value).to_owned())));
+        let sources =
+            secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretSource::Value((*value).to_owned())));
         let (sender, events) = unbounded_channel();
         let mut setup = WorldSetup {
             run_dir: dir.path().join("run"),
@@ -65,15 +66,15 @@ impl Bed {
         Bed { dir, world, events, runtime, attempts: 0 }
     }
 
-    pub fn work(&self, name: &str) -> PathBuf {
+    pub(crate) fn work(&self, name: &str) -> PathBuf {
         self.dir.path().join("work").join(name)
     }
 
-    pub fn run_dir(&self) -> PathBuf {
+    pub(crate) fn run_dir(&self) -> PathBuf {
         self.dir.path().join("run")
     }
 
-    pub fn start(&mut self, action: &Action) {
+    pub(crate) fn start(&mut self, action: &Action) {
         self.attempts += 1;
         let id = AttemptId { path: "step".to_owned(), attempt: self.attempts };
         let _inside = self.runtime.enter();
@@ -81,11 +82,12 @@ impl Bed {
     }
 
     /// The next `Done`, whatever else is told before it.
-    pub fn done(&mut self) -> Done {
+    pub(crate) fn done(&mut self) -> Done {
         let events = &mut self.events;
         self.runtime.block_on(async {
             loop {
-                let event = tokio::time::timeout(Duration::from_secs(30), events.recv()).await.expect("a result in time");
+                let event =
+                    tokio::time::timeout(Duration::from_secs(30), events.recv()).await.expect("a result in time");
                 if let WorldEvent::Done(_, done) = event.expect("the world is there") {
                     return done;
                 }
@@ -94,7 +96,7 @@ impl Bed {
     }
 
     /// Wait until a process runs and, where `output` is said, has printed that much.
-    pub fn until_running(&mut self, output: u64) -> u32 {
+    pub(crate) fn until_running(&mut self, output: u64) -> u32 {
         let give_up = Instant::now() + Duration::from_secs(10);
         while Instant::now() < give_up {
             if let Some((Some(pid), bytes)) = self.world.running().first().map(|running| (running.pid, running.bytes))
@@ -107,17 +109,17 @@ impl Bed {
         panic!("no process came to life");
     }
 
-    pub fn act(&mut self, action: &Action) -> Done {
+    pub(crate) fn act(&mut self, action: &Action) -> Done {
         self.start(action);
         self.done()
     }
 
-    pub fn sh(&mut self, script: &str) -> Done {
+    pub(crate) fn sh(&mut self, script: &str) -> Done {
         self.act(&shell(script))
     }
 
     /// The stored bytes of a stream.
-    pub fn stored(&self, captured: Option<&Captured>) -> Vec<u8> {
+    pub(crate) fn stored(&self, captured: Option<&Captured>) -> Vec<u8> {
         match captured.map(|captured| captured.file.as_str()) {
             None | Some("") => Vec::new(),
             Some(file) => std::fs::read(self.run_dir().join(file)).unwrap(),
@@ -125,32 +127,35 @@ impl Bed {
     }
 }
 
-pub fn shell(script: &str) -> Action {
+pub(crate) fn shell(script: &str) -> Action {
     shell_around(script, Surroundings::default())
 }
 
-pub fn shell_around(script: &str, around: Surroundings) -> Action {
+pub(crate) fn shell_around(script: &str, around: Surroundings) -> Action {
     Action::Shell(ShellAction { script: script.to_owned(), values: Vec::new(), around })
 }
 
-pub fn exec(argv: &[&str]) -> Action {
-    Action::Exec(ExecAction { argv: argv.iter().map(|word| (*word).to_owned()).collect(), around: Surroundings::default() })
+pub(crate) fn exec(argv: &[&str]) -> Action {
+    Action::Exec(ExecAction {
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        around: Surroundings::default(),
+    })
 }
 
-pub fn plain(text: &str) -> Datum {
+pub(crate) fn plain(text: &str) -> Datum {
     Datum::Plain(text.to_owned())
 }
 
-pub fn stdout(done: &Done) -> &str {
+pub(crate) fn stdout(done: &Done) -> &str {
     done.stdout.as_ref().and_then(|captured| captured.text.as_deref()).unwrap_or("(no text)")
 }
 
-pub fn stderr(done: &Done) -> &str {
+pub(crate) fn stderr(done: &Done) -> &str {
     done.stderr.as_ref().and_then(|captured| captured.text.as_deref()).unwrap_or("(no text)")
 }
 
 /// A process that is neither gone nor a zombie.
-pub fn alive(pid: u32) -> bool {
+pub(crate) fn alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).unwrap_or_default();
     stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
 }

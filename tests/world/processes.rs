@@ -76,7 +76,8 @@ fn values_travel_in_the_environment_byte_for_byte() {
 fn a_step_sees_only_the_clean_environment() {
     let mut bed = Bed::new();
     let env = vec![("GREETING".to_owned(), plain("hello"))];
-    let done = bed.act(&shell_around("env | cut -d= -f1 | sort | xargs", Surroundings { env, ..Surroundings::default() }));
+    let done =
+        bed.act(&shell_around("env | cut -d= -f1 | sort | xargs", Surroundings { env, ..Surroundings::default() }));
     assert_eq!(stdout(&done), "GREETING HOME LANG PATH PWD RUNBOOK_ATTEMPT RUNBOOK_STEP SHLVL _\n");
 }
 
@@ -108,7 +109,9 @@ fn the_working_directory_is_the_start_directory_or_the_one_said() {
 fn a_program_that_is_not_installed_is_unavailable_and_changed_nothing() {
     let mut bed = Bed::new();
     let done = bed.act(&exec(&["no-such-program", "x"]));
-    assert!(matches!(&done.ended, Ended::Unavailable(why) if why.starts_with("program `no-such-program` is not installed")));
+    assert!(
+        matches!(&done.ended, Ended::Unavailable(why) if why.starts_with("program `no-such-program` is not installed"))
+    );
     assert_eq!(done.changed, Some(false));
     let done = bed.act(&exec(&["/etc/passwd"]));
     assert_eq!(done.ended, Ended::Failed("/etc/passwd is not executable for this user".to_owned()));

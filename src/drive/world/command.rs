@@ -79,14 +79,23 @@ fn prepare_exec(attempt: &Attempt, exec: &ExecAction) -> Result<Launch, Ended> {
     };
     if let Some(long) = exec.argv.iter().find(|word| word.len() >= ONE_STRING) {
         let size = long.len() / 1024;
-        return Err(Ended::Failed(format!("an argument of {size} KiB is too long for the system; pass it by `stdin:`")));
+        return Err(Ended::Failed(format!(
+            "an argument of {size} KiB is too long for the system; pass it by `stdin:`"
+        )));
     }
     let program = if name.contains('/') { Some(dir.join(name)) } else { bash::find_in_path(name, &env) };
     let Some(program) = program else {
         let path: Vec<_> = env.path().map(|dir| dir.display().to_string()).collect();
         return Err(Ended::Unavailable(format!("program `{name}` is not installed: not found in {}", path.join(":"))));
     };
-    Ok(Launch { program, arg0: name.into(), args: args.iter().map(OsString::from).collect(), env: env.into_vec(), dir, stdin })
+    Ok(Launch {
+        program,
+        arg0: name.into(),
+        args: args.iter().map(OsString::from).collect(),
+        env: env.into_vec(),
+        dir,
+        stdin,
+    })
 }
 
 type Surrounded = (StepEnv, PathBuf, Option<Vec<u8>>);
@@ -138,9 +147,9 @@ fn not_started(launch: &Launch, error: &io::Error) -> Ended {
     let program = launch.program.display();
     match error.kind() {
         // A `#!` line that names a missing interpreter looks the same as a missing program.
-        io::ErrorKind::NotFound if launch.program.exists() => {
-            Ended::Unavailable(format!("{program} cannot be started: the interpreter its first line names is not installed"))
-        }
+        io::ErrorKind::NotFound if launch.program.exists() => Ended::Unavailable(format!(
+            "{program} cannot be started: the interpreter its first line names is not installed"
+        )),
         io::ErrorKind::NotFound => Ended::Unavailable(format!("program {program} is not installed")),
         io::ErrorKind::PermissionDenied => Ended::Failed(format!("{program} is not executable for this user")),
         io::ErrorKind::ArgumentListTooLong => Ended::Failed(format!(

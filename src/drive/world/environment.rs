@@ -14,7 +14,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// What the system accepts as one `NAME=value` or one argument, its final NUL included.
 pub(super) const ONE_STRING: usize = 128 * 1024;
 
-/// The variables every step of a run has: `PATH`, `HOME`, `USER`, `LOGNAME`, `LANG`, `RUNBOOK_RUN_ID`, and `TZ` and
+/// The variables every step of a run has: `PATH`, `HOME`, `USER`, `LOGNAME`, `LC_CTYPE`, `RUNBOOK_RUN_ID`, and `TZ` and
 /// `TMPDIR` where they are set. Nothing else of the operator's environment gets through, least of all `SSH_AUTH_SOCK`.
 ///
 /// `exe` is the running tool; its directory ends the `PATH`, so that a step can call the tool.
@@ -28,7 +28,8 @@ pub fn base_env(run_id: &str, exe: &Path) -> Vec<(String, String)> {
     let mut env = vec![
         ("PATH", path),
         ("HOME", own("HOME").or(home).unwrap_or_else(|| "/".to_owned())),
-        ("LANG", own("LANG").unwrap_or_else(|| "C.UTF-8".to_owned())),
+        // Text is UTF-8 and nothing else is localised: runs do not depend on whose terminal they were started from.
+        ("LC_CTYPE", "C.UTF-8".to_owned()),
         ("RUNBOOK_RUN_ID", run_id.to_owned()),
     ];
     if let Some(user) = user.or_else(|| own("USER")) {
@@ -42,7 +43,10 @@ pub fn base_env(run_id: &str, exe: &Path) -> Vec<(String, String)> {
 fn account() -> (Option<String>, Option<String>) {
     let uid = rustix::process::getuid().as_raw().to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mine = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.get(2) == Some(&uid.as_str()));
+    let mine = accounts
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2) == Some(&uid.as_str()));
     let field = |index: usize| mine.as_ref().and_then(|fields| fields.get(index)).map(|field| (*field).to_owned());
     (field(0), field(5))
 }
@@ -73,7 +77,9 @@ impl StepEnv {
             return Err(Ended::Failed(format!("`{name}` cannot be the name of an environment variable")));
         }
         if value.contains(&0) {
-            return Err(Ended::Failed(format!("the value of {name} contains a NUL byte, which no environment variable can")));
+            return Err(Ended::Failed(format!(
+                "the value of {name} contains a NUL byte, which no environment variable can"
+            )));
         }
         if name.len() + value.len() + 2 > ONE_STRING {
             let size = value.len().div_ceil(1024);
@@ -99,7 +105,8 @@ impl StepEnv {
 
     /// The step's own `PATH`, in pieces.
     pub(super) fn path(&self) -> impl Iterator<Item = &Path> {
-        let path = self.0.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_bytes()).unwrap_or_default();
+        let path =
+            self.0.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_bytes()).unwrap_or_default();
         path.split(|byte| *byte == b':').map(|dir| Path::new(std::ffi::OsStr::from_bytes(dir)))
     }
 
@@ -126,7 +133,7 @@ mod tests {
         assert_eq!(get("PATH"), Some(format!("{PATH}:/opt/tool/bin").as_str()));
         assert_eq!(get("RUNBOOK_RUN_ID"), Some("RUN1"));
         assert!(get("HOME").is_some_and(|home| home.starts_with('/')));
-        let known = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "RUNBOOK_RUN_ID"];
+        let known = ["PATH", "HOME", "USER", "LOGNAME", "LC_CTYPE", "TZ", "TMPDIR", "RUNBOOK_RUN_ID"];
         assert!(env.iter().all(|(name, _)| known.contains(&name.as_str())), "{env:?}");
     }
 

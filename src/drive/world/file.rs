@@ -2,15 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use similar::TextDiff;
 
 use super::attempt::{Attempt, untouched};
 use super::command;
 use super::durable::{self, Rights};
-use super::forms::hex;
 use super::kept::{Found, Keep};
 use crate::machine::action::{Action, Done, Ended, FileAction, FileChange, FileDone, RestoreAction};
 
@@ -57,6 +57,7 @@ struct Wanted {
 enum Content {
     Bytes(Vec<u8>),
     Of(PathBuf),
+    LinkTo(PathBuf),
 }
 
 impl Content {
@@ -64,31 +65,36 @@ impl Content {
         Ok(match self {
             Content::Bytes(bytes) => Box::new(bytes.as_slice()),
             Content::Of(path) => Box::new(File::open(path)?),
+            Content::LinkTo(target) => Box::new(target.as_os_str().as_bytes()),
         })
     }
 
     fn sha256(&self) -> io::Result<String> {
-        match self {
-            Content::Bytes(bytes) => Ok(hex(&Sha256::digest(bytes))),
-            Content::Of(_) => durable::sha256_of(&mut self.open()?),
-        }
+        durable::sha256_of(&mut self.open()?)
     }
 }
 
 impl Change {
     fn prepare(attempt: &Attempt, action: &FileAction) -> Result<Change, Ended> {
         let named = attempt.site.path(&action.path);
-        let path = resolve(&named).map_err(|error| failed(&named, &error))?;
-        if path != named && action.change == FileChange::Absent {
-            let why = format!("{} is a symbolic link; remove it with `exec: [rm, ...]`", named.display());
-            return Err(Ended::Failed(why));
-        }
-        let found = Found::at(&path).map_err(Ended::Failed)?;
+        let (path, found) = if action.change == FileChange::Absent {
+            let found = Found::at_itself(&named);
+            (named, found)
+        } else {
+            let path = resolve(&named).map_err(|error| failed(&named, &error))?;
+            let found = Found::at(&path);
+            (path, found)
+        };
+        let found = found.map_err(Ended::Failed)?;
         let content = match &action.change {
             FileChange::Absent => None,
             FileChange::Content(text) => Some(Content::Bytes(text.clone().into_bytes())),
             FileChange::Line(line) => {
-                let old = if found.is_some() { std::fs::read(&path).map_err(|error| failed(&path, &error))? } else { Vec::new() };
+                let old = if found.is_some() {
+                    std::fs::read(&path).map_err(|error| failed(&path, &error))?
+                } else {
+                    Vec::new()
+                };
                 Some(Content::Bytes(with_line(old, line)))
             }
             FileChange::Copy { from, .. } => Some(Content::Of(attempt.site.path(from))),
@@ -105,14 +111,14 @@ impl Change {
         let Some(kept) = kept else {
             return Err(Ended::Failed(format!("nothing was kept of {}, so nothing can be put back", action.path)));
         };
-        let found = Found::at(&kept.path).map_err(Ended::Failed)?;
+        let found = Found::at_itself(&kept.path).map_err(Ended::Failed)?;
         let now = found.as_ref().map(|found| &found.sha256);
         if now != kept.after.as_ref() && now != kept.sha256.as_ref() {
             let path = kept.path.display();
             return Err(Ended::Failed(format!("{path} was changed by somebody else since; not touched")));
         }
         let rights = kept.rights();
-        let content = Content::Of(keep.content().to_owned());
+        let content = kept.link.map_or_else(|| Content::Of(keep.content().to_owned()), Content::LinkTo);
         let wanted = kept.sha256.map(|sha256| Wanted { content, sha256, rights });
         let diff = diff(attempt, &kept.path, found.as_ref(), wanted.as_ref());
         Ok(Change { path: kept.path, found, wanted, diff, keep: None })
@@ -122,12 +128,14 @@ impl Change {
     fn carry_out(&self) -> Result<(), Ended> {
         let after = self.wanted.as_ref().map(|wanted| wanted.sha256.as_str());
         if let Some(keep) = &self.keep {
-            keep.store(&self.path, self.found.as_ref(), after)
-                .map_err(|error| Ended::Failed(format!("the old content of {} cannot be kept: {error}", self.path.display())))?;
+            keep.store(&self.path, self.found.as_ref(), after).map_err(|error| {
+                Ended::Failed(format!("the old content of {} cannot be kept: {error}", self.path.display()))
+            })?;
         }
         let result = match &self.wanted {
             _ if !self.is_needed() => Ok(()),
             None => std::fs::remove_file(&self.path),
+            Some(Wanted { content: Content::LinkTo(target), .. }) => symlink(target, &self.path),
             Some(wanted) => wanted
                 .content
                 .open()
@@ -150,7 +158,9 @@ impl Change {
         let synced = if changed { durable::sync_dir(&self.path) } else { Ok(()) };
         let ended = match synced {
             Ok(()) => Ended::Ok,
-            Err(error) => Ended::Failed(format!("{} was changed but may not survive a power loss: {error}", self.path.display())),
+            Err(error) => {
+                Ended::Failed(format!("{} was changed but may not survive a power loss: {error}", self.path.display()))
+            }
         };
         let file = FileDone {
             before: self.found.map(|found| found.sha256),
@@ -166,12 +176,14 @@ impl Wanted {
     fn new(content: Content, action: &FileAction, found: Option<&Found>) -> Result<Wanted, Ended> {
         let sha256 = content.sha256().map_err(|error| match &content {
             Content::Of(from) => failed(from, &error),
-            Content::Bytes(_) => Ended::Failed(error.to_string()),
+            Content::Bytes(_) | Content::LinkTo(_) => Ended::Failed(error.to_string()),
         })?;
         if let FileChange::Copy { from, sha256: Some(planned) } = &action.change
             && !planned.eq_ignore_ascii_case(&sha256)
         {
-            return Err(Ended::Failed(format!("{from} is not the file that was planned: SHA-256 {sha256}, planned {planned}")));
+            return Err(Ended::Failed(format!(
+                "{from} is not the file that was planned: SHA-256 {sha256}, planned {planned}"
+            )));
         }
         let there = found.map(|found| found.rights);
         let mode = action.mode.or(there.map(|rights| rights.mode)).unwrap_or(0o644);
@@ -186,7 +198,9 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         match std::fs::read_link(&path) {
             Ok(target) => path = path.parent().unwrap_or(Path::new("/")).join(target),
             // Not a link, or nothing there.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => return Ok(path),
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
+                return Ok(path);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -210,7 +224,10 @@ fn with_line(mut old: Vec<u8>, line: &str) -> Vec<u8> {
 fn diff(attempt: &Attempt, path: &Path, found: Option<&Found>, wanted: Option<&Wanted>) -> String {
     let private = |rights: Rights| rights.mode & 0o077 == 0;
     let too_long = found.is_some_and(|found| found.bytes > COMPARED);
-    if too_long || found.is_some_and(|found| private(found.rights)) || wanted.is_some_and(|wanted| private(wanted.rights)) {
+    if too_long
+        || found.is_some_and(|found| private(found.rights))
+        || wanted.is_some_and(|wanted| private(wanted.rights))
+    {
         return String::new();
     }
     let old = found.map_or(Ok(Vec::new()), |_| std::fs::read(path));
@@ -233,8 +250,10 @@ fn diff(attempt: &Attempt, path: &Path, found: Option<&Found>, wanted: Option<&W
 fn shorten(mut diff: String) -> String {
     const MORE: &str = "(the diff goes on)\n";
     if diff.len() > DIFF {
-        let cut = diff.floor_char_boundary(DIFF - MORE.len());
-        diff.truncate(diff[..cut].rfind('\n').map_or(cut, |at| at + 1));
+        let lines =
+            diff.char_indices().take_while(|(at, _)| *at < DIFF - MORE.len()).filter(|(_, letter)| *letter == '\n');
+        let cut = lines.last().map_or(0, |(at, _)| at + 1);
+        diff.truncate(cut);
         diff.push_str(MORE);
     }
     diff

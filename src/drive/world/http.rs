@@ -88,8 +88,10 @@ fn prepare(attempt: &Attempt, clients: &Clients, action: &HttpAction) -> Result<
     let mut headers = HeaderMap::new();
     for (name, value) in &action.headers {
         let value = attempt.site.secrets.bytes(value)?;
-        let value = HeaderValue::from_bytes(&value).map_err(|_| wrong(&format!("header `{name}` has an impossible value")))?;
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(&format!("`{name}` cannot be a header")))?;
+        let value =
+            HeaderValue::from_bytes(&value).map_err(|_| wrong(&format!("header `{name}` has an impossible value")))?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(&format!("`{name}` cannot be a header")))?;
         headers.append(name, value);
     }
     let kind = Kind {
@@ -194,13 +196,14 @@ fn answer_of(response: &Response, masker: &Masker) -> HttpAnswer {
 /// The cause, not the layers above it.
 fn in_plain_words(error: &reqwest::Error) -> String {
     let causes: Vec<&dyn Error> = std::iter::successors(error.source(), |&cause| cause.source()).collect();
-    let refused = causes.iter().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => Some("connection refused"),
-        io::ErrorKind::ConnectionReset => Some("connection reset by the other side"),
-        io::ErrorKind::HostUnreachable => Some("host unreachable"),
-        io::ErrorKind::NetworkUnreachable => Some("network unreachable"),
-        _ => None,
-    });
+    let refused =
+        causes.iter().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => Some("connection refused"),
+            io::ErrorKind::ConnectionReset => Some("connection reset by the other side"),
+            io::ErrorKind::HostUnreachable => Some("host unreachable"),
+            io::ErrorKind::NetworkUnreachable => Some("network unreachable"),
+            _ => None,
+        });
     if let Some(refused) = refused {
         return refused.to_owned();
     }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,15 +13,26 @@ use super::durable::{self, Rights};
 use super::forms::hex;
 use sha2::{Digest as _, Sha256};
 
-/// A regular file as it stands.
+/// A regular file, or a symbolic link for its own sake, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
+    /// Of the content; of a link, of where it points.
     pub(super) sha256: String,
     pub(super) bytes: u64,
     pub(super) rights: Rights,
+    /// Where it points, if it is a link.
+    pub(super) link: Option<PathBuf>,
 }
 
 impl Found {
+    /// As [`Found::at`], but a link is not followed.
+    pub(super) fn at_itself(path: &Path) -> Result<Option<Found>, String> {
+        let Ok(link) = std::fs::read_link(path) else { return Found::at(path) };
+        let sha256 = hex(&Sha256::digest(link.as_os_str().as_bytes()));
+        let rights = Rights { mode: 0o777, owner: None };
+        Ok(Some(Found { sha256, bytes: 0, rights, link: Some(link) }))
+    }
+
     /// None where there is no file; an error where something else stands there.
     pub(super) fn at(path: &Path) -> Result<Option<Found>, String> {
         let at = |error: io::Error| format!("{}: {error}", path.display());
@@ -33,11 +45,14 @@ impl Found {
             return Err(format!("{} is a directory, and a file step changes files", path.display()));
         }
         if !metadata.is_file() {
-            return Err(format!("{} is a device, pipe or socket, and a file step changes regular files", path.display()));
+            return Err(format!(
+                "{} is a device, pipe or socket, and a file step changes regular files",
+                path.display()
+            ));
         }
         let sha256 = File::open(path).and_then(|mut file| durable::sha256_of(&mut file)).map_err(at)?;
         let rights = Rights { mode: metadata.mode() & 0o7777, owner: Some((metadata.uid(), metadata.gid())) };
-        Ok(Some(Found { sha256, bytes: metadata.len(), rights }))
+        Ok(Some(Found { sha256, bytes: metadata.len(), rights, link: None }))
     }
 }
 
@@ -52,6 +67,8 @@ pub(super) struct Kept {
     mode: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<(u32, u32)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<PathBuf>,
     /// SHA-256 of what the step leaves; none where it removes the file.
     pub(super) after: Option<String>,
 }
@@ -94,8 +111,10 @@ impl Keep {
     /// Make durable what stands at `path` now and what will stand there. What an earlier try under the same name kept
     /// stays the old content: it is what an undo has to put back.
     pub(super) fn store(&self, path: &Path, found: Option<&Found>, after: Option<&str>) -> io::Result<()> {
-        let earlier = self.load()?.filter(|earlier| earlier.path == path);
-        let mut kept = match earlier {
+        let mut kept = match self.load()? {
+            Some(earlier) if earlier.path != path => {
+                return Err(io::Error::other(format!("this name already keeps {}", earlier.path.display())));
+            }
             Some(earlier) => {
                 let now = found.map(|found| &found.sha256);
                 if now != earlier.sha256.as_ref() && now != earlier.after.as_ref() {
@@ -104,7 +123,7 @@ impl Keep {
                 earlier
             }
             None => {
-                if let Some(found) = found {
+                if let Some(found) = found.filter(|found| found.link.is_none()) {
                     durable::replace(&self.content, &mut File::open(path)?, &found.sha256, Rights::PRIVATE)?;
                 }
                 Kept {
@@ -113,6 +132,7 @@ impl Keep {
                     sha256: found.map(|found| found.sha256.clone()),
                     mode: found.map(|found| found.rights.mode),
                     owner: found.and_then(|found| found.rights.owner),
+                    link: found.and_then(|found| found.link.clone()),
                     after: None,
                 }
             }

@@ -98,7 +98,8 @@ impl Live {
     pub(super) fn tail(&self) -> String {
         let tails = self.tails();
         let stderr = tails[Stream::Stderr as usize].lines(Tail::LIMIT);
-        let stdout = tails[Stream::Stdout as usize].lines(Tail::LIMIT.saturating_sub(stderr.len() + 1));
+        let taken = if stderr.is_empty() { 0 } else { stderr.len() + 1 };
+        let stdout = tails[Stream::Stdout as usize].lines(Tail::LIMIT.saturating_sub(taken));
         match (stdout.is_empty(), stderr.is_empty()) {
             (false, false) => format!("{}\n{stderr}", stdout.trim_end_matches('\n')),
             (true, _) => stderr,

@@ -81,6 +81,7 @@ pub struct Wants {
 
 /// What the world tells the driver.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "at least every second event is a `Done`, and none is stored")]
 pub enum WorldEvent {
     /// A process of this attempt has been started.
     Started {

@@ -198,7 +198,9 @@ impl Process {
         let Some((exited, _)) = self.exited else { return false };
         match &self.stopping {
             None => self.outputs.iter().all(Option::is_none) || exited.elapsed() >= LAST_WORDS,
-            Some(stopping) => group_is_gone(self.group) || stopping.killed.is_some_and(|killed| killed.elapsed() >= DYING),
+            Some(stopping) => {
+                group_is_gone(self.group) || stopping.killed.is_some_and(|killed| killed.elapsed() >= DYING)
+            }
         }
     }
 

@@ -77,7 +77,8 @@ fn value_of(source: SecretSource) -> Result<Vec<u8>, String> {
             .map(OsString::into_vec)
             .ok_or_else(|| format!("environment variable {name} is not set")),
         SecretSource::File(path) => {
-            let mut bytes = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            let mut bytes =
+                std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
             if bytes.ends_with(b"\n") {
                 bytes.pop();
             }

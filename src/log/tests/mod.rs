@@ -1,5 +1,6 @@
 //! A small run in memory, and the tools of an attacker.
 
+mod approvals;
 mod crash;
 mod every_byte;
 mod segments;

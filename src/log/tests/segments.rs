@@ -5,8 +5,10 @@ use Verdict::{Complete, Incomplete, Tampered, Untrusted};
 
 /// Segment 1 torn in the middle of a write, segment 2 resumes and ends the run.
 fn resumed_by(identity: &SecretKey, torn: &[u8]) -> Check {
-    let whole = Check::new();
-    let first = [whole.lines()[..6].concat(), torn.to_vec()].concat();
+    resumed_after([Check::new().lines()[..6].concat(), torn.to_vec()].concat(), identity)
+}
+
+fn resumed_after(first: Vec<u8>, identity: &SecretKey) -> Check {
     let sealed = read(&[&first]).unwrap();
     let resume = RunResume {
         run: sealed.run,
@@ -24,7 +26,7 @@ fn resumed_by(identity: &SecretKey, torn: &[u8]) -> Check {
     writer.append(RecordType::RunEnd, &at(9_000), &Map::new()).unwrap();
     second.extend(writer.seal(identity).unwrap());
     let signature = writer.countersign(identity).unwrap();
-    Check { segments: vec![(first, None), (second, Some(signature))], ..whole }
+    Check { segments: vec![(first, None), (second, Some(signature))], ..Check::new() }
 }
 
 fn resumed() -> Check {
@@ -117,4 +119,15 @@ fn anchors_know_which_part_they_mean() {
     check.expect(Complete, "");
     check.segments.pop();
     check.expect(Tampered, "the tail was cut: an anchor knows this run at");
+}
+
+#[test]
+fn wherever_a_run_was_cut_it_can_go_on_and_verifies_as_a_whole() {
+    let lines = Check::new().lines();
+    let (unfinished, opening) = (lines[..10].concat(), lines[..2].concat().len());
+    for length in (opening..unfinished.len()).step_by(61) {
+        let check = resumed_after(unfinished[..length].to_vec(), &alice());
+        let report = check.verify();
+        assert_eq!(report.verdict, Complete, "cut at {length}: {report}");
+    }
 }

@@ -336,17 +336,26 @@ fn t54_a_missing_or_moved_envelope_field_is_malformed() {
     attack(|l| replace(&mut l[5], "\"}\n", "\",\"note\":1}\n"), "a seal has no field 'note'");
     attack(|l| replace(&mut l[8], "\"event\":", "\"evening\":"), "an event record must say which in 'event'");
     attack(|l| replace(&mut l[4], "00:18:00.004000Z", "00:18:00.004000+"), "'t' is not a UTC time");
+    attack(|l| replace(&mut l[4], "2026-11-21", "2026-13-21"), "'t' is not a UTC time");
 }
 
 #[test]
 fn t55_an_output_path_cannot_leave_the_run_directory() {
     for path in ["../run.jsonl", "/etc/passwd", "out/../../x", "out//x", "out/.hidden", "out/\u{1b}[2J", ""] {
-        let mut writer = Writer::start(&start(run_a()), &at(1), &[9; 32]).unwrap();
-        let stdout = json!({"file": path, "bytes": 0, "sha256": Sha256Sum::of(b"").to_string()});
-        writer.append(RecordType::StepEnd, &at(2), &map(json!({"stdout": stdout}))).unwrap();
-        let log = writer.seal(&alice()).unwrap();
+        let mut payload = step_end();
+        payload["stdout"]["file"] = path.into();
         let message = format!("output path '{}' leaves the run directory", path.escape_debug());
-        Check::new().log(log).signature(None).expect(Tampered, &message);
+        let mut writer = Writer::start(&start(run_a()), &at(1), &[9; 32]).unwrap();
+        let refused = writer.append(RecordType::StepEnd, &at(2), &payload).unwrap_err();
+        assert_eq!(refused.to_string(), format!("a step.end record cannot be written: {message}"));
+
+        // Written by somebody with the key and another program.
+        writer.append(RecordType::StepEnd, &at(2), &step_end()).unwrap();
+        let mut lines = lines(&writer.seal(&alice()).unwrap());
+        let quoted = Value::from(path).to_string();
+        replace(&mut lines[1], "\"out/0001.stdout\"", &quoted);
+        reseal(&mut lines, 1, &alice());
+        Check::new().log(lines.concat()).signature(None).expect(Tampered, &message);
     }
 }
 

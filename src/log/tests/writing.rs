@@ -15,6 +15,7 @@ fn a_record_that_could_not_be_read_back_is_not_written() {
         (RecordType::Event, json!({"kind": "x"}), "cannot be written here"),
         (RecordType::StepStart, json!({}), "cannot be written here"),
         (RecordType::RunStart, json!({}), "cannot be written here"),
+        (RecordType::StepEnd, json!({"stdout": {"file": "out/1"}}), "lacks its length or SHA-256"),
         (RecordType::StepEnd, json!({"long": "x".repeat(1 << 20)}), "up to 1 MiB"),
     ];
     for (kind, payload, message) in cases {
@@ -109,4 +110,31 @@ proptest::proptest! {
         let log = writer.seal(&alice()).unwrap();
         proptest::prop_assert_eq!(&read(&[&log]).unwrap().records[1].payload, &payload);
     }
+}
+
+/// Measures, does not judge: `cargo test --profile ci --lib what_a_batch_costs -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement; means something only when optimized"]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
+fn what_a_batch_costs() {
+    let (mut writer, identity) = (writer(), alice());
+    writer.seal(&identity).unwrap();
+    let payload = map(json!({"step": "migrate-db", "attempt": 1, "event": "ProbeSampled", "value": "0.25"}));
+    let count: u32 = 5000;
+    let begin = std::time::Instant::now();
+    for index in 0..count {
+        let now = at(u64::from(index));
+        writer.append(RecordType::StepEnd, &now, &payload).unwrap();
+        writer.append(RecordType::Event, &now, &payload).unwrap();
+        writer.append(RecordType::Event, &now, &payload).unwrap();
+        writer.step_start(&now, &payload, &[index as u8; 32]).unwrap();
+        std::hint::black_box(writer.seal(&identity).unwrap());
+    }
+    println!("four records, a new key and a seal: {:?}", begin.elapsed() / count);
+    let log = log_of(run_a(), &alice(), 10).0;
+    let begin = std::time::Instant::now();
+    for _ in 0..500 {
+        std::hint::black_box(read(&[&log]).unwrap());
+    }
+    println!("reading a log with six seals: {:?}", begin.elapsed() / 500);
 }

@@ -100,7 +100,7 @@ impl Lexer<'_> {
     }
 
     fn open_paren(&mut self, command: &mut Command) {
-        if command.words.is_empty() && self.look(1) == Some('(') && self.arithmetic(self.at + 2) {
+        if self.look(1) == Some('(') && self.arithmetic(self.at + 2) {
             command.words.push(marker());
             return;
         }
@@ -121,6 +121,15 @@ impl Lexer<'_> {
     /// One word of a command, or the compound command it starts. True if it was the `esac` that ends a clause.
     fn command_word(&mut self, command: &mut Command, until: Until) -> bool {
         let word = self.word();
+        if matches!(self.peek(), Some('<' | '>')) && self.chars.get(word.range.start) == Some(&'{') {
+            // `{name}> file` sets a variable to the new descriptor.
+            self.refuse_in(&word.range, Refusal::VariableName);
+        }
+        // Also in `coproc NAME [[ ... ]]` and `time -p [[ ... ]]`.
+        if word.keyword() == "[[" {
+            self.compound(command, Self::condition);
+            return false;
+        }
         if !command.words.is_empty() {
             let number = word.keyword().chars().all(|c| c.is_ascii_digit()) && word.keyword() != "";
             if !(number && matches!(self.peek(), Some('<' | '>'))) {
@@ -134,7 +143,6 @@ impl Lexer<'_> {
                 return true;
             }
             "case" => self.compound(command, Self::case),
-            "[[" => self.compound(command, Self::condition),
             "for" | "select" => self.for_head(command),
             "function" => {
                 self.skip_blanks();

@@ -44,7 +44,7 @@ impl Lexer<'_> {
     }
 
     /// Reads `... ))` from `inner` as arithmetic if it is some: the parentheses must close together. The cursor moves
-    /// behind it, or stays.
+    /// behind it, or stays. Where they never close, bash and this reader may disagree: no hole of the script is safe.
     pub(super) fn arithmetic(&mut self, inner: usize) -> bool {
         if self.not_arithmetic.contains(&inner) {
             return false;
@@ -56,6 +56,7 @@ impl Lexer<'_> {
         if closed {
             self.note_computed(inner..self.at);
         } else {
+            self.unreadable |= self.peek().is_none();
             self.not_arithmetic.insert(inner);
             self.holes.split_off(&start);
             self.at = start;
@@ -108,6 +109,11 @@ impl Lexer<'_> {
         }
         if self.peek() == Some('[') {
             self.nest(Self::index);
+        }
+        if self.peek() == Some(':') && !matches!(self.look(1), Some('-' | '=' | '?' | '+')) {
+            // Offset and length of a substring are arithmetic.
+            let length = self.chars[self.at..self.end].iter().take_while(|c| **c != '}').count();
+            self.note_computed(self.at..self.at + length);
         }
         // A single quote quotes in `${x#'}'}` but is plain text in "${x:-it's}".
         let patterns = matches!(self.peek(), Some('#' | '%' | '/' | '^' | ','));

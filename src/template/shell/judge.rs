@@ -35,6 +35,9 @@ pub(crate) struct Finding {
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ksh", "su"];
 /// Commands whose arguments are never options, or whose value arguments are harmless when they look like some.
 const NO_OPTIONS: [&str; 9] = ["echo", "printf", "test", "[", "true", "false", "exit", "return", "sleep"];
+/// Variables whose new value bash computes or later runs.
+const EVALUATED: [&str; 10] =
+    ["RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "BASH_ENV", "PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4"];
 const DECLARATIONS: [&str; 5] = ["declare", "typeset", "local", "readonly", "export"];
 /// Options of ssh that take a value.
 const SSH_VALUES: &str = "bcDeEFIiJLlmOopQRSWw";
@@ -46,10 +49,15 @@ impl Lexer<'_> {
         for word in &assignments {
             self.note_assigned(word);
         }
+        for word in assignments.iter().chain(&words) {
+            if assigned_name(word).is_some_and(|name| EVALUATED.contains(&name)) {
+                self.refuse_in(&word.range, Refusal::Evaluated);
+            }
+        }
         let prefixes = words.iter().take_while(|w| matches!(w.keyword(), "command" | "builtin" | "exec")).count();
         let words = &words[prefixes..];
         let Some((name, arguments)) = words.split_first() else { return };
-        if self.holes.range(name.range.clone()).next().is_some() && name.range.len() > 0 {
+        if !name.range.is_empty() && self.holes.range(name.range.clone()).next().is_some() {
             self.find(
                 name,
                 LintKind::CommandName,
@@ -64,8 +72,14 @@ impl Lexer<'_> {
         self.judge_dashes(program, arguments);
     }
 
-    /// Variables set from values and used in arithmetic; called when the whole script was read.
-    pub(super) fn judge_arithmetic(&mut self) {
+    /// What can only be judged when the whole script was read: variables set from values and used in arithmetic, or
+    /// declared with a value and known to be arrays.
+    pub(super) fn judge_variables(&mut self) {
+        for (name, range) in std::mem::take(&mut self.declared) {
+            if self.arrays.contains(&name) {
+                self.refuse_in(&range, Refusal::ArrayText);
+            }
+        }
         for (name, hole) in std::mem::take(&mut self.assigned) {
             if self.computed.contains(&name) {
                 let finding = Finding {
@@ -81,9 +95,13 @@ impl Lexer<'_> {
     }
 
     fn note_assigned(&mut self, word: &Word) {
-        let Some(name) = &word.assigns else { return };
+        let Some(name) = assigned_name(word) else { return };
         for hole in self.holes_in(&word.range) {
-            self.assigned.push((name.clone(), hole));
+            // What a command prints about a value is not the value.
+            let before = &self.chars[word.range.start..hole];
+            if !before.contains(&'`') && !before.windows(2).any(|w| w == ['$', '(']) {
+                self.assigned.push((name.to_owned(), hole));
+            }
         }
     }
 
@@ -96,18 +114,50 @@ impl Lexer<'_> {
                     self.note_computed(word.range.clone());
                 }
             }
-            "unset" | "mapfile" | "readarray" | "getopts" => self.refuse_names(arguments),
+            "unset" | "mapfile" | "readarray" | "getopts" => self.refuse_names(arguments, Refusal::VariableName),
+            "compgen" | "complete" => self.refuse_names(arguments, Refusal::Evaluated),
             "read" => self.judge_read(arguments),
-            "printf" | "wait" => self.refuse_after(arguments, &["-v", "-p"]),
-            "test" | "[" => self.refuse_after(arguments, &["-v", "-R"]),
+            "printf" => {
+                self.refuse_after(arguments, &["-v"]);
+                self.judge_format(arguments);
+            }
+            "wait" => self.refuse_after(arguments, &["-p"]),
+            "test" | "[" => {
+                self.refuse_after(arguments, &["-v", "-R"]);
+                self.judge_operators(arguments);
+            }
             _ if DECLARATIONS.contains(&program) => self.judge_declaration(arguments),
             _ => {}
         }
     }
 
-    fn refuse_names(&mut self, arguments: &[Word]) {
+    fn refuse_names(&mut self, arguments: &[Word], reason: Refusal) {
         for word in arguments {
-            self.refuse_in(&word.range, Refusal::VariableName);
+            self.refuse_in(&word.range, reason);
+            self.arrays.extend(word.literal.clone());
+        }
+    }
+
+    /// A format that starts with a value may be an option; one with a value may write a variable named by an argument.
+    fn judge_format(&mut self, arguments: &[Word]) {
+        let rest = match arguments {
+            [option, _, rest @ ..] if option.keyword() == "-v" => rest,
+            [dashes, rest @ ..] if dashes.keyword() == "--" => rest,
+            _ => arguments,
+        };
+        let Some((format, values)) = rest.split_first() else { return };
+        let feeds = values.iter().any(|word| !self.holes_in(&word.range).is_empty());
+        if feeds || self.starts_with_hole(format) {
+            self.refuse_in(&format.range, Refusal::Format);
+        }
+    }
+
+    /// `[ {{ operator }} {{ name }} ]`: the first value could be `-v`, which evaluates the second.
+    fn judge_operators(&mut self, arguments: &[Word]) {
+        for pair in arguments.windows(2) {
+            if pair[0].literal.is_none() && self.starts_with_hole(&pair[0]) {
+                self.refuse_in(&pair[1].range, Refusal::VariableName);
+            }
         }
     }
 
@@ -137,18 +187,24 @@ impl Lexer<'_> {
         let options = |letter: char| {
             arguments.iter().any(|w| w.literal.as_deref().is_some_and(|t| t.starts_with('-') && t.contains(letter)))
         };
-        let (integer, reference) = (options('i'), options('n'));
+        let (integer, reference, array) = (options('i'), options('n'), options('a') || options('A'));
         for word in arguments {
-            match &word.assigns {
+            match assigned_name(word).or(word.literal.as_deref()) {
                 Some(name) if integer => {
-                    self.computed.insert(name.clone());
+                    self.computed.insert(name.to_owned());
+                    self.note_computed(word.range.clone());
                     self.refuse_in(&word.range, Refusal::Arithmetic);
                 }
-                Some(_) if !reference => self.note_assigned(word),
+                Some(name) if !reference => {
+                    if array {
+                        self.arrays.insert(name.to_owned());
+                    }
+                    if self.chars.get(word.range.start + name.len() + 1) != Some(&'(') {
+                        self.declared.push((name.to_owned(), word.range.clone()));
+                    }
+                    self.note_assigned(word);
+                }
                 _ => self.refuse_in(&word.range, Refusal::VariableName),
-            }
-            if integer && let (None, Some(name)) = (&word.assigns, &word.literal) {
-                self.computed.insert(name.clone());
             }
         }
     }
@@ -236,4 +292,14 @@ impl Lexer<'_> {
             self.findings.push((*hole, Finding { kind, message: message.into(), help: help.into() }));
         }
     }
+}
+
+/// The variable that a word sets, also where the word is quoted: `export "NAME={{ v }}"`.
+fn assigned_name(word: &Word) -> Option<&str> {
+    let text = word.literal.as_deref().unwrap_or(&word.lead);
+    let name = || text.split_once('=').map(|(name, _)| name.trim_end_matches('+'));
+    let plain = |name: &&str| {
+        name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    word.assigns.as_deref().or_else(name).filter(plain).filter(|name| !name.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Reads bash well enough to know in which quotes, expansion, here-document or comment every hole stands.
 //!
-//! This file has the reader's state, words and quotes; `expansion` has what follows a dollar sign, `commands` has lists,
+//! This file has the reader's state, words and quotes; `assignment` has assignments and arrays, `expansion` has what follows a dollar sign, `commands` has lists,
 //! compound commands and redirections, `heredoc` has here-documents, `judge` looks at whole commands. A wrong guess can
 //! only misquote a reference to a variable: a value is never part of the text that the shell parses.
 
@@ -56,6 +56,12 @@ pub(crate) struct Lexer<'a> {
     pub(super) computed: BTreeSet<String>,
     /// Variables set from a hole.
     pub(super) assigned: Vec<(String, usize)>,
+    /// Variables that are arrays somewhere in the script.
+    pub(super) arrays: BTreeSet<String>,
+    /// Variables set by `declare`, `local` and their kin, and the words that do it.
+    pub(super) declared: Vec<(String, Range<usize>)>,
+    /// Something in the script is not understood.
+    pub(super) unreadable: bool,
 }
 
 /// A word of a command.
@@ -93,11 +99,15 @@ impl<'a> Lexer<'a> {
             findings: Vec::new(),
             computed: BTreeSet::new(),
             assigned: Vec::new(),
+            arrays: BTreeSet::new(),
+            declared: Vec::new(),
+            unreadable: false,
         }
     }
 
     fn finish(mut self) -> Walk {
-        self.judge_arithmetic();
+        self.judge_variables();
+        self.refuse_split_openers();
         let positions = self.chars.iter().enumerate().filter(|(_, c)| **c == HOLE).map(|(i, _)| i);
         let lost = Hole { place: Place::Refused(Refusal::Unreadable), backticked: false, after_name: false };
         let numbers: BTreeMap<usize, usize> = positions.clone().enumerate().map(|(n, at)| (at, n)).collect();
@@ -107,6 +117,22 @@ impl<'a> Lexer<'a> {
         findings.sort();
         findings.dedup();
         Walk { holes, findings }
+    }
+
+    /// An opening such as `$((` with a line continuation inside is not recognised; nothing is promised then.
+    fn refuse_split_openers(&mut self) {
+        let split = self.chars.windows(4).any(|w| {
+            let second = match w[0] {
+                '$' => "([{'\"",
+                '(' => "(",
+                '<' => "<(",
+                _ => return false,
+            };
+            w[1] == '\\' && w[2] == '\n' && (second.contains(w[3]) || w[3] == '\\')
+        });
+        if split || self.unreadable {
+            self.refuse_in(&(0..self.chars.len()), Refusal::Unreadable);
+        }
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -258,7 +284,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// From here on the word is not literal; what was literal so far is its lead.
-    fn expanded(&mut self, word: &mut Word) {
+    pub(super) fn expanded(&mut self, word: &mut Word) {
         if let Some(text) = word.literal.take() {
             word.lead = text;
         }
@@ -288,109 +314,15 @@ impl<'a> Lexer<'a> {
             Some(HOLE) => self.refusing(Refusal::AfterBackslash, |l| l.hole(Place::Bare)),
             Some(c) => {
                 self.at += 1;
-                if let Some(word) = word {
+                // A line continuation is as if it were not there.
+                if let Some(word) = word.filter(|_| c != '\n') {
                     word.quoted = true;
-                    if let (Some(text), true) = (&mut word.literal, c != '\n') {
+                    if let Some(text) = &mut word.literal {
                         text.push(c);
                     }
                 }
             }
             None => {}
-        }
-    }
-
-    /// `NAME=`, `NAME+=`, `NAME[index]=` at the start of a word, and an array behind it.
-    fn assignment(&mut self, word: &mut Word) {
-        let name: String =
-            self.chars[self.at..self.end].iter().take_while(|c| **c == '_' || c.is_ascii_alphanumeric()).collect();
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return;
-        }
-        let start = self.at;
-        self.at += name.len();
-        if self.peek() == Some('[') {
-            self.nest(|l| l.refusing(Refusal::Index, Self::index));
-        }
-        if self.peek() == Some('+') {
-            self.at += 1;
-        }
-        if self.peek() != Some('=') {
-            self.holes.split_off(&start);
-            self.at = start;
-            return;
-        }
-        self.at += 1;
-        if let Some(text) = &mut word.literal {
-            text.extend(&self.chars[start..self.at]);
-        }
-        word.assigns = Some(name);
-        if self.peek() == Some('(') {
-            self.expanded(word);
-            self.nest(Self::array);
-        }
-    }
-
-    /// `[ ... ]` behind a name.
-    pub(super) fn index(&mut self) {
-        let start = self.at;
-        self.at += 1;
-        let mut open = 1usize;
-        while let Some(c) = self.peek() {
-            match c {
-                '[' => open += 1,
-                ']' => open -= 1,
-                '\n' => return,
-                _ => {}
-            }
-            match c {
-                HOLE => self.hole(Place::Bare),
-                '\\' => self.escape(None),
-                '\'' => self.single(),
-                '"' => self.double(),
-                '`' => self.backticks(false),
-                '$' => self.dollar(false),
-                _ => self.at += 1,
-            }
-            if open == 0 {
-                break;
-            }
-        }
-        self.note_computed(start..self.at);
-    }
-
-    /// `( word word [index]=word )` behind `NAME=`.
-    fn array(&mut self) {
-        self.at += 1;
-        while let Some(c) = self.peek() {
-            match c {
-                ')' => {
-                    self.at += 1;
-                    return;
-                }
-                ' ' | '\t' | '\n' | '(' | ';' | '&' | '|' => self.at += 1,
-                '#' => self.comment(),
-                '[' => {
-                    let start = self.at;
-                    self.nest(|l| l.refusing(Refusal::Index, Self::index));
-                    if !matches!(self.peek(), Some('=' | '+')) {
-                        // A pattern such as `[ab]*`, not an index.
-                        self.holes.split_off(&start);
-                        self.at = start;
-                        self.pattern_word();
-                    }
-                }
-                _ => {
-                    self.word();
-                }
-            }
-        }
-    }
-
-    /// A word that starts with a bracket expression.
-    fn pattern_word(&mut self) {
-        self.at += 1;
-        if !matches!(self.peek(), None | Some(' ' | '\t' | '\n' | ')')) {
-            self.word();
         }
     }
 

@@ -3,6 +3,7 @@
 //! A value never becomes script text. It travels in the environment as `RB_1`, `RB_2` ..., and the place where it stands
 //! decides how the constant script refers to it, so that it arrives byte for byte as one piece of data.
 
+mod assignment;
 mod commands;
 mod expansion;
 mod heredoc;
@@ -26,6 +27,7 @@ pub use simple::simple_command;
 use super::context::Context;
 use super::engine::{CLOSE, Job, OPEN, Output, SPLIT};
 use super::error::{ErrorKind, EvalError};
+use super::names;
 use super::refs::{self, Refs};
 use super::rewrite;
 use super::scan::{self, Piece, Tag};
@@ -61,9 +63,10 @@ pub struct Lint {
 /// Branches of `{% if %}` are read one after the other; the rendered script is read again by [`shell`].
 pub fn check_shell(src: &str) -> Result<(Refs, Vec<Lint>), Vec<EvalError>> {
     let pieces = scan::pieces(src).map_err(|e| vec![e])?;
+    names::check_pieces(src, &pieces, true).map_err(|e| vec![e])?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces).map_err(|e| vec![e])?;
-    let job = Job { rewritten: &rewritten, refs: &refs, length: src.len() };
+    let job = Job { rewritten: &rewritten, refs: &refs, src };
     job.compile_template().map_err(|e| vec![e])?;
     refuse_marks(src).map_err(|e| vec![e])?;
     let (chars, tags) = flatten(src, &pieces);
@@ -89,9 +92,10 @@ pub fn check_shell(src: &str) -> Result<(Refs, Vec<Lint>), Vec<EvalError>> {
 pub fn shell(src: &str, context: &Context) -> Result<Script, EvalError> {
     refuse_marks(src)?;
     let pieces = scan::pieces(src)?;
+    names::check_pieces(src, &pieces, true)?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces)?;
-    let job = Job { rewritten: &rewritten, refs: &refs, length: src.len() };
+    let job = Job { rewritten: &rewritten, refs: &refs, src };
     let rendered = job.render(Output::Script, context)?;
     weave::weave(&rendered, &rewritten.sites, src.len())
 }

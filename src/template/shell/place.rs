@@ -30,6 +30,12 @@ pub(crate) enum Refusal {
     AfterDollar,
     Backticks,
     VariableName,
+    /// A variable that bash evaluates when it is set or used.
+    Evaluated,
+    /// `declare`, `local` ... of an array, which read the value as shell words.
+    ArrayText,
+    /// The format of `printf`, which has options and writes variables.
+    Format,
     Unreadable,
 }
 
@@ -113,6 +119,9 @@ impl Refusal {
             Refusal::AfterDollar => "a value cannot follow a `$`",
             Refusal::Backticks => "a value cannot stand in backticks that contain backslashes",
             Refusal::VariableName => "a value cannot name a shell variable, because the shell evaluates such names",
+            Refusal::Evaluated => "a value cannot be given to what bash evaluates",
+            Refusal::ArrayText => "a value cannot be given to an array in a declaration, which reads it as shell words",
+            Refusal::Format => "a value cannot be the format of `printf`, which obeys options and directives in it",
             Refusal::Unreadable => "the place of this value in the script cannot be determined",
         }
     }
@@ -134,6 +143,9 @@ impl Refusal {
             Refusal::AfterDollar => "write {{ ... }} without the `$`; for a real dollar sign write `\\$`",
             Refusal::Backticks => "write `$( ... )` instead of backticks",
             Refusal::VariableName => "use a fixed name, or an associative array",
+            Refusal::Evaluated => "use a variable with a name of your own",
+            Refusal::ArrayText => "declare it first, then assign: `name=({{ ... }})`",
+            Refusal::Format => "write `printf '%s\\n' {{ ... }}`",
             Refusal::Unreadable => "make the script simpler, or pass the value through `env:`",
         }
     }

@@ -135,7 +135,95 @@ fn the_shown_script_means_the_same() {
     }
 }
 
-const FRAGMENTS: [&str; 62] = [
+/// Constructs that evaluate a value a second time in some bash; each is refused or harmless.
+const EVALUATING: [&str; 62] = [
+    "declare -a x=@",
+    "declare -A x=\"@\"",
+    "declare x; x=(); declare x=@",
+    "f() { local -a x=@; }; f",
+    "readonly -a x=@",
+    "export -a x=@",
+    "f() { declare -a x; local x=@; }; f",
+    "x=(1); x=@",
+    "RANDOM=@",
+    "SRANDOM=@",
+    "OPTIND=@",
+    "HISTCMD=@",
+    "SECONDS=@",
+    "env BASH_ENV=@ bash -c :",
+    "BASH_ENV=@ bash -c :",
+    "PS4=@; set -x; :",
+    "printf @ y",
+    "printf \"@\" y",
+    "printf -v @ y",
+    "printf -v@ y",
+    "printf '%d' @",
+    "wait @",
+    "wait -n -p @",
+    "coproc N (( @ )); wait",
+    "coproc N [[ @ -eq 1 ]]; wait",
+    "{a[@]}> f",
+    "exec {a[@]}> f",
+    "test -v @",
+    "[ -v @ ]",
+    "[ ! -v @ ]",
+    "[ @ -eq 1 ]",
+    "[[ @ -eq 1 ]]",
+    "[[ -v @ ]]",
+    "[[ 1 -eq 1 && ! ( @ -ge 2 ) ]]",
+    "read @ <<<x",
+    "read -r -p x @ <<<x",
+    "read -a @ <<<x",
+    "mapfile @ <<<x",
+    "unset @",
+    "unset -v 'a@'",
+    "export @",
+    "export \"@=1\"",
+    "declare -i x=@",
+    "declare -i x; x=1 y=@",
+    "declare -n x=@; x=1",
+    "let @",
+    "let \"x = @\"",
+    "builtin let @",
+    "\\let @",
+    "x[@]=1",
+    "x=([@]=1)",
+    "x[1]=@",
+    "echo ${x:@}",
+    "echo ${x[@]}${!@}",
+    "for ((i=@;0;)); do :; done",
+    "for @ in a; do :; done",
+    "compgen -W @",
+    "function f (( @ )); f",
+    "time -p (( @ ))",
+    "if ! ((@)); then :; fi",
+    "case @ in (@) ((@));; esac",
+    "echo $(( $(echo @) ))",
+];
+
+#[test]
+fn what_bash_evaluates_again_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("F");
+    let mut refused = 0;
+    for case in EVALUATING {
+        for payload in
+            ["($(touch F))", "a[$(touch F)]", "-va[$(touch F)]", "-pa[$(touch F)]", "$(touch F)", "%n`touch F`"]
+        {
+            match script(&case.replace('@', "{{ v }}"), payload) {
+                Ok(script) => run(&script, dir.path()),
+                Err(error) => {
+                    assert_eq!(error.kind, ErrorKind::Place, "{case}: {error}");
+                    refused += 1;
+                }
+            }
+            assert!(!mark.exists(), "{case} with {payload}");
+        }
+    }
+    assert!(refused > 200, "{refused}");
+}
+
+const FRAGMENTS: [&str; 70] = [
     "echo ",
     "\"",
     "'",
@@ -198,6 +286,14 @@ const FRAGMENTS: [&str; 62] = [
     "printf -v ",
     "test -v ",
     "$[",
+    "declare -a ",
+    "local x=",
+    "RANDOM=",
+    "printf ",
+    "[ ",
+    " ]",
+    "coproc X ",
+    "export ",
 ];
 
 #[test]
@@ -219,7 +315,7 @@ fn a_value_never_runs_whatever_surrounds_it() {
     ];
     let mut random = Random(20_261_121);
     let (mut ran, mut refused) = (0, 0);
-    while ran < 700 {
+    while ran < 500 {
         let mut part = |n: usize| (0..random.below(n)).map(|_| *random.pick(&FRAGMENTS)).collect::<String>();
         let src = format!("{}{{{{ v }}}}{}", part(7), part(7));
         let payload = random.pick(&payloads);

@@ -73,6 +73,15 @@ right:
     # in a.yml
     run: { runbook: b.yml }
 "#
+523 COPY_MISSING "the file to copy cannot be read" r#"
+The digest of a plan covers the files it copies, so that nobody can change them between review and run. They must be
+there when planning; a path that only a step can know is checked at run time.
+
+wrong:
+    file: { path: /etc/app.conf, copy: conf/misspelled.conf }
+right:
+    file: { path: /etc/app.conf, copy: conf/app.conf }
+"#
 530 LIST_WRONG "this is not a list" r#"
 `for_each: { in: ... }` takes a list written in the file, an input of type list, a list of the target, or an expression
 that yields a list.

@@ -2,4 +2,48 @@
 
 use super::codes;
 
-codes! {}
+codes! {
+401 SHELL_PLACE "no safe form for a value at this place of a script" r#"
+A value reaches a script as data, never as text of the script. In some places bash has no form that keeps it data: a
+quoted here-document, arithmetic, a comment.
+
+wrong:
+    shell: echo $(( {{ inputs.count }} + 1 ))
+right:
+    shell: echo $(( COUNT + 1 ))
+    env: { COUNT: "{{ inputs.count }}" }
+"#
+402 RAW_VALUE "a value becomes script text" r#"
+`| raw` pastes the value into the script unquoted: whoever can choose the value can run commands.
+
+wrong:
+    shell: ls {{ inputs.folder | raw }}
+right:
+    shell: ls -- {{ inputs.folder }}
+"#
+403 LEADING_DASH "a value could be taken for an option" r#"
+A value that starts with `-` is an option for most programs. `--` ends the options.
+
+wrong:
+    shell: rm {{ inputs.name }}
+right:
+    shell: rm -- {{ inputs.name }}
+"#
+404 COMMAND_FROM_VALUE "a value names the command" r#"
+What is run should stand in the runbook, where it is reviewed.
+
+wrong:
+    shell: "{{ inputs.tool }} restart"
+right:
+    shell: systemctl restart {{ inputs.unit }}
+"#
+405 SECOND_SHELL "a second shell reads the value" r#"
+`eval`, `bash -c` and `ssh host "..."` read their text again as a script, so a value in it can become code there. Give
+it as an argument or a variable.
+
+wrong:
+    shell: bash -c "echo {{ inputs.name }}"
+right:
+    shell: bash -c 'echo "$1"' -- {{ inputs.name }}
+"#
+}

@@ -1,0 +1,93 @@
+//! 05xx: inputs, targets and plans.
+
+use super::codes;
+
+codes! {
+501 INPUT_MISSING "an input has no value" r#"
+An input without a default must be given: on the command line, in an input file, from where `from:` says, or at the
+terminal when one is there.
+
+wrong:
+    runbook run deploy.yml
+right:
+    runbook run deploy.yml -i version=v1.2.0
+"#
+502 INPUT_WRONG "an input does not fit its declaration" r#"
+The value is of another type, does not match the pattern, is not one of the choices, or is out of bounds. Durations and
+sizes need a unit.
+
+wrong:
+    runbook run deploy.yml -i watch=5
+right:
+    runbook run deploy.yml -i watch=5m
+"#
+503 INPUT_UNKNOWN "there is no such input" r#"
+A value was given for an input that the runbook does not declare. A misspelled name must not fall back to the default
+in silence, so it is an error.
+
+wrong:
+    runbook run deploy.yml -i verison=v1.2.0
+right:
+    runbook run deploy.yml -i version=v1.2.0
+"#
+510 TARGET_MISSING "a target profile is needed" r#"
+The runbook says `target: required`: hosts, addresses and commands come from a profile, so that the same runbook serves
+every environment.
+
+wrong:
+    runbook run deploy.yml
+right:
+    runbook run deploy.yml --target demo
+"#
+511 TARGET_UNUSED "a target profile was given that is not used" r#"
+The runbook says `target: none`. A profile given to it would change nothing, which is never what was meant.
+
+wrong:
+    runbook run report.yml --target demo
+right:
+    runbook run report.yml
+"#
+520 INCLUDE_UNKNOWN "the included runbook is not known when planning" r#"
+A plan shows everything that may happen, so the path of an included runbook may use inputs and target values only.
+
+wrong:
+    run: { runbook: "{{ steps.pick.file }}" }
+right:
+    run: { runbook: "lib/{{ target.kind }}.yml" }
+"#
+521 INCLUDE_MISSING "the included runbook cannot be read" r#"
+Paths of included runbooks are relative to the file that includes them.
+
+wrong:
+    run: { runbook: runbooks/preflight-checklist.yml }
+right:
+    run: { runbook: preflight-checklist.yml }
+"#
+522 INCLUDE_CYCLE "a runbook runs itself" r#"
+A runbook may not run itself, directly or through others: the plan would have no end. The message shows the chain.
+
+wrong:
+    # in a.yml
+    run: { runbook: a.yml }
+right:
+    # in a.yml
+    run: { runbook: b.yml }
+"#
+530 LIST_WRONG "this is not a list" r#"
+`for_each: { in: ... }` takes a list written in the file, an input of type list, a list of the target, or an expression
+that yields a list.
+
+wrong:
+    for_each: { in: "blue", steps: [...] }
+right:
+    for_each: { in: [blue, green], steps: [...] }
+"#
+531 LIST_UNBOUNDED "a list known only at run time needs a limit" r#"
+Whoever reviews the plan must know how many items it can touch at most.
+
+wrong:
+    for_each: { in: "{{ steps.find.hosts }}", steps: [...] }
+right:
+    for_each: { in: "{{ steps.find.hosts }}", max: 20, steps: [...] }
+"#
+}

@@ -1,0 +1,58 @@
+//! The rules, one per file.
+
+mod clashes;
+mod conditions;
+mod declarations;
+mod duplicate_expect;
+mod inputs;
+mod lost_comments;
+mod names;
+mod poll;
+mod probe;
+mod reach;
+mod runs;
+mod secrets;
+mod shell;
+mod steps;
+mod syntax;
+mod timeouts;
+mod undo;
+mod vars;
+
+use super::facts::Facts;
+use crate::text::{Diagnostic, suggest};
+
+/// A rule adds what it finds.
+pub(super) type Rule = fn(&Facts<'_>, &mut Vec<Diagnostic>);
+
+/// Every rule.
+pub(super) const ALL: &[Rule] = &[
+    syntax::check,
+    shell::check,
+    names::check,
+    inputs::check,
+    steps::check,
+    vars::check,
+    secrets::check,
+    clashes::check,
+    conditions::check,
+    declarations::check,
+    runs::check,
+    poll::check,
+    undo::check,
+    probe::check,
+    timeouts::check,
+    duplicate_expect::check,
+    lost_comments::check,
+];
+
+/// `; did you mean ...?` when a candidate is close enough.
+fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    suggest(word, candidates).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+/// `a, b, c`, or `none`.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}

@@ -1,0 +1,182 @@
+//! The last screen of a run: what failed, what is left changed, what to do next, and the result on the last line.
+
+use super::exit::{JOURNAL, exit_code};
+use super::look::{Ink, Look, Mark};
+use super::view::{Counts, Ending, Row, View};
+use super::visible::{visible, visible_line};
+use super::words::{ending_words, next_commands, plural};
+use crate::machine::event::{Outcome, Parking};
+use crate::plan::units::duration_words;
+
+/// Lines of output repeated for a failed step.
+const TAIL_LINES: usize = 20;
+/// Failed steps repeated in full.
+const MOST_FAILURES: usize = 5;
+
+/// The final screen, 100 columns wide and without colours.
+pub fn summary(view: &View) -> String {
+    summary_in(view, &Look::plain(100), None)
+}
+
+/// The final screen as a terminal wants it. A driver that could not go on says so in `left`: its exit code and why.
+pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String {
+    let mut out = String::from("\n");
+    let failed = failures(view);
+    for row in failed.iter().take(MOST_FAILURES) {
+        out.push_str(&failure(view, row, look));
+        out.push('\n');
+    }
+    if failed.len() > MOST_FAILURES {
+        out.push_str(&format!(" and {} more failed\n\n", failed.len() - MOST_FAILURES));
+    }
+    out.push_str(&changes(view, look));
+    for asked in view.open_questions() {
+        out.push_str(&labelled("open question", &visible_line(&asked.title), look));
+    }
+    if let Some(Parking::Trouble(words)) = &view.state().parked {
+        out.push_str(&labelled("trouble", &visible_line(words), look));
+    }
+    if let Some((_, words)) = left.filter(|(_, words)| !words.is_empty()) {
+        out.push_str(&labelled("trouble", &visible_line(words), look));
+    }
+    let next = next_commands(view).join(look.dot());
+    if !next.is_empty() {
+        out.push_str(&labelled("next", &next, look));
+    }
+    out.push_str(&result_line(view, look, left.map(|(code, _)| code)));
+    out.push('\n');
+    out
+}
+
+/// Failed steps, the one that ended the run first.
+fn failures(view: &View) -> Vec<Row> {
+    let mut rows: Vec<Row> = view.rows().into_iter().filter(|row| row.kind.is_step() && row.is_failed()).collect();
+    let cause = view.cause().map(|cause| cause.path.clone());
+    rows.sort_by_key(|row| cause.as_deref() != Some(row.path.as_str()));
+    rows
+}
+
+/// One failed step: how it ended, its last lines, its note.
+fn failure(view: &View, row: &Row, look: &Look) -> String {
+    let mut facts = vec![visible_line(row.reason.as_deref().unwrap_or("no reason was recorded"))];
+    if row.attempts > 1 {
+        facts.push(plural(row.attempts as usize, "attempt"));
+    }
+    facts.push(visible_line(&row.at));
+    let took = row.took_us().filter(|_| row.attempts > 0).map(duration_words).unwrap_or_default();
+    let mut out = format!(
+        " {} {}  {took}{}{}\n",
+        look.marked(Mark::Failed),
+        look.paint(Ink::Strong, &visible_line(&row.path)),
+        if took.is_empty() { "" } else { "  " },
+        facts.join(look.dot())
+    );
+    let lines: Vec<&str> = row.tail.trim_end().lines().collect();
+    for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+        out.push_str(&format!("      {}\n", visible_line(line)));
+    }
+    if let (false, Some(run)) = (lines.is_empty(), view.run()) {
+        let command = format!("runbook logs {} {}", visible_line(&run.run), visible_line(&row.path));
+        out.push_str(&look.paint(Ink::Faint, &format!("      all of it: {command}")));
+        out.push('\n');
+    }
+    if let Some(note) = &row.note {
+        let note = visible(note.trim()).replace('\n', "\n      ");
+        out.push_str(&format!("    note ({}): {note}\n", visible_line(&row.at)));
+    }
+    out
+}
+
+fn changes(view: &View, look: &Look) -> String {
+    let changes = view.changes();
+    let ending = view.ending();
+    let smooth = ending == Ending::Over(Outcome::Done) && changes.unknown.is_empty();
+    let mut out = String::new();
+    for (label, list) in
+        [("changed and kept", &changes.kept), ("changed, undone", &changes.undone), ("unknown", &changes.unknown)]
+    {
+        // After a smooth run people want no list of nothing.
+        if !(smooth && list.is_empty()) {
+            out.push_str(&labelled(label, &listed(list), look));
+        }
+    }
+    out
+}
+
+fn listed(list: &[(String, String)]) -> String {
+    if list.is_empty() {
+        return "nothing".into();
+    }
+    let one = |(path, why): &(String, String)| match why.is_empty() {
+        true => visible_line(path),
+        false => format!("{} ({})", visible_line(path), visible_line(why)),
+    };
+    list.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// A label and text that is wrapped beside it.
+fn labelled(label: &str, text: &str, look: &Look) -> String {
+    let mut out = String::new();
+    let room = look.width.saturating_sub(22).max(20);
+    for (i, line) in wrap(text, room).iter().enumerate() {
+        out.push_str(&format!("  {:<18}{line}\n", if i == 0 { label } else { "" }));
+    }
+    out
+}
+
+/// Breaks at spaces; a word that is too long stands alone on its line.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if super::look::columns(line) + 1 + super::look::columns(word) <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_string());
+        }
+    }
+    lines
+}
+
+/// `ROLLED BACK  at step switch.migrate · 11m 02s · 8 ok, 1 failed · exit code 11`
+fn result_line(view: &View, look: &Look, code: Option<u8>) -> String {
+    let ending = view.ending();
+    let ink = match ending {
+        Ending::Over(Outcome::Done) => Ink::Good,
+        Ending::Waiting(_) | Ending::Interrupted | Ending::Over(Outcome::NoGo) => Ink::Care,
+        _ => Ink::Bad,
+    };
+    // A run whose log cannot be written any more was left, whatever its last event says.
+    let word = if ending == Ending::Open && code == Some(JOURNAL) { "STOPPED" } else { ending_words(ending) };
+    let mut facts = Vec::new();
+    match view.cause().map(|cause| cause.path.as_str()) {
+        Some("") => facts.push("stopped by the operator".to_string()),
+        Some(path) => facts.push(format!("at {}", visible_line(path))),
+        None => {}
+    }
+    if let Some(Parking::Question(path)) = &view.state().parked {
+        facts.push(format!("for an answer at {}", visible_line(path)));
+    }
+    facts.push(duration_words(view.took_us()));
+    facts.push(counted(&view.counts()));
+    facts.push(format!("exit code {}", code.unwrap_or(exit_code(ending))));
+    format!("{}  {}", look.paint(ink, word), facts.join(look.dot()))
+}
+
+/// `8 ok, 1 failed, 1 skipped, 2 backed out, 3 not reached`
+pub(crate) fn counted(counts: &Counts) -> String {
+    let parts = [
+        (counts.ok, "ok"),
+        (counts.warned, "warned"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+        (counts.undone, "backed out"),
+        (counts.undo_failed, "not backed out"),
+        (counts.total.saturating_sub(counts.done()), "not reached"),
+    ];
+    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    if said.is_empty() { "no steps".into() } else { said.join(", ") }
+}

@@ -1,0 +1,7 @@
+//! A plan made by hand and runs of it, for the tests of reports and of the terminal.
+
+mod fixture;
+mod previews;
+mod reports;
+
+pub(crate) use fixture::{Script, exit, plan, tail};

@@ -1,0 +1,514 @@
+//! A run for people: its events folded through the machine, with the times at which things happened.
+
+use super::outline::{Spot, kind_of, outline};
+use crate::machine::event::{Answer, Asked, Cause, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict};
+use crate::machine::{IllegalEvent, InstId, State, Status, Timestamp, apply};
+use crate::plan::model::Plan;
+use crate::runbook::model::Effect;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A run as its events tell it, live or from a stored log.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub(super) state: State,
+    pub(super) now: Timestamp,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) takeovers: Vec<Takeover>,
+    began: Timestamp,
+    times: HashMap<String, Times>,
+    numbers: HashMap<String, usize>,
+    total: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Times {
+    began: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    title: Option<String>,
+}
+
+/// A question that was put to a person, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The question.
+    pub asked: Asked,
+    /// When it was put.
+    pub at: Timestamp,
+    /// The answer; none while it is open, and after its deadline passed.
+    pub given: Option<Given>,
+}
+
+/// An answer as it was given.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// What.
+    pub answer: Answer,
+    /// Who.
+    pub by: String,
+    /// Words.
+    pub reason: Option<String>,
+    /// Evidence.
+    pub evidence: Map<String, Value>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Somebody took over a run that was left.
+#[derive(Debug, Clone)]
+pub struct Takeover {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Steps whose result nobody had seen.
+    pub in_doubt: Vec<String>,
+}
+
+/// Which part of the run something belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The phases.
+    Forward,
+    /// An explicit rollback.
+    Rollback,
+    /// A computed undo.
+    Undo,
+    /// The steps of every exit path.
+    Always,
+}
+
+/// What a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A phase.
+    Phase,
+    /// A group of steps at the same time.
+    Group,
+    /// A `for_each`.
+    List,
+    /// One item of it.
+    Item,
+    /// Another runbook.
+    Include,
+    /// Something the world does.
+    Task,
+    /// Something a person does.
+    Manual,
+    /// A go/no-go.
+    Checkpoint,
+    /// A pause.
+    Wait,
+    /// Values.
+    Set,
+    /// Taking back.
+    Undo,
+}
+
+impl Kind {
+    /// Whether it is a step and not a block of steps.
+    pub fn is_step(self) -> bool {
+        !matches!(self, Kind::Phase | Kind::Group | Kind::List | Kind::Item | Kind::Include)
+    }
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Not begun.
+    NotReached,
+    /// Going on.
+    Running,
+    /// Waiting for time: a soak, a retry, the next sample.
+    Pausing,
+    /// Waiting for a person.
+    Asking,
+    /// It was running when nobody was looking.
+    InDoubt,
+    /// Over.
+    Finished,
+}
+
+/// One block or step of a run.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Path from the root.
+    pub path: String,
+    /// Words for people; the id where there are none.
+    pub title: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Part of the run.
+    pub part: Part,
+    /// Nesting, phases are 0.
+    pub depth: usize,
+    /// Position among the steps going forward, from 1.
+    pub number: Option<usize>,
+    /// `file:line`.
+    pub at: String,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Where it stands.
+    pub standing: Standing,
+    /// How it ended.
+    pub verdict: Option<Verdict>,
+    /// Why, unless it passed.
+    pub reason: Option<String>,
+    /// Attempts started.
+    pub attempts: u32,
+    /// When it began.
+    pub began: Option<Timestamp>,
+    /// When it was over.
+    pub ended: Option<Timestamp>,
+    /// Last lines of its output.
+    pub tail: String,
+    /// Prose for the case of a failure.
+    pub note: Option<String>,
+}
+
+impl Row {
+    /// Run time it took, in microseconds, once it is over.
+    pub fn took_us(&self) -> Option<u64> {
+        Some(self.ended?.run_us.saturating_sub(self.began?.run_us))
+    }
+
+    /// Whether it ended in a way that is not good.
+    pub fn is_failed(&self) -> bool {
+        self.standing == Standing::Finished && self.verdict.is_some_and(|v| !v.lets_go_on())
+    }
+}
+
+/// How many steps stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Steps going forward, as far as lists are known.
+    pub total: usize,
+    /// Passed.
+    pub ok: usize,
+    /// Failed but declared soft.
+    pub warned: usize,
+    /// Failed, inconclusive or unavailable.
+    pub failed: usize,
+    /// Not run because of a condition.
+    pub skipped: usize,
+    /// Undos that passed.
+    pub undone: usize,
+    /// Undos that did not.
+    pub undo_failed: usize,
+}
+
+impl Counts {
+    /// Steps going forward that are over.
+    pub fn done(&self) -> usize {
+        self.ok + self.warned + self.failed + self.skipped
+    }
+}
+
+/// What became of the things a run changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Changed and still so: path and, where there is one, the reason why it is not taken back.
+    pub kept: Vec<(String, String)>,
+    /// Changed and taken back.
+    pub undone: Vec<(String, String)>,
+    /// Nobody can tell, and why.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// How a run ended or was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It is over.
+    Over(Outcome),
+    /// It waits for an answer to this kind of question.
+    Waiting(Question),
+    /// The operator stopped it; it can be resumed.
+    Interrupted,
+    /// The driver could not go on.
+    Trouble,
+    /// The log just stops: it is still running, or its driver died.
+    Open,
+}
+
+impl View {
+    /// A run that has not begun.
+    pub fn new(plan: Arc<Plan>) -> View {
+        let mut view = View {
+            state: State::new(plan),
+            now: Timestamp::default(),
+            decisions: Vec::new(),
+            takeovers: Vec::new(),
+            began: Timestamp::default(),
+            times: HashMap::new(),
+            numbers: HashMap::new(),
+            total: 0,
+        };
+        view.count_steps();
+        view
+    }
+
+    /// The view of a whole log.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`] for the first event that does not fit what came before it.
+    pub fn of<'a>(
+        plan: Arc<Plan>,
+        events: impl IntoIterator<Item = &'a (Timestamp, Event)>,
+    ) -> Result<View, IllegalEvent> {
+        let mut view = View::new(plan);
+        for (at, event) in events {
+            view.see(*at, event)?;
+        }
+        Ok(view)
+    }
+
+    /// Takes in the next event.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`] when it does not fit what came before it.
+    pub fn see(&mut self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
+        apply(&mut self.state, event)?;
+        self.now = at;
+        match event {
+            Event::RunStarted(_) => self.began = at,
+            Event::BlockStarted { items: Some(_), .. } => self.count_steps(),
+            Event::Asked(asked) => {
+                self.decisions.push(Decision { asked: (**asked).clone(), at, given: None });
+            }
+            Event::Answered { path, answer, by, reason, evidence } => {
+                let open = self.decisions.iter_mut().rev().find(|d| d.asked.path == *path);
+                if let Some(decision) = open {
+                    let (by, reason, evidence) = (by.clone(), reason.clone(), evidence.clone());
+                    decision.given = Some(Given { answer: *answer, by, reason, evidence, at });
+                }
+            }
+            Event::Resumed { by, in_doubt } => {
+                self.takeovers.push(Takeover { by: by.clone(), at, in_doubt: in_doubt.clone() });
+            }
+            _ => {}
+        }
+        if let Some(path) = path_of(event) {
+            self.note_times(path, event, at);
+        }
+        Ok(())
+    }
+
+    fn note_times(&mut self, path: &str, event: &Event, at: Timestamp) {
+        let finished = self.state.inst(path).is_some_and(|inst| inst.status == Status::Finished);
+        let times = self.times.entry(path.to_string()).or_default();
+        times.began.get_or_insert(at);
+        if finished {
+            times.ended.get_or_insert(at);
+        }
+        match event {
+            Event::StepStarted(started) => times.title = Some(started.title.clone()),
+            Event::Asked(asked) if asked.question != Question::Failure && asked.question != Question::InDoubt => {
+                times.title = Some(asked.title.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Numbers the steps going forward. Lists change it when they become known.
+    fn count_steps(&mut self) {
+        let spots = outline(&self.state);
+        let steps = spots.into_iter().filter(|s| s.part == Part::Forward && s.kind.is_step());
+        self.numbers = steps.enumerate().map(|(i, spot)| (spot.path, i + 1)).collect();
+        self.total = self.numbers.len();
+    }
+
+    /// What is followed.
+    pub fn plan(&self) -> &Plan {
+        &self.state.plan
+    }
+
+    /// The first record, once the run began.
+    pub fn run(&self) -> Option<&RunStarted> {
+        self.state.started.as_ref()
+    }
+
+    /// The run's state, as the machine has it.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// When the run began.
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// The time of the last event.
+    pub fn last(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Run time from the first to the last event, in microseconds: time in which nobody drove it is not in it.
+    pub fn took_us(&self) -> u64 {
+        self.now.run_us.saturating_sub(self.began.run_us)
+    }
+
+    /// Steps going forward, as far as lists are known.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// All blocks and steps in reading order.
+    pub fn rows(&self) -> Vec<Row> {
+        outline(&self.state).iter().map(|spot| self.row_of(spot)).collect()
+    }
+
+    /// One block or step that exists in this run.
+    pub fn row(&self, path: &str) -> Option<Row> {
+        let id = *self.state.by_path.get(path)?;
+        let inst = &self.state.insts[id];
+        let root = self.root_of(id);
+        let part = match () {
+            () if inst.owner.is_some() => Part::Undo,
+            () if Some(root) == self.state.always => Part::Always,
+            () if Some(root) == self.state.rollback => Part::Rollback,
+            () => Part::Forward,
+        };
+        let depth = path.matches('.').count();
+        let kind = if part == Part::Undo { Kind::Undo } else { kind_of(&self.state.node_of(id).kind, part, depth) };
+        Some(self.row_of(&Spot { path: path.to_string(), node: inst.node, inst: Some(id), depth, part, kind }))
+    }
+
+    fn root_of(&self, id: InstId) -> InstId {
+        let mut at = id;
+        while let Some(up) = self.state.insts[at].parent {
+            at = up;
+        }
+        at
+    }
+
+    fn row_of(&self, spot: &Spot) -> Row {
+        let node = self.state.plan.node(spot.node);
+        let inst = spot.inst.map(|id| &self.state.insts[id]);
+        let times = self.times.get(&spot.path).cloned().unwrap_or_default();
+        let item = spot.path.rsplit_once('[').map(|(_, key)| key.trim_end_matches(']').to_string());
+        let written = node.title.as_ref().map(|t| t.text.clone());
+        let title = match (spot.kind, times.title) {
+            (_, Some(title)) => title,
+            (Kind::Item, None) => item.unwrap_or_default(),
+            (_, None) => written.unwrap_or_else(|| node.id.clone()),
+        };
+        Row {
+            path: spot.path.clone(),
+            title,
+            kind: spot.kind,
+            part: spot.part,
+            depth: spot.depth,
+            number: self.numbers.get(&spot.path).copied(),
+            at: node.at.clone(),
+            effect: node.effect,
+            standing: inst.map_or(Standing::NotReached, |inst| standing(&inst.status)),
+            verdict: inst.and_then(|inst| inst.verdict),
+            reason: inst.and_then(|inst| inst.reason.clone()),
+            attempts: inst.map_or(0, |inst| inst.attempt),
+            began: times.began,
+            ended: times.ended,
+            tail: inst.and_then(|inst| inst.done.as_ref()).map(|done| done.tail.clone()).unwrap_or_default(),
+            note: node.note.clone(),
+        }
+    }
+
+    /// How many steps stand where.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts { total: self.total, ..Counts::default() };
+        for row in self.rows().iter().filter(|row| row.kind.is_step() && row.standing == Standing::Finished) {
+            let failed = row.is_failed();
+            match (row.part, row.verdict) {
+                (Part::Undo | Part::Rollback, _) if failed => counts.undo_failed += 1,
+                (Part::Undo | Part::Rollback, Some(Verdict::Skipped)) => {}
+                (Part::Undo | Part::Rollback, _) => counts.undone += 1,
+                (Part::Always, _) if failed => counts.failed += 1,
+                (Part::Always, _) => {}
+                (Part::Forward, Some(Verdict::Skipped)) => counts.skipped += 1,
+                (Part::Forward, Some(Verdict::Warn)) => counts.warned += 1,
+                (Part::Forward, _) if failed => counts.failed += 1,
+                (Part::Forward, _) => counts.ok += 1,
+            }
+        }
+        counts
+    }
+
+    /// Questions and answers in order.
+    pub fn decisions(&self) -> &[Decision] {
+        &self.decisions
+    }
+
+    /// Questions nobody has answered yet.
+    pub fn open_questions(&self) -> Vec<&Asked> {
+        self.state.questions()
+    }
+
+    /// Who took over, and when.
+    pub fn takeovers(&self) -> &[Takeover] {
+        &self.takeovers
+    }
+
+    /// Why the run did not go through.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.state.halt.as_ref().map(|(cause, _)| cause)
+    }
+
+    /// Where the run is heading.
+    pub fn direction(&self) -> Direction {
+        self.state.direction
+    }
+
+    /// How the run ended or was left.
+    pub fn ending(&self) -> Ending {
+        match (self.state.outcome, &self.state.parked) {
+            (Some(outcome), _) => Ending::Over(outcome),
+            (None, Some(Parking::Question(path))) => {
+                let asked = self.decisions.iter().rev().find(|d| d.asked.path == *path);
+                Ending::Waiting(asked.map_or(Question::InDoubt, |d| d.asked.question))
+            }
+            (None, Some(Parking::Interrupted)) => Ending::Interrupted,
+            (None, Some(Parking::Trouble(_))) => Ending::Trouble,
+            (None, None) => Ending::Open,
+        }
+    }
+
+    /// What became of the things it changed.
+    pub fn changes(&self) -> Changes {
+        super::changes::changes(self)
+    }
+}
+
+fn standing(status: &Status) -> Standing {
+    match status {
+        Status::Pending => Standing::NotReached,
+        Status::Running | Status::Answered => Standing::Running,
+        Status::Pausing { .. } => Standing::Pausing,
+        Status::Asking(_) => Standing::Asking,
+        Status::InDoubt => Standing::InDoubt,
+        Status::Finished => Standing::Finished,
+    }
+}
+
+/// The block or step an event is about.
+pub fn path_of(event: &Event) -> Option<&str> {
+    match event {
+        Event::BlockStarted { path, .. }
+        | Event::BlockFinished { path, .. }
+        | Event::Skipped { path, .. }
+        | Event::AttemptFinished { path, .. }
+        | Event::LateResult { path, .. }
+        | Event::AttemptScheduled { path, .. }
+        | Event::StepFinished { path, .. }
+        | Event::WaitStarted { path, .. }
+        | Event::Answered { path, .. }
+        | Event::AnswerExpired { path } => Some(path),
+        Event::StepStarted(started) => Some(&started.path),
+        Event::Asked(asked) => Some(&asked.path),
+        Event::RunStarted(_)
+        | Event::Turned { .. }
+        | Event::Interrupted { .. }
+        | Event::Parked { .. }
+        | Event::Resumed { .. }
+        | Event::RunEnded { .. } => None,
+    }
+}

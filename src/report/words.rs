@@ -1,0 +1,83 @@
+//! Words that several reports share.
+
+use super::view::{Ending, Kind, View};
+use crate::machine::Timestamp;
+use crate::machine::event::{Answer, Outcome, Question, Verdict};
+
+/// The result in a word or two.
+pub fn ending_words(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Over(Outcome::Done) => "DONE",
+        Ending::Over(Outcome::Failed) => "FAILED",
+        Ending::Over(Outcome::NoGo) => "NO-GO",
+        Ending::Over(Outcome::RolledBack) => "ROLLED BACK",
+        Ending::Over(Outcome::RollbackFailed) => "ROLLBACK FAILED",
+        Ending::Over(Outcome::Unknown) => "UNKNOWN",
+        Ending::Waiting(Question::InDoubt) => "IN DOUBT",
+        Ending::Waiting(_) => "WAITING",
+        Ending::Interrupted => "STOPPED",
+        Ending::Trouble => "STOPPED",
+        Ending::Open => "NOT OVER",
+    }
+}
+
+/// The commands that make sense next, most likely first.
+pub fn next_commands(view: &View) -> Vec<String> {
+    let Some(run) = view.run() else { return Vec::new() };
+    let id = super::visible_line(&run.run);
+    let verbs: &[&str] = match view.ending() {
+        Ending::Over(Outcome::Done) => &["show", "verify"],
+        Ending::Over(_) => &["show", "logs", "verify"],
+        Ending::Waiting(_) | Ending::Interrupted | Ending::Trouble | Ending::Open => &["resume", "show"],
+    };
+    verbs.iter().map(|verb| format!("runbook {verb} {id}")).collect()
+}
+
+/// An answer as people say it.
+pub fn answer_words(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Go => "GO",
+        Answer::NoGo => "NO-GO",
+        Answer::Done => "done",
+        Answer::Again => "again",
+        Answer::Failed => "failed",
+        Answer::Skip => "skip",
+        Answer::BackOut => "back out",
+        Answer::Stop => "stop",
+    }
+}
+
+/// A verdict as people say it, which for a question to a person is what the person said.
+pub fn verdict_words(kind: Kind, verdict: Verdict) -> &'static str {
+    match (kind, verdict) {
+        (Kind::Checkpoint, Verdict::Pass) => "GO",
+        (Kind::Checkpoint, Verdict::Fail) => "NO-GO",
+        (_, Verdict::Pass) => "ok",
+        (_, Verdict::Fail) => "FAILED",
+        (_, Verdict::Warn) => "WARN",
+        (_, Verdict::Inconclusive) => "INCONCLUSIVE",
+        (_, Verdict::Unavailable) => "UNAVAILABLE",
+        (_, Verdict::Skipped) => "skipped",
+        (_, Verdict::Pending) => "pending",
+    }
+}
+
+/// `15:41:02Z` of a wall time in microseconds since 1970.
+pub fn clock_words(wall_us: i64) -> String {
+    format!("{}Z", utc(wall_us, "%H:%M:%S"))
+}
+
+/// RFC 3339 with milliseconds, UTC.
+pub fn time_words(at: Timestamp) -> String {
+    format!("{}.{:03}Z", utc(at.wall_us, "%Y-%m-%dT%H:%M:%S"), at.wall_us.rem_euclid(1_000_000) / 1000)
+}
+
+fn utc(wall_us: i64, format: &str) -> String {
+    let time = jiff::Timestamp::from_microsecond(wall_us).unwrap_or_default();
+    time.strftime(format).to_string()
+}
+
+/// `1 step`, `2 steps`.
+pub(crate) fn plural(n: usize, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}

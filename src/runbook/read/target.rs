@@ -1,0 +1,76 @@
+//! Target profiles: data about where a runbook runs.
+
+use super::cursor::{Field, Reader};
+use super::scalars::{SLUG_RULE, is_env_name, is_slug};
+use crate::text::{self, Code, Diagnostic, Kind, Node, Source};
+use serde_json::{Map, Value};
+
+/// A target profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Everything in it but `target`; data, never templates.
+    pub values: Value,
+}
+
+/// Reads a target profile. One with an error must not be used.
+pub fn read_target(source: &Source) -> (Option<Profile>, Vec<Diagnostic>) {
+    let parsed = text::parse(source);
+    let mut reader = Reader::new(source);
+    reader.problems = parsed.diagnostics;
+    let profile = parsed.root.as_ref().and_then(|root| reader.profile(root));
+    (profile, reader.problems)
+}
+
+impl<'a> Reader<'a> {
+    fn profile(&mut self, root: &'a Node) -> Option<Profile> {
+        let whole = Field { name: "target profile", key: root.span, node: root };
+        let entries = self.open_object(whole, "a mapping of names");
+        let find = |key: &str| entries.iter().copied().find(|e| e.name == key);
+        let Some(name) = find("name") else {
+            let at = entries.first().map_or(super::start_of(root.span), |e| e.key);
+            self.error(Code::MISSING_KEY, "a target profile needs `name`", at)
+                .help
+                .push("add `name: production`".into());
+            return None;
+        };
+        let version = find("target");
+        if version.and_then(|v| v.node.str()) != Some("v1") {
+            let at = version.map_or(name.key, |v| v.key);
+            self.error(Code::VERSION, "a target profile begins with `target: v1`", at);
+        }
+        let text = self.string(name, "a name such as `production`")?;
+        if !is_slug(&text.value) {
+            self.bad_name(&text.value, text.place.span, SLUG_RULE);
+        }
+        for entry in entries.iter().filter(|e| !is_env_name(e.name)) {
+            self.bad_name(entry.name, entry.key, "templates read it as `target.NAME`: letters, digits and underscores");
+        }
+        let values = entries.iter().filter(|e| e.name != "target");
+        let values: Map<String, Value> = values.map(|e| (e.name.to_string(), self.data(e.node))).collect();
+        Some(Profile { name: text.value, values: Value::Object(values) })
+    }
+
+    /// Data as JSON; a number that would lose its spelling, such as a version `1.10`, is warned about.
+    fn data(&mut self, node: &'a Node) -> Value {
+        match &node.kind {
+            Kind::Seq(items) => items.iter().map(|item| self.data(item)).collect(),
+            Kind::Map(entries) => Value::Object(entries.iter().map(|e| (e.key.clone(), self.data(&e.value))).collect()),
+            Kind::Float(number) => {
+                let written = node.scalar().unwrap_or_default();
+                if written.ends_with('0') && !written.contains(['e', 'E']) {
+                    let message = format!("`{written}` is read as the number {number}");
+                    let problem = Diagnostic::warning(Code::NUMBER_SPELLING, message, self.place(node.span));
+                    self.problems.push(problem.fix(
+                        node.span,
+                        text::quoted(written),
+                        "if it is a version or a name, quote it",
+                    ));
+                }
+                node.json()
+            }
+            _ => node.json(),
+        }
+    }
+}
