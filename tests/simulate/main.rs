@@ -4,6 +4,7 @@
 //! `SIM_SEED=... cargo test --test simulate -- --nocapture` plays and prints that run alone.
 
 mod checker;
+mod ends;
 mod mutants;
 mod plans;
 mod rng;
