@@ -1,7 +1,7 @@
 //! The one table of (state, event). Live runs, resume, reports and simulations all pass through it.
 
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
-use super::judge::then_of;
+use super::judge::no_backs_out;
 use super::state::{IllegalEvent, InstId, Scope, State, Status, join};
 use crate::plan::model::NodeKind;
 use serde_json::{Map, Value, json};
@@ -290,7 +290,7 @@ fn no_go(state: &mut State, id: InstId, reason: String) {
     let path = state.insts[id].path.clone();
     let cause = Cause { path, kind: CauseKind::NoGo, reason: reason.clone() };
     // A no is never passed over: what is declared only says whether to keep or to take back.
-    let then = if then_of(state, id) == Some(Then::Rollback) { Then::Rollback } else { Then::Stop };
+    let then = if no_backs_out(state, id) { Then::Rollback } else { Then::Stop };
     let forward = state.direction == Direction::Forward;
     finish(state, id, Verdict::Fail, Some(reason), forward.then_some(then), &Map::new());
     // `finish` noted a plain failure; a no is its own kind of trigger.

@@ -59,13 +59,13 @@ steps:
       max: 3
       as: name
       steps:
-        - id: one
+        - id: each
           shell: echo found {{ name }} >> trace
 ";
     let ran = Test::book(body).run();
     assert_eq!(lines(&ran, "trace"), ["fixed a", "fixed b", "found x", "found y", "found z"]);
     assert_eq!(ran.steps()[..2], ["main.fixed[a].one pass", "main.fixed[b].one pass"]);
-    assert_eq!(ran.logs("main.found[y].one"), "");
+    assert_eq!(ran.logs("main.found[y].each"), "");
     Test::book(&body.replace("max: 3", "max: 2")).code(1).run();
 }
 
@@ -157,7 +157,7 @@ steps:
   - id: say
     shell: echo hello {{ inputs.name }} | tee -a trace
     save: { words: stdout }
-    undo: { shell: echo unsay {{ inputs.name }} >> trace }
+    undo: { shell: 'echo unsay {{ inputs.name }} >> trace' }
 always:
   - id: last
     shell: echo inner-always >> trace

@@ -316,7 +316,7 @@ impl Judge<'_> {
     /// A person said no, or nobody answered.
     fn no(&mut self, id: Id) {
         let first = self.halt.is_none() && self.direction == Direction::Forward;
-        let then = if self.tree.meaning(id) == Then::Rollback { Then::Rollback } else { Then::Stop };
+        let then = if self.tree.no_backs_out(id) { Then::Rollback } else { Then::Stop };
         self.finish(id, Verdict::Fail, Some(then));
         if first {
             self.halt = Some((CauseKind::NoGo, then));

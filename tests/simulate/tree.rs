@@ -210,8 +210,18 @@ impl<'p> Tree<'p> {
         self.items.len() - 1
     }
 
-    /// What a failure of it means: the nearest word, from the step outwards.
+    /// What a failure of it means: the nearest word, from the step outwards; in a group that collects, that the group
+    /// fails when it is over.
     pub(crate) fn meaning(&self, id: Id) -> Then {
+        self.word_on(id, true)
+    }
+
+    /// Whether a no to it is backed out of; no group keeps a no from counting.
+    pub(crate) fn no_backs_out(&self, id: Id) -> bool {
+        self.word_on(id, false) == Then::Rollback
+    }
+
+    fn word_on(&self, id: Id, groups_collect: bool) -> Then {
         let word = |node: &Node| match node.severity {
             Severity::Warn => Some(OnFailure::Continue),
             Severity::Fail => node.on_failure,
@@ -219,6 +229,14 @@ impl<'p> Tree<'p> {
         let of_run = |policy: OnFailure| if policy == OnFailure::Rollback { Then::Rollback } else { Then::Stop };
         let mut at = Some(id);
         while let Some(here) = at {
+            let collects = match &self.node(here).kind {
+                NodeKind::Parallel { collect, .. } => *collect,
+                NodeKind::ForEach(each) => each.collect,
+                _ => false,
+            };
+            if groups_collect && collects && here != id {
+                return Then::Up;
+            }
             match word(self.node(here)) {
                 Some(OnFailure::Continue) if here == id => return Then::Continue,
                 Some(OnFailure::Continue) => return Then::Up,

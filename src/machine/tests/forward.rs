@@ -154,6 +154,15 @@ fn a_group_fails_fast_or_collects() {
 }
 
 #[test]
+fn a_collecting_group_stops_the_run_only_when_all_of_it_is_over() {
+    let members = vec![step("a"), step("b")];
+    let mut run = Run::of(Book::new(vec![parallel("g", members).cap(1).collect(), step("z")]));
+    assert_eq!(run.said(), "start p.g.a");
+    assert_eq!(run.fails("p.g.a"), "fail p.g.a, start p.g.b");
+    assert_eq!(run.passes("p.g.b"), "pass p.g.b, turn always, end failed");
+}
+
+#[test]
 fn never_more_members_run_than_allowed() {
     let mut run = Run::of(Book::new(vec![each("g", &["1", "2", "3"], vec![step("s")]).cap(2)]));
     assert_eq!(run.said(), "start p.g[1].s, start p.g[2].s");
