@@ -16,6 +16,7 @@ mod runs;
 mod schema;
 mod session;
 mod target;
+mod terminal;
 
 mod verify;
 

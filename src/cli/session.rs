@@ -2,6 +2,7 @@
 
 use super::args::Common;
 use super::error::CliError;
+use super::terminal;
 use crate::drive::clock::Clock;
 use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
@@ -53,8 +54,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
     listen(&send)?;
     let progress = Progress(world.clone());
-    let _ = (&operator, no_input, &progress);
-    let audience = Bare(view);
+    let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
     let clock = SessionClock(clock);
     let journal = LogJournal { journal: Some(journal), first_written: true };
     let mut driver =
@@ -75,8 +75,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
         (_, Err(error)) => Some(error.render(&common.style()).trim().trim_start_matches("error: ").to_string()),
         _ => None,
     };
-    if let Some(t) = trouble { eprintln!("{t}"); }
-    print!("{}", crate::report::summary(&driver.audience.0));
+    driver.audience.close(code, trouble.as_deref());
     Ok(code)
 }
 
@@ -213,20 +212,8 @@ impl World for SharedWorld {
 /// What runs now, for the live part of the screen.
 struct Progress(Rc<RefCell<RealWorld>>);
 
-impl Progress {
+impl terminal::Progress for Progress {
     fn running(&self) -> Vec<Running> {
         self.0.borrow().running()
     }
 }
-struct Bare(View);
-impl crate::drive::run::Audience for Bare {
-    fn tell(&mut self, event: &Event, _: &State, now: Timestamp) {
-        if !matches!(event, Event::AttemptFinished{..}) { println!("{:?} {}", now.run_us, serde_json::to_string(event).unwrap_or_default().chars().take(300).collect::<String>()); }
-        let _ = self.0.see(now, event);
-    }
-    fn ask(&mut self, _: &crate::machine::event::Asked, _: &State) -> bool { false }
-    fn withdraw(&mut self) {}
-    fn tick(&mut self, _: &State, _: Timestamp) {}
-    fn tick_every(&self) -> Option<std::time::Duration> { None }
-}
-
