@@ -54,7 +54,8 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         prev_run: None,
         extra,
     };
-    let journal = Journal::create(&dir, Box::new(identity.key), start, &now).map_err(|e| CliError::Journal(e.to_string()))?;
+    let journal =
+        Journal::create(&dir, Box::new(identity.key), start, &now).map_err(|e| CliError::Journal(e.to_string()))?;
     let plan = Arc::new(prepared.plan);
     let view = View::new(plan.clone());
     drive(Session {

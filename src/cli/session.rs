@@ -7,8 +7,8 @@ use crate::drive::clock::Clock;
 use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
 use crate::drive::world::{
-    AttemptId, Cancel, RealWorld, Running, Secrets, SecretSource, ShortSecrets, Wants, WorldEvent, WorldSetup, base_env,
-    next_free_output,
+    AttemptId, Cancel, RealWorld, Running, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup,
+    base_env, next_free_output,
 };
 use crate::log::At;
 use crate::machine::action::{Action, Done};
@@ -57,8 +57,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
     let clock = SessionClock(clock);
     let journal = LogJournal { journal: Some(journal), first_written: true };
-    let mut driver =
-        Driver { state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
+    let mut driver = Driver { state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
     let driven = driver.drive(first).await;
     let over = driver.state.is_over();
     let signed = match (over, driver.journal.journal.take()) {
@@ -115,7 +114,8 @@ fn start_world(
         run_dir,
     };
     let (events, mut results) = unbounded_channel();
-    let world = RealWorld::new(setup, events).map_err(|e| CliError::Journal(format!("cannot write the run directory: {e}")))?;
+    let world =
+        RealWorld::new(setup, events).map_err(|e| CliError::Journal(format!("cannot write the run directory: {e}")))?;
     tokio::spawn(async move {
         while let Some(event) = results.recv().await {
             let incoming = match event {
@@ -137,11 +137,9 @@ fn done_input(id: AttemptId, done: Done) -> Incoming {
 
 /// Ctrl-C and TERM ask to stop; a lost terminal only means that nobody can be asked here any more.
 fn listen(send: &UnboundedSender<Incoming>) -> Result<(), CliError> {
-    for (kind, hangup) in [
-        (SignalKind::interrupt(), false),
-        (SignalKind::terminate(), false),
-        (SignalKind::hangup(), true),
-    ] {
+    for (kind, hangup) in
+        [(SignalKind::interrupt(), false), (SignalKind::terminate(), false), (SignalKind::hangup(), true)]
+    {
         let mut signals = signal(kind).map_err(|e| CliError::System(format!("cannot watch for signals: {e}")))?;
         let send = send.clone();
         tokio::spawn(async move {

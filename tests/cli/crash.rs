@@ -73,7 +73,8 @@ fn a_change_is_not_repeated_unless_it_says_so() {
 
 #[test]
 fn what_was_finished_before_is_not_done_again() {
-    let body = format!("steps:\n  - id: first\n    shell: echo first >> trace\n{}", waits("slow", "    repeat: safe\n"));
+    let body =
+        format!("steps:\n  - id: first\n    shell: echo first >> trace\n{}", waits("slow", "    repeat: safe\n"));
     let ran = killed(&body, "began-slow").resume().args("--no-input").run();
     assert_eq!(lines(&ran, "trace"), ["first", "slow", "slow"]);
 }
@@ -173,7 +174,8 @@ fn in_a_wait_only_driven_time_counts() {
 /// Whatever the moment of death, the run comes to its end with every step done at least once and in order.
 #[test]
 fn killed_at_any_moment_a_run_of_safe_steps_comes_to_its_end() {
-    let steps: String = (0..6).map(|n| format!("  - id: s{n}\n    repeat: safe\n    shell: echo {n} >> trace\n")).collect();
+    let steps: String =
+        (0..6).map(|n| format!("  - id: s{n}\n    repeat: safe\n    shell: echo {n} >> trace\n")).collect();
     let mut resumed = 0;
     for round in 0..8u64 {
         let mut running = Test::book(&format!("steps:\n{steps}")).start();

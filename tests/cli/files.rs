@@ -68,7 +68,8 @@ fn somebody_elses_change_is_not_overwritten_by_the_undo() {
 /// But it is made to take effect: whoever wrote it may have died before that.
 #[test]
 fn a_file_that_is_already_right_is_not_written() {
-    let body = "steps:\n  - id: write\n    file: { path: conf, template: \"same\\n\" }\n    activate: echo ran >> trace";
+    let body =
+        "steps:\n  - id: write\n    file: { path: conf, template: \"same\\n\" }\n    activate: echo ran >> trace";
     let test = Test::book(body).file("conf", "same\n");
     let path = test.sandbox.work().join("conf");
     let before = fs::metadata(&path).unwrap();
@@ -93,7 +94,8 @@ steps:
   - id: still_absent
     file: { path: flag, absent: true }
 ";
-    let ran = Test::book(body).file("hosts", "127.0.0.1 localhost\n").file("from.txt", "copy me").file("flag", "").run();
+    let ran =
+        Test::book(body).file("hosts", "127.0.0.1 localhost\n").file("from.txt", "copy me").file("flag", "").run();
     assert_eq!(ran.read("hosts"), "127.0.0.1 localhost\n10.0.0.1 db\n");
     assert_eq!(ran.read("copied"), "copy me");
     assert!(!ran.sandbox.exists("flag"));

@@ -129,8 +129,18 @@ fn the_environment_of_a_step_is_clean() {
     let ran = Test::book(body).env("SSH_AUTH_SOCK", "/x").env("AWS_SECRET", "y").env("TZ", "UTC").run();
     let names: Vec<String> = ran.logs("main.env").lines().map(String::from).collect();
     let known = [
-        "HOME", "LC_CTYPE", "LOGNAME", "MINE", "PATH", "PWD", "RUNBOOK_ATTEMPT", "RUNBOOK_RUN_ID", "RUNBOOK_STEP",
-        "SHLVL", "TZ", "USER",
+        "HOME",
+        "LC_CTYPE",
+        "LOGNAME",
+        "MINE",
+        "PATH",
+        "PWD",
+        "RUNBOOK_ATTEMPT",
+        "RUNBOOK_RUN_ID",
+        "RUNBOOK_STEP",
+        "SHLVL",
+        "TZ",
+        "USER",
     ];
     assert_eq!(names, known);
 }
@@ -246,8 +256,11 @@ steps:
     let ran = test.run();
     assert_eq!(lines(&ran, "sum")[0], lines(&ran, "sum")[1]);
     leaves_no_trace(&ran);
-    assert!(ran.logs("main.uses").starts_with("raw [secret:token]\n") || ran.logs("main.uses").starts_with("raw ***"),
-        "{}", ran.logs("main.uses"));
+    assert!(
+        ran.logs("main.uses").starts_with("raw [secret:token]\n") || ran.logs("main.uses").starts_with("raw ***"),
+        "{}",
+        ran.logs("main.uses")
+    );
     let plan = ran.then("plan a.yml --full").env("THE_TOKEN", CANARY).run();
     assert!(!plan.stdout.contains(CANARY) && plan.stdout.contains("token"), "{}", plan.stdout);
 }

@@ -4,7 +4,20 @@ use crate::support::Test;
 use snapbox::str;
 
 const TRICKY: [&str; 14] = [
-    "no", "off", "on", "yes", "1.10", "0123456", "123e456", "0x1F", "1_000", "~", "null", "true", "2024-01-01", "12:30:00",
+    "no",
+    "off",
+    "on",
+    "yes",
+    "1.10",
+    "0123456",
+    "123e456",
+    "0x1F",
+    "1_000",
+    "~",
+    "null",
+    "true",
+    "2024-01-01",
+    "12:30:00",
 ];
 
 const PRINT: &str = "
