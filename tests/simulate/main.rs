@@ -3,6 +3,8 @@
 //! `SIM_RUNS=100000 cargo test --test simulate` plays more; a failure names its seed, and
 //! `SIM_SEED=... cargo test --test simulate -- --nocapture` plays and prints that run alone.
 
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
 mod checker;
 mod ends;
 mod mutants;

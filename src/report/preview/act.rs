@@ -208,11 +208,10 @@ pub(super) fn back_out(plan: &Plan, names: &Names<'_>, task: &Task) -> String {
         Some(Undo::None(reason)) => format!("nothing to back out: {}", visible_line(reason)),
         Some(Undo::Task(undo)) => {
             let mut said = what(plan, names, plan.node(*undo)).brief;
-            if let (Act::File(file), Some("restore previous content")) = (&task.act, Some(said.as_str())) {
-                if let Some(activate) = file.activate {
+            if let (Act::File(file), Some("restore previous content")) = (&task.act, Some(said.as_str()))
+                && let Some(activate) = file.activate {
                     said.push_str(&format!(", then {}", what(plan, names, plan.node(activate)).brief));
                 }
-            }
             format!("back out: {said}")
         }
     }
