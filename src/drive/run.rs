@@ -45,6 +45,7 @@ pub trait Audience {
 
 /// Something that reached the driver.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Incoming {
     /// For the machine.
     Input(Input),

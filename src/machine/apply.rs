@@ -130,8 +130,8 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         Event::Parked { reason } => state.parked = Some(reason.clone()),
         Event::Resumed { in_doubt, .. } => {
             state.parked = None;
-            // One press only paused the run; the second asked to back out, and that still holds.
-            state.interrupt = if state.interrupt >= 2 { 2 } else { 0 };
+            // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
+            state.interrupt = 0;
             for path in in_doubt {
                 let id = find(state, event, path)?;
                 if state.insts[id].status != Status::Running || state.is_block(id) {

@@ -144,11 +144,10 @@ impl<'a> Names<'a> {
                     steps.insert(name.clone(), value.clone());
                 }
             }
-            if let Some((name, value)) = &scope.item {
-                if context.get(name).is_none() {
+            if let Some((name, value)) = &scope.item
+                && context.get(name).is_none() {
                     context.set(name, value.clone());
                 }
-            }
             last = id;
             at = scope.parent;
         }

@@ -154,11 +154,10 @@ fn go_through_always(state: &State, now: Timestamp) -> Option<Event> {
     if let Some(always) = left_include(state) {
         return advance(state, always, now);
     }
-    if let Some(root) = state.always {
-        if state.insts[root].status != Status::Finished {
+    if let Some(root) = state.always
+        && state.insts[root].status != Status::Finished {
             return advance(state, root, now);
         }
-    }
     Some(Event::RunEnded { outcome: outcome(state) })
 }
 

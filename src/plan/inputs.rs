@@ -89,5 +89,5 @@ fn typed(kind: InputKind, value: Value) -> Result<Value, (String, &'static str)>
 
 /// Whole seconds stay whole numbers.
 fn seconds(us: u64) -> Value {
-    if us % 1_000_000 == 0 { json!(us / 1_000_000) } else { json!(us as f64 / 1e6) }
+    if us.is_multiple_of(1_000_000) { json!(us / 1_000_000) } else { json!(us as f64 / 1e6) }
 }

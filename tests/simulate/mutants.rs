@@ -124,7 +124,15 @@ impl Machine for Mutant {
             self.spent = true;
             return self.start_again(&path, u32::from(self.how != Broken::StartsTwice));
         }
-        let event = next(state, now)?;
+        let event = match self.how {
+            Broken::StartsAfterTheFirstPress if state.interrupt == 1 => {
+                next(&State { interrupt: 0, ..state.clone() }, now)?
+            }
+            Broken::GoesForwardAfterAHalt if state.direction == Direction::Forward && state.halt.is_some() => {
+                next(&State { halt: None, ..state.clone() }, now)?
+            }
+            _ => next(state, now)?,
+        };
         Some(match (self.how, event) {
             (Broken::ForgetsAlways, Event::BlockStarted { path, .. }) if path == "always" => {
                 Event::RunEnded { outcome: if state.halt.is_some() { Outcome::Failed } else { Outcome::Done } }
@@ -200,9 +208,6 @@ impl Mutant {
                 asked.expires_wall_us = None;
                 Some(Event::Asked(asked))
             }
-            (Broken::StartsAfterTheFirstPress, Event::Interrupted { stage: 1 }) => {
-                Some(Event::Interrupted { stage: 0 })
-            }
             _ => None,
         }
     }
@@ -234,9 +239,6 @@ impl Mutant {
                 if let Some(id) = state.by_path.get(path) {
                     state.insts[*id].touched = false;
                 }
-            }
-            (Broken::GoesForwardAfterAHalt, Event::StepFinished { .. }) if state.direction == Direction::Forward => {
-                state.halt = None;
             }
             _ => {}
         }

@@ -6,11 +6,11 @@
 use crate::mutants::Machine;
 use crate::rng::Rng;
 use runbook::machine::action::{Captured, Done, Ended};
-use runbook::machine::event::{Answer, Asked, Event, Question, RunStarted, Verdict};
+use runbook::machine::event::{Answer, Asked, Event, Question, RunStarted};
 use runbook::machine::{Input, State, Status, Timestamp, answers};
 use runbook::plan::model::Plan;
 use serde_json::{Map, Value};
-use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// More events than any run of a generated plan can need: beyond it the machine goes in circles.
@@ -49,7 +49,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn new(machine: &'a mut dyn Machine, plan: Arc<Plan>, mut rng: Rng) -> Scene<'a> {
         let luck = rng.pick(&[100, 96, 90, 75, 50]);
         let crashes = rng.pick(&[0, 0, 1, 1, 3]);
-        let presses = rng.pick(&[0, 0, 0, 1, 2, 3]);
+        let presses = rng.pick(&[0, 0, 2, 3, 4]);
         let state = State::new(machine.plan(&plan));
         let now = Timestamp { wall_us: 1_000_000_000, run_us: 0 };
         let (log, pending, ghosts) = (Log::new(), Vec::new(), Vec::new());
@@ -70,11 +70,6 @@ impl<'a> Scene<'a> {
         self.log = log;
         self.resume()?;
         self.go_on()
-    }
-
-    /// The fields of the state that decide what comes next, as text.
-    pub(crate) fn digest(&self) -> String {
-        digest(&self.state)
     }
 
     fn go_on(&mut self) -> Result<(), Trouble> {
@@ -151,10 +146,7 @@ impl<'a> Scene<'a> {
                 self.answer(&questions[at])
             }
             90..=91 => self.input(Input::NobodyThere).map(|_| ()),
-            92..=93 if self.presses > 0 => {
-                self.presses -= 1;
-                self.input(Input::Interrupt).map(|_| ())
-            }
+            92..=93 if self.presses > 0 && !self.pending.is_empty() => self.press(),
             94 if self.crashes > 0 => self.crash(),
             95 => self.deliver_ghost().map(|_| ()),
             96 if self.crashes > 0 => {
@@ -168,6 +160,18 @@ impl<'a> Scene<'a> {
             }
             _ if !self.pending.is_empty() => self.deliver(),
             _ => Ok(()),
+        }
+    }
+
+    /// Ctrl-C, and often again before anything else happens.
+    fn press(&mut self) -> Result<(), Trouble> {
+        loop {
+            self.presses -= 1;
+            self.input(Input::Interrupt)?;
+            self.drain_quietly()?;
+            if self.presses == 0 || self.rng.chance(40) || self.state.parked.is_some() {
+                return Ok(());
+            }
         }
     }
 
@@ -297,13 +301,10 @@ impl<'a> Scene<'a> {
 
     /// A new driver reads the log and goes on.
     fn resume(&mut self) -> Result<(), Trouble> {
-        let live = (self.state.started.is_some()).then(|| self.digest());
+        let live = self.state.started.is_some().then(|| digest(&self.state));
         self.state = self.replay()?;
-        if let Some(live) = live {
-            let replayed = self.digest();
-            if live != replayed {
-                return Err(format!("replay makes another state\nlive     {live}\nreplayed {replayed}"));
-            }
+        if live.is_some_and(|live| live != digest(&self.state)) {
+            return Err("replay makes another state".into());
         }
         if self.state.started.is_none() || self.state.is_over() {
             return Ok(());
@@ -326,43 +327,28 @@ impl<'a> Scene<'a> {
     /// Replays the whole log and compares.
     pub(crate) fn replays(&mut self) -> Result<(), Trouble> {
         let again = self.replay()?;
-        if digest(&again) == self.digest() { Ok(()) } else { Err("replay makes another state at the end".into()) }
+        if digest(&again) == digest(&self.state) { Ok(()) } else { Err("replay makes another state at the end".into()) }
     }
 }
 
-/// What decides the future of a run.
-fn digest(state: &State) -> String {
-    let mut text = String::new();
-    let direction = state.direction;
-    let _ = write!(
-        text,
-        "{direction:?} {:?} {} {} {:?} {:?} {} {}",
-        state.halt, state.interrupt, state.in_flight, state.parked, state.outcome, state.clock, state.late_failures
-    );
+/// What decides the future of a run, as one number.
+fn digest(state: &State) -> u64 {
+    let mut sum = DefaultHasher::new();
+    let halt = state.halt.as_ref().map(|(cause, then)| (&cause.path, cause.kind as u8, *then as u8));
+    (state.direction as u8, halt, state.interrupt, state.in_flight, state.parked.is_some()).hash(&mut sum);
+    (state.outcome.map(|o| o as u8), state.clock, state.late_failures, &state.active).hash(&mut sum);
     for inst in &state.insts {
-        let status = match &inst.status {
-            Status::Pending => 'p',
-            Status::Running => 'r',
-            Status::Answered => 'a',
-            Status::Pausing { .. } => 'w',
-            Status::Asking(_) => 'q',
-            Status::InDoubt => 'd',
-            Status::Finished => 'f',
-        };
-        let verdict = inst.verdict.map_or("", Verdict::word);
         let until = if let Status::Pausing { until_us } = inst.status { until_us } else { 0 };
-        let _ = write!(
-            text,
-            "|{}{status}{verdict}{}{}{}{}{:?}{until}",
-            inst.path, inst.attempt, inst.cursor, inst.touched, inst.streak, inst.finished_at
-        );
+        let status = std::mem::discriminant(&inst.status);
+        (&inst.path, status, until, inst.verdict.map(|v| v as u8), inst.then.map(|t| t as u8)).hash(&mut sum);
+        (inst.attempt, inst.cursor, inst.touched, inst.streak, inst.finished_at, inst.poll_until_us).hash(&mut sum);
     }
     for scope in &state.scopes {
-        let mut steps: Vec<_> = scope.steps.iter().map(|(name, value)| (name, value.to_string())).collect();
-        steps.sort();
-        let _ = write!(text, "{steps:?}{:?}", scope.vars);
+        let mut steps: Vec<_> = scope.steps.iter().collect();
+        steps.sort_by_key(|(name, _)| name.as_str());
+        (steps, &scope.vars).hash(&mut sum);
     }
-    text
+    sum.finish()
 }
 
 fn started(plan: &Plan) -> Event {

@@ -2,25 +2,25 @@
 
 /// What was said about colours, as read from the command line and the environment.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Said<'a> {
+pub(super) struct Said<'a> {
     /// `--color`: true always, false never, none when it was not given or is `auto`.
-    pub flag: Option<bool>,
+    pub(super) flag: Option<bool>,
     /// `RUNBOOK_COLOR`: always, never or auto.
-    pub runbook_color: Option<&'a str>,
+    pub(super) runbook_color: Option<&'a str>,
     /// `NO_COLOR`
-    pub no_color: Option<&'a str>,
+    pub(super) no_color: Option<&'a str>,
     /// `FORCE_COLOR`
-    pub force_color: Option<&'a str>,
+    pub(super) force_color: Option<&'a str>,
     /// `CLICOLOR_FORCE`
-    pub clicolor_force: Option<&'a str>,
+    pub(super) clicolor_force: Option<&'a str>,
     /// `TERM`
-    pub term: Option<&'a str>,
+    pub(super) term: Option<&'a str>,
     /// Whether the stream is a terminal.
-    pub is_terminal: bool,
+    pub(super) is_terminal: bool,
 }
 
 /// Whether to use colours.
-pub fn colors(said: Said<'_>) -> bool {
+pub(super) fn colors(said: Said<'_>) -> bool {
     let on = |value: Option<&str>| value.is_some_and(|v| !v.is_empty() && v != "0");
     if let Some(flag) = said.flag {
         return flag;

@@ -55,7 +55,7 @@ pub(super) fn frame(
 fn header(view: &View, running: usize, now: Timestamp, look: &Look, width: usize) -> String {
     let elapsed = now.run_us.saturating_sub(view.began().run_us);
     let done = format!("{}/{} done", view.counts().done(), view.total());
-    let facts = [done, format!("{running} running"), duration_words(elapsed)].join(look.dot());
+    let facts = [done, format!("{running} running"), seconds(elapsed)].join(look.dot());
     let left = format!(" {facts}");
     let hint = interrupt_words(view.state().interrupt);
     let gap = width.saturating_sub(columns(&left) + columns(hint));
@@ -70,13 +70,13 @@ fn steps(view: &View, running: &[RunningView], now: Timestamp, look: &Look) -> V
     let mut lines = Vec::new();
     for step in running {
         let title = view.row(&step.path).map(|row| row.title).unwrap_or_default();
-        let words = line(look, Mark::Running, &step.path, &duration_words(step.elapsed_us), &title);
+        let words = line(look, Mark::Running, &step.path, &seconds(step.elapsed_us), &title);
         lines.push((step.path.clone(), words));
     }
     let state = view.state();
     for inst in state.active.iter().map(|id| &state.insts[*id]) {
         let Status::Pausing { until_us } = &inst.status else { continue };
-        let left = duration_words(until_us.saturating_sub(now.run_us));
+        let left = seconds(until_us.saturating_sub(now.run_us));
         let title = view.row(&inst.path).map(|row| row.title).unwrap_or_default();
         lines.push((inst.path.clone(), line(look, Mark::Pausing, &inst.path, &format!("{left} left"), &title)));
     }
@@ -87,4 +87,12 @@ fn line(look: &Look, mark: Mark, path: &str, time: &str, title: &str) -> String 
     let id = path.rsplit(['.', '~']).next().unwrap_or_default();
     let title = if title == id { String::new() } else { visible_line(title) };
     format!(" {}  {:<24} {time:>8}  {title}", look.marked(mark), visible_line(path)).trim_end().to_string()
+}
+
+/// Whole seconds: what moves faster than that cannot be read, and need not be drawn.
+fn seconds(us: u64) -> String {
+    match us / 1_000_000 {
+        s @ 0..=59 => format!("{s}s"),
+        s => duration_words(s * 1_000_000),
+    }
 }

@@ -27,8 +27,8 @@ pub(super) struct Live {
     pub(super) look: Look,
     /// Lines that wait for the next drawing.
     pending: String,
-    /// Widths of the block's lines on the screen.
-    drawn: Vec<usize>,
+    /// The block on the screen.
+    drawn: Vec<String>,
     drawn_at_us: Option<u64>,
     focus: Option<String>,
 }
@@ -53,9 +53,13 @@ impl Live {
         self.look.width = size.columns;
         self.refocus(running);
         let block = frame(view, running, self.focus.as_deref(), now, &self.look, size.rows);
-        let mut out = self.flush(size);
-        out.push_str(&block.join("\n"));
-        self.drawn = block.iter().map(|line| columns(line)).collect();
+        let is_there = self.pending.is_empty() && self.drawn == block;
+        let mut out = String::new();
+        if !is_there {
+            out = self.flush(size);
+            out.push_str(&block.join("\n"));
+            self.drawn = block;
+        }
         self.drawn_at_us = Some(now.run_us);
         out
     }
@@ -70,7 +74,7 @@ impl Live {
 
     /// A window made narrower wraps what was drawn, so that it takes more rows than it had.
     fn clear(&mut self, size: Size) -> String {
-        let rows = |width: &usize| width.div_ceil(size.columns.max(1)).max(1);
+        let rows = |line: &String| columns(line).div_ceil(size.columns.max(1)).max(1);
         let height: usize = self.drawn.iter().map(rows).sum();
         self.drawn.clear();
         match height {

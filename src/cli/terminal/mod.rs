@@ -2,10 +2,8 @@
 //!
 //! * [`plain`]: lines, where there is no terminal. * [`live`]: lines and a redrawn block, on a terminal.
 //! * [`events`]: JSON lines on standard output. * [`prompt`]: questions at the controlling terminal.
-#![allow(clippy::disallowed_methods, reason = "the terminal is outside: it reads clock and environment")]
 
-pub mod color;
-
+mod color;
 mod events;
 mod frame;
 mod live;
@@ -66,7 +64,7 @@ fn micros(duration: Duration) -> u64 {
 }
 
 /// Whoever watches this run: JSON lines, a live screen or plain lines, with a prompt if somebody can be asked. `view` is
-/// the run so far; `run` its id.
+/// the run so far.
 pub(crate) fn audience(
     common: &Common,
     view: &View,

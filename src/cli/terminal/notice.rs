@@ -1,7 +1,7 @@
 //! What is worth telling about an event: the facts of one line, for all forms of output.
 
 use crate::machine::Status;
-use crate::machine::event::{Direction, Event, Parking, Question, Verdict};
+use crate::machine::event::{Answer, Direction, Event, Parking, Question, Verdict};
 use crate::plan::units::duration_words;
 use crate::report::look::{Mark, mark_of};
 use crate::report::{Kind, Part, Row, View, answer_words, clock_words, verdict_words, visible_line};
@@ -73,7 +73,9 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             if view.state().inst(path).is_some_and(|inst| inst.status == Status::Finished) {
                 return Some(finished(&row, &words));
             }
-            Some(Notice { word: "answer".into(), took_us: None, ..of_row(&row, visible_line(&words)) })
+            // What ends a step is told with the step's end.
+            let passing = *answer != Answer::Again;
+            Some(Notice { word: "answer".into(), took_us: None, passing, ..of_row(&row, visible_line(&words)) })
         }
         Event::WaitStarted { path, until_us } => {
             let row = view.row(path)?;

@@ -186,6 +186,22 @@ fn the_third_press_leaves_everything_for_resume() {
 }
 
 #[test]
+fn after_a_resume_the_first_press_pauses_again_and_kills_nothing() {
+    let mut run = Run::of(Book::new(vec![change("a"), change("b")]));
+    run.passes("p.a");
+    for _ in 0..3 {
+        run.interrupt();
+    }
+    run.ended("p.b", Ended::Signal(9));
+    run.resume();
+    run.said();
+    run.interrupt();
+    assert_eq!(run.state.interrupt, 1);
+    assert_eq!(run.passes("p.b~undo"), "pass p.b~undo, park");
+    assert_eq!(run.resume(), "resume [], start p.a~undo", "still backing out");
+}
+
+#[test]
 fn the_always_of_an_included_runbook_runs_after_an_interrupt() {
     let mut run = Run::of(Book::new(vec![include("inc", vec![step("x")], vec![step("tidy")])]));
     run.interrupt();

@@ -208,10 +208,13 @@ pub(super) fn back_out(plan: &Plan, names: &Names<'_>, task: &Task) -> String {
         Some(Undo::None(reason)) => format!("nothing to back out: {}", visible_line(reason)),
         Some(Undo::Task(undo)) => {
             let mut said = what(plan, names, plan.node(*undo)).brief;
-            if let (Act::File(file), Some("restore previous content")) = (&task.act, Some(said.as_str())) {
-                if let Some(activate) = file.activate {
-                    said.push_str(&format!(", then {}", what(plan, names, plan.node(activate)).brief));
-                }
+            let restores = said == "restore previous content";
+            let activate = match &task.act {
+                Act::File(file) if restores => file.activate,
+                _ => None,
+            };
+            if let Some(activate) = activate {
+                said.push_str(&format!(", then {}", what(plan, names, plan.node(activate)).brief));
             }
             format!("back out: {said}")
         }
