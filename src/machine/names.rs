@@ -145,9 +145,10 @@ impl<'a> Names<'a> {
                 }
             }
             if let Some((name, value)) = &scope.item
-                && context.get(name).is_none() {
-                    context.set(name, value.clone());
-                }
+                && context.get(name).is_none()
+            {
+                context.set(name, value.clone());
+            }
             last = id;
             at = scope.parent;
         }

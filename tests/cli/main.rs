@@ -13,4 +13,5 @@ mod plan;
 mod reading;
 mod shell;
 mod signals;
+mod terminal;
 mod values;
