@@ -211,10 +211,11 @@ fn not_passed(state: &State, id: InstId, task: &Task, done: &Done, found: Found,
         return give_up(state, id, Found { reason, ..found });
     }
     if let (Some(retry), false, true) = (&task.retry, hopeless, going_on)
-        && inst.attempt < retry.attempts {
-            let reason = format!("attempt {} of {}: {}", inst.attempt, retry.attempts, found.reason);
-            return again(state, id, &retry.wait, Some(retry), 0, reason, now);
-        }
+        && inst.attempt < retry.attempts
+    {
+        let reason = format!("attempt {} of {}: {}", inst.attempt, retry.attempts, found.reason);
+        return again(state, id, &retry.wait, Some(retry), 0, reason, now);
+    }
     if cancelled { failed(state, id, found.verdict, found.reason) } else { give_up(state, id, found) }
 }
 

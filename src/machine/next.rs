@@ -155,9 +155,10 @@ fn go_through_always(state: &State, now: Timestamp) -> Option<Event> {
         return advance(state, always, now);
     }
     if let Some(root) = state.always
-        && state.insts[root].status != Status::Finished {
-            return advance(state, root, now);
-        }
+        && state.insts[root].status != Status::Finished
+    {
+        return advance(state, root, now);
+    }
     Some(Event::RunEnded { outcome: outcome(state) })
 }
 
