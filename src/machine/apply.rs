@@ -2,7 +2,7 @@
 
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
-use super::state::{IllegalEvent, InstId, Scope, State, Status, join};
+use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
 use crate::plan::model::NodeKind;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -205,7 +205,7 @@ fn open_block(state: &mut State, id: InstId, items: Option<&[(String, Value)]>, 
             let inputs = Arc::new(inputs.cloned().unwrap_or_default());
             state.scopes.push(Scope { plan: *inner, inputs, ..Scope::default() });
             let scope = state.scopes.len() - 1;
-            let mut children = vec![state.add(*body, join(&path, "do"), Some(id), scope)];
+            let mut children = vec![state.add(*body, body_path(&path), Some(id), scope)];
             children.extend(always.map(|node| state.add(node, join(&path, "always"), Some(id), scope)));
             children
         }

@@ -184,6 +184,17 @@ impl Builder<'_> {
         self.block("", &book.place, at, NodeKind::Sequence(phases))
     }
 
+    /// What an included runbook does; one that is written as plain `steps:` adds no phase to the paths.
+    fn body(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
+        match &book.phases[..] {
+            [only] if only.id == "main" && only.when.is_none() && only.checkpoint.is_none() => {
+                let steps = only.steps.iter().map(|step| self.step(step, at)).collect();
+                self.block("", &book.place, at, NodeKind::Sequence(steps))
+            }
+            _ => self.phases(book, at),
+        }
+    }
+
     fn phase(&mut self, phase: &doc::Phase, at: &Position<'_>) -> NodeId {
         let mut children: Vec<NodeId> = phase.steps.iter().map(|step| self.step(step, at)).collect();
         if let Some(checkpoint) = &phase.checkpoint {
@@ -389,7 +400,7 @@ impl Builder<'_> {
         let inner = self.bind_included(&book, run, step, at);
         self.open.push(source.name().to_string());
         let inside = Position { scope: inner, source: &source };
-        let body = self.phases(&book, &inside);
+        let body = self.body(&book, &inside);
         let always = self.optional_steps("always", &book.always, &book, &inside);
         self.open.pop();
         NodeKind::Run { body, always, inner, outputs: pairs(&book.outputs) }

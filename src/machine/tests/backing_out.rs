@@ -207,7 +207,7 @@ fn the_always_of_an_included_runbook_runs_after_an_interrupt() {
     run.interrupt();
     run.interrupt();
     run.said();
-    let said = run.ended("p.inc.do.x", Ended::Cancelled);
-    assert_eq!(said, "fail p.inc.do.x, turn undo, turn always, start p.inc.always.tidy");
+    let said = run.ended("p.inc/x", Ended::Cancelled);
+    assert_eq!(said, "fail p.inc/x, turn undo, turn always, start p.inc.always.tidy");
     assert_eq!(run.passes("p.inc.always.tidy"), "pass p.inc.always.tidy, end rolled_back");
 }

@@ -97,7 +97,7 @@ fn a_question_in_always_is_asked_whatever_happened_before() {
     let inner = include("inc", vec![step("x")], vec![manual("told", &[])]);
     let mut run = Run::of(Book::new(vec![inner]));
     run.said();
-    assert_eq!(run.fails("p.inc.do.x"), "fail p.inc.do.x, turn always, ask manual p.inc.always.told");
+    assert_eq!(run.fails("p.inc/x"), "fail p.inc/x, turn always, ask manual p.inc.always.told");
     assert_eq!(run.answer("p.inc.always.told", Answer::Done), "end failed");
 }
 
