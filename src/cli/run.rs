@@ -42,6 +42,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         host: keys::host(),
         started: now.t.clone(),
         tool: env!("CARGO_PKG_VERSION").to_string(),
+        dir: Some(current_dir()?),
     };
     let first = Event::RunStarted(started.clone());
     let (_, mut extra) = record::encode(&first);
@@ -69,6 +70,14 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         operator: started.operator,
         no_input: args.making.no_input,
     })
+}
+
+/// The log holds text only, so a directory that is none cannot be returned to.
+fn current_dir() -> Result<String, CliError> {
+    let dir =
+        std::env::current_dir().map_err(|e| CliError::System(format!("cannot find the current directory: {e}")))?;
+    let shown = dir.display().to_string();
+    dir.into_os_string().into_string().map_err(|_| CliError::Usage(format!("the name of {shown} is not UTF-8 text")))
 }
 
 /// The embedded demo comes up on its own, so that the first run needs nothing else. It does so before anything is

@@ -92,7 +92,8 @@ fn copy_output(dir: &RunDir, file: &str, out: &mut impl std::io::Write) -> Resul
     }
 }
 
-fn view_of(run: Option<&str>) -> Result<(RunDir, View), CliError> {
+/// A run, the newest unless named, as its log tells it.
+pub(crate) fn view_of(run: Option<&str>) -> Result<(RunDir, View), CliError> {
     let home = Home::from_env()?;
     let id = match run {
         Some(text) => home.find(text)?,
