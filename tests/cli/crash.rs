@@ -171,6 +171,38 @@ fn in_a_wait_only_driven_time_counts() {
     assert!(since.elapsed().as_millis() > 150, "the time nobody drove was counted");
 }
 
+#[test]
+fn a_resumed_run_stands_where_it_was_started() {
+    let body = format!("steps:\n{}  - id: after\n    shell: pwd >> trace", waits("slow", "    repeat: safe\n"));
+    let ran = killed(&body, "began-slow");
+    ran.sandbox.write("elsewhere/file", "");
+    let work = ran.sandbox.work().canonicalize().unwrap();
+    let ran = ran.resume().args("--no-input").dir("elsewhere").run();
+    assert_eq!(lines(&ran, "trace"), ["slow", "slow", work.to_str().unwrap()]);
+}
+
+/// The program died between the last record and the last signature.
+#[test]
+fn a_run_that_was_over_is_only_signed() {
+    let ran = Test::book("steps: [{ id: one, shell: echo one >> trace; exit 1 }]").code(1).run();
+    std::fs::remove_file(ran.sandbox.runs()[0].join("run.jsonl.sig")).unwrap();
+    ran.of_run("verify").code(9).run();
+    ran.resume().code(1).run();
+    ran.verified();
+    assert_eq!(lines(&ran, "trace"), ["one"]);
+    ran.resume().code(2).run();
+}
+
+#[test]
+fn a_log_that_was_changed_is_not_gone_on_with() {
+    let ran = killed(&format!("steps:\n{}", waits("slow", "    repeat: safe\n")), "began-slow");
+    let plan = ran.sandbox.runs()[0].join("plan.json");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, text.replace("echo slow", "echo evil")).unwrap();
+    ran.resume().args("--no-input").code(9).run();
+    assert_eq!(lines(&ran, "trace"), ["slow"]);
+}
+
 /// Whatever the moment of death, the run comes to its end with every step done at least once and in order.
 #[test]
 fn killed_at_any_moment_a_run_of_safe_steps_comes_to_its_end() {

@@ -6,6 +6,7 @@ mod support;
 
 mod bad_input;
 mod crash;
+mod disk;
 mod exit_codes;
 mod files;
 mod flow;

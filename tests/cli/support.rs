@@ -106,6 +106,7 @@ pub(crate) struct Test {
     pub(crate) sandbox: Rc<Sandbox>,
     args: Vec<String>,
     stdin: Option<Vec<u8>>,
+    dir: PathBuf,
     env: Vec<(String, Option<String>)>,
     code: i32,
     stdout: Option<snapbox::Data>,
@@ -128,7 +129,8 @@ impl Test {
     }
 
     fn within(sandbox: Rc<Sandbox>) -> Test {
-        Test { sandbox, args: Vec::new(), stdin: None, env: Vec::new(), code: 0, stdout: None, stderr: None }
+        let (args, env, dir) = (Vec::new(), Vec::new(), sandbox.work());
+        Test { sandbox, args, stdin: None, dir, env, code: 0, stdout: None, stderr: None }
     }
 
     pub(crate) fn file(self, name: &str, text: impl AsRef<[u8]>) -> Test {
@@ -169,6 +171,12 @@ impl Test {
         self
     }
 
+    /// Started in this directory below the usual one.
+    pub(crate) fn dir(mut self, name: &str) -> Test {
+        self.dir = self.dir.join(name);
+        self
+    }
+
     pub(crate) fn code(mut self, code: i32) -> Test {
         self.code = code;
         self
@@ -198,7 +206,7 @@ impl Test {
     /// Gives a command the environment and directory of the sandbox.
     pub(crate) fn surround(&self, command: &mut Command) {
         let dir = self.sandbox.dir.path();
-        command.env_clear().current_dir(self.sandbox.work());
+        command.env_clear().current_dir(&self.dir);
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").env("USER", "tester");
         command.env("HOME", dir.join("home")).env("LC_ALL", "C.UTF-8");
         command.env("XDG_STATE_HOME", dir.join("state")).env("XDG_CONFIG_HOME", dir.join("config"));
