@@ -20,7 +20,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let point = ResumePoint::lock(&dir, &home.trust()?)?;
     let plan = Arc::new(load_plan(&dir, &point.log)?);
     let (mut state, mut view) = (State::new(plan.clone()), View::new(plan.clone()));
-    replay(&point.log, &mut state, &mut view)?;
+    replay(&point.log, &mut state, &mut |event, _, now| {
+        view.see(now, event).map_err(|e| CliError::Unverified(e.to_string()))
+    })?;
     let clock = RunClock::resume(point.last_mono_us());
     let now = clock.now();
     let input = Input::Resume { by: identity.principal.clone() };
