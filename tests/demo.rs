@@ -1,5 +1,7 @@
 //! The demo target on real sockets: every test has its own state directory and its own ports.
 
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

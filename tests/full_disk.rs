@@ -1,5 +1,7 @@
 //! A disk that fills up under a run.
 
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! A process killed at any moment leaves a log that is good as far as it goes, and a run that can go on.
 
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -1,8 +1,11 @@
 //! The schema, the reader and the fixtures agree on what a runbook is.
 
+// The test reads its fixtures.
+#![allow(clippy::disallowed_methods)]
+
 use runbook::check::{Includes, check};
 use runbook::runbook::{SCHEMA, contract_accepts, keys, kinds, read, reference};
-use runbook::text::{Code, Severity, Source, parse};
+use runbook::text::{Code, RenderStyle, Severity, Source, parse, render};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -107,6 +110,49 @@ fn every_code_of_the_rules_has_a_fixture() {
         let ours = ["RB02", "RB03", "RB04", "RB06"].iter().any(|range| code.starts_with(range));
         assert!(!ours || found.contains(&code) || without.contains(&code.as_str()), "{code} has no fixture");
     }
+}
+
+/// `UPDATE=1 cargo test --test parity` writes them.
+#[test]
+fn error_screens_are_exactly_these() {
+    let style = RenderStyle { color: false, short: false, width: 110 };
+    for file in fixtures("screens").into_iter().filter(|f| f.extension().is_some_and(|e| e == "yml")) {
+        let source = load(&file);
+        let (book, mut problems) = read(&source);
+        problems.extend(book.iter().flat_map(|book| check(book, &Fixtures)));
+        let screen = render(&problems, style);
+        let golden = file.with_extension("txt");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&golden, &screen).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&golden).unwrap_or_default(), screen, "{}", golden.display());
+    }
+}
+
+/// The reader alone is as strict as the schema: whatever one value of a good file is replaced by, the schema never
+/// rejects what the reader let pass.
+#[test]
+fn the_schema_never_has_to_speak_for_the_reader() {
+    let values = ["", "x", "x y", "5", "-1", "1.5", "true", "[]", "[x]", "{}", "{ x: y }", "'{{ x }}'", "[{ x: y }]"];
+    let mut read_files = 0;
+    for file in fixtures("good") {
+        let text = load(&file).text().to_string();
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| line.contains(':')) {
+            let (key, _) = line.split_once(':').unwrap();
+            let changed = values.iter().map(|value| format!("{key}: {value}")).chain([String::new()]);
+            for replacement in changed {
+                let lines = text.lines().enumerate().map(|(n, l)| if n == at { replacement.as_str() } else { l });
+                let source = Source::new("changed.yml", lines.collect::<Vec<_>>().join("\n"));
+                let (book, problems) = read(&source);
+                let spoken = problems.into_iter().find(|p| p.code == Code::CONTRACT);
+                assert!(spoken.is_none(), "{}: {replacement}: {spoken:?}", file.display());
+                // Whatever was read can also be checked, errors or not.
+                book.iter().for_each(|book| drop(check(book, &Fixtures)));
+                read_files += 1;
+            }
+        }
+    }
+    assert!(read_files > 1000);
 }
 
 fn schema() -> Value {

@@ -16,6 +16,8 @@ pub(crate) struct Facts<'r> {
     pub(crate) uses: Vec<Use<'r>>,
     /// The first block with each step id.
     pub(crate) by_id: BTreeMap<&'r str, usize>,
+    /// The use that is the `when` of a block.
+    pub(crate) whens: BTreeMap<usize, usize>,
     /// Included runbooks by the block of their `run` step.
     pub(crate) included: BTreeMap<usize, Included>,
     /// Counts beginnings and ends of blocks.
@@ -57,11 +59,12 @@ impl<'r> Facts<'r> {
             scopes: vec![Scope { parent: None, item: None }],
             uses: Vec::new(),
             by_id: BTreeMap::new(),
+            whens: BTreeMap::new(),
             included: BTreeMap::new(),
             clock: 0,
         };
         facts.walk();
-        let mut library = Library::new(includes, &runbook.place.source);
+        let library = Library::new(includes, &runbook.place.source);
         for (at, block) in facts.blocks.iter().enumerate() {
             if let Some(Step { kind: Kind::Run(run), .. }) = block.step {
                 facts.included.extend(library.open(&run.runbook).map(|included| (at, included)));
@@ -263,6 +266,9 @@ impl<'r> Facts<'r> {
     fn add(&mut self, block: usize, scope: usize, key: &'static str, role: Role, results: Results, text: &'r Text) {
         let (refs, errors, lints) = parse(&text.value, role);
         let time = self.clock;
+        if key == "when" {
+            self.whens.insert(block, self.uses.len());
+        }
         self.uses.push(Use { text, key, role, results, block, scope, time, refs, errors, lints });
     }
 

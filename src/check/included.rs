@@ -29,7 +29,7 @@ impl<'i> Library<'i> {
     }
 
     /// The runbook a `run` step names; none when the name is only known with inputs.
-    pub(crate) fn open(&mut self, path: &Text) -> Option<Included> {
+    pub(crate) fn open(&self, path: &Text) -> Option<Included> {
         let mut chain = vec![self.top.name().to_string()];
         let (source, book) = match self.load(self.top, path)? {
             Ok(found) => found,

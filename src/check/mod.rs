@@ -3,6 +3,8 @@
 mod facts;
 mod included;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod uses;
 
 use crate::runbook::Runbook;

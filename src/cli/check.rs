@@ -25,7 +25,8 @@ pub(crate) fn run(common: &Common, args: CheckArgs) -> Result<u8, CliError> {
         let style = RenderStyle { short: args.short, ..common.style() };
         super::print(&render(&problems, style));
     } else if unreadable.is_empty() {
-        let files = if args.files.len() == 1 { "1 runbook".to_string() } else { format!("{} runbooks", args.files.len()) };
+        let files =
+            if args.files.len() == 1 { "1 runbook".to_string() } else { format!("{} runbooks", args.files.len()) };
         super::print(&format!("{files} checked, no problems\n"));
     }
     let bad = |d: &Diagnostic| d.severity == Severity::Error || (args.strict && d.severity == Severity::Warning);

@@ -42,8 +42,7 @@ pub(crate) fn collect(book: &Runbook, making: &Making, ask: bool) -> Result<Valu
 
 fn from_file(path: &Path, values: &mut Values) -> Result<(), CliError> {
     let bytes = read_limited(path).map_err(CliError::Usage)?;
-    let source =
-        Source::from_bytes(path.display().to_string(), bytes).map_err(|d| CliError::Invalid(vec![*d]))?;
+    let source = Source::from_bytes(path.display().to_string(), bytes).map_err(|d| CliError::Invalid(vec![*d]))?;
     let parsed = parse(&source);
     let Some(root) = parsed.root.filter(|_| parsed.diagnostics.is_empty()) else {
         return Err(CliError::Invalid(parsed.diagnostics));
@@ -139,7 +138,9 @@ fn hidden(input: &Input) -> Result<String, CliError> {
     let mut quiet = before.clone();
     quiet.local_modes.remove(LocalModes::ECHO);
     let quieted = tcsetattr(&stdin, OptionalActions::Now, &quiet);
-    let line = quieted.map_err(|e| CliError::System(e.to_string())).and_then(|()| read_line(&format!("{} (hidden): ", input.name)));
+    let line = quieted
+        .map_err(|e| CliError::System(e.to_string()))
+        .and_then(|()| read_line(&format!("{} (hidden): ", input.name)));
     let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
     eprintln!();
     line

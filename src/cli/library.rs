@@ -58,7 +58,9 @@ impl Library for Files {
         match self.sound(&path) {
             Ok(found) => Ok(found),
             Err(CliError::Invalid(problems)) => Err(Unreadable::Invalid(problems)),
-            Err(other) => Err(Unreadable::Missing(other.render(&crate::text::RenderStyle { color: false, short: true, width: 100 }).trim().to_string())),
+            Err(other) => Err(Unreadable::Missing(
+                other.render(&crate::text::RenderStyle { color: false, short: true, width: 100 }).trim().to_string(),
+            )),
         }
     }
 
@@ -103,7 +105,9 @@ pub(crate) fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|e| format!("cannot read {}: {}", path.display(), words(&e)))?;
-    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot read {}: {}", path.display(), words(&e)))?;
+    file.take(LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| format!("cannot read {}: {}", path.display(), words(&e)))?;
     if bytes.len() as u64 > LIMIT {
         return Err(format!("{} is larger than 1 MiB, which no runbook is", path.display()));
     }

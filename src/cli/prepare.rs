@@ -8,7 +8,6 @@ use super::target;
 use crate::drive::world::SecretSource;
 use crate::plan::{Plan, Request, build, encode};
 use crate::store::Home;
-use std::path::PathBuf;
 
 /// A plan and what only the driver may know.
 pub(crate) struct Prepared {
@@ -16,8 +15,6 @@ pub(crate) struct Prepared {
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: String,
     pub(crate) secrets: Vec<(String, SecretSource)>,
-    /// State directory of the embedded demo, when the target is it.
-    pub(crate) demo: Option<PathBuf>,
     /// The runbook's exact bytes, kept with the run.
     pub(crate) runbook: (String, Vec<u8>),
 }
@@ -29,13 +26,10 @@ pub(crate) fn prepare(making: &Making, home: &Home, ask: bool) -> Result<Prepare
     let loaded = making.target.as_deref().map(|name| target::load(name, &making.file, home)).transpose()?;
     let Values { given, secrets } = inputs::collect(&book, making, ask)?;
     let text = source.text().as_bytes().to_vec();
-    let (target, target_source, demo) = match loaded {
-        Some(loaded) => (Some(loaded.target), Some(loaded.source), loaded.demo),
-        None => (None, None, None),
-    };
+    let (target, target_source) = loaded.map(|loaded| (loaded.target, loaded.source)).unzip();
     let name = making.file.file_name().and_then(|n| n.to_str()).unwrap_or("runbook.yml").to_string();
     let request = Request { source, runbook: book, given, target, target_source, library: &files };
     let plan = build(request).map_err(CliError::Invalid)?;
     let (bytes, digest) = encode(&plan);
-    Ok(Prepared { plan, bytes, digest, secrets, demo, runbook: (name, text) })
+    Ok(Prepared { plan, bytes, digest, secrets, runbook: (name, text) })
 }

@@ -3,10 +3,10 @@
 use super::args::{Common, ResumeArgs};
 use super::error::CliError;
 use super::runs::{load_plan, replay};
-use super::session::{Session, at, drive};
+use super::session::{Session, drive};
 use crate::drive::record;
 use crate::drive::world::SecretSource;
-use crate::machine::{Input, State, Timestamp, accept};
+use crate::machine::{Input, State, accept};
 use crate::plan::Plan;
 use crate::report::View;
 use crate::store::{Home, ResumePoint, RunClock, RunDir, keys};
@@ -31,8 +31,6 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     extra.retain(|name, _| name == "in_doubt");
     let (_, journal) = point.open(Box::new(identity.key), &identity.principal, &keys::host(), extra, &now)?;
     let secrets = secrets_of(&plan)?;
-    // A session begins where the log ends; what was already shown is not shown again.
-    let _ = at(Timestamp::default());
     drive(Session {
         common,
         state,

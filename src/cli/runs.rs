@@ -85,7 +85,9 @@ pub(crate) fn logs(_: &Common, args: LogsArgs) -> Result<u8, CliError> {
 fn copy_output(dir: &RunDir, file: &str, out: &mut impl std::io::Write) -> Result<(), CliError> {
     let mut kept = dir.open_output(file)?;
     match std::io::copy(&mut kept, out) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::System(format!("cannot print {file}: {e}"))),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::System(format!("cannot print {file}: {e}")))
+        }
         _ => Ok(()),
     }
 }

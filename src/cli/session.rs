@@ -2,12 +2,13 @@
 
 use super::args::Common;
 use super::error::CliError;
+use super::terminal;
 use crate::drive::clock::Clock;
 use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
 use crate::drive::world::{
-    AttemptId, Cancel, RealWorld, Running, Secrets, SecretSource, ShortSecrets, Wants, WorldEvent, WorldSetup, base_env,
-    next_free_output,
+    AttemptId, Cancel, RealWorld, Running, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup,
+    base_env, next_free_output,
 };
 use crate::log::At;
 use crate::machine::action::{Action, Done};
@@ -53,12 +54,10 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
     listen(&send)?;
     let progress = Progress(world.clone());
-    let _ = (&operator, no_input, &progress);
-    let audience = Bare(view);
+    let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
     let clock = SessionClock(clock);
     let journal = LogJournal { journal: Some(journal), first_written: true };
-    let mut driver =
-        Driver { state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
+    let mut driver = Driver { state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
     let driven = driver.drive(first).await;
     let over = driver.state.is_over();
     let signed = match (over, driver.journal.journal.take()) {
@@ -75,8 +74,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
         (_, Err(error)) => Some(error.render(&common.style()).trim().trim_start_matches("error: ").to_string()),
         _ => None,
     };
-    if let Some(t) = trouble { eprintln!("{t}"); }
-    print!("{}", crate::report::summary(&driver.audience.0));
+    driver.audience.close(code, trouble.as_deref());
     Ok(code)
 }
 
@@ -116,7 +114,8 @@ fn start_world(
         run_dir,
     };
     let (events, mut results) = unbounded_channel();
-    let world = RealWorld::new(setup, events).map_err(|e| CliError::Journal(format!("cannot write the run directory: {e}")))?;
+    let world =
+        RealWorld::new(setup, events).map_err(|e| CliError::Journal(format!("cannot write the run directory: {e}")))?;
     tokio::spawn(async move {
         while let Some(event) = results.recv().await {
             let incoming = match event {
@@ -138,11 +137,9 @@ fn done_input(id: AttemptId, done: Done) -> Incoming {
 
 /// Ctrl-C and TERM ask to stop; a lost terminal only means that nobody can be asked here any more.
 fn listen(send: &UnboundedSender<Incoming>) -> Result<(), CliError> {
-    for (kind, hangup) in [
-        (SignalKind::interrupt(), false),
-        (SignalKind::terminate(), false),
-        (SignalKind::hangup(), true),
-    ] {
+    for (kind, hangup) in
+        [(SignalKind::interrupt(), false), (SignalKind::terminate(), false), (SignalKind::hangup(), true)]
+    {
         let mut signals = signal(kind).map_err(|e| CliError::System(format!("cannot watch for signals: {e}")))?;
         let send = send.clone();
         tokio::spawn(async move {
@@ -213,20 +210,8 @@ impl World for SharedWorld {
 /// What runs now, for the live part of the screen.
 struct Progress(Rc<RefCell<RealWorld>>);
 
-impl Progress {
+impl terminal::Progress for Progress {
     fn running(&self) -> Vec<Running> {
         self.0.borrow().running()
     }
 }
-struct Bare(View);
-impl crate::drive::run::Audience for Bare {
-    fn tell(&mut self, event: &Event, _: &State, now: Timestamp) {
-        if !matches!(event, Event::AttemptFinished{..}) { println!("{:?} {}", now.run_us, serde_json::to_string(event).unwrap_or_default().chars().take(300).collect::<String>()); }
-        let _ = self.0.see(now, event);
-    }
-    fn ask(&mut self, _: &crate::machine::event::Asked, _: &State) -> bool { false }
-    fn withdraw(&mut self) {}
-    fn tick(&mut self, _: &State, _: Timestamp) {}
-    fn tick_every(&self) -> Option<std::time::Duration> { None }
-}
-

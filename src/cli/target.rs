@@ -4,8 +4,9 @@ use super::error::CliError;
 use super::library::{read_limited, sha256};
 use crate::demo::{self, Colour, Paths};
 use crate::plan::model::{SourceDigest, Target};
+use crate::runbook;
 use crate::store::Home;
-use crate::text::{Source, parse};
+use crate::text::{Severity, Source};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -23,18 +24,12 @@ pub(crate) fn load(wanted: &str, runbook: &Path, home: &Home) -> Result<Loaded, 
     let bytes = read_limited(&path).map_err(CliError::Usage)?;
     let digest = SourceDigest { path: path.display().to_string(), sha256: sha256(&bytes) };
     let source = Source::from_bytes(path.display().to_string(), bytes).map_err(|d| CliError::Invalid(vec![*d]))?;
-    let parsed = parse(&source);
-    let Some(root) = parsed.root.filter(|_| parsed.diagnostics.is_empty()) else {
-        return Err(CliError::Invalid(parsed.diagnostics));
-    };
-    let Value::Object(mut values) = root.json() else {
-        return Err(CliError::Usage(format!("{} must be a mapping that begins with `target: v1`", path.display())));
-    };
-    if values.shift_remove("target") != Some(json!("v1")) {
-        return Err(CliError::Usage(format!("{} must begin with `target: v1`", path.display())));
-    }
+    let (profile, problems) = runbook::read_target(&source);
+    let errors: Vec<_> = problems.into_iter().filter(|d| d.severity == Severity::Error).collect();
+    let Some(profile) = profile.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
     let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or(wanted).to_string();
-    let name = values.shift_remove("name").and_then(|n| n.as_str().map(String::from)).unwrap_or(stem);
+    let name = profile.name.unwrap_or(stem);
+    let mut values = profile.values.as_object().cloned().unwrap_or_default();
     let mut demo = None;
     if values.get("embedded") == Some(&json!("demo")) {
         let dir = super::demo::state_dir(home);

@@ -37,8 +37,20 @@ const TYPED: [(&str, RecordType); 5] = [
 
 /// Fields the first records of a segment carry for the log itself.
 const OF_THE_LOG: [&str; 14] = [
-    "format", "session_key", "operator", "host", "plan_sha256", "prev_run", "boot_id", "pid", "segment", "previous",
-    "bytes", "sha256", "sealed_bytes", "tool_pid",
+    "format",
+    "session_key",
+    "operator",
+    "host",
+    "plan_sha256",
+    "prev_run",
+    "boot_id",
+    "pid",
+    "segment",
+    "previous",
+    "bytes",
+    "sha256",
+    "sealed_bytes",
+    "tool_pid",
 ];
 
 /// The record of an event.
@@ -70,10 +82,9 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
     let mut body = record.payload.clone();
     let typed = TYPED.iter().find(|(_, kind)| *kind == record.kind).map(|(name, _)| name.to_string());
     let kind = match (record.kind, typed) {
-        (
-            RecordType::StepOutput | RecordType::Anchor | RecordType::ApprovalRequest | RecordType::Approval,
-            _,
-        ) => return Ok(None),
+        (RecordType::StepOutput | RecordType::Anchor | RecordType::ApprovalRequest | RecordType::Approval, _) => {
+            return Ok(None);
+        }
         (_, Some(kind)) => kind,
         _ => match body.shift_remove("event") {
             Some(Value::String(kind)) => kind,
@@ -97,7 +108,8 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
         _ => {}
     }
     let value = with_floats(&json!({ kind: body }));
-    let wrong = |e: serde_json::Error| UnknownRecord { at: format!("{}/{}", record.segment, record.seq), why: e.to_string() };
+    let wrong =
+        |e: serde_json::Error| UnknownRecord { at: format!("{}/{}", record.segment, record.seq), why: e.to_string() };
     serde_json::from_value(value).map(Some).map_err(wrong)
 }
 
@@ -160,12 +172,17 @@ mod tests {
     }
 
     fn events() -> Vec<Event> {
-        let captured = |bytes| Captured { file: "out/0001.stdout".into(), bytes, sha256: "ab".into(), text: Some("x".into()) };
+        let captured =
+            |bytes| Captured { file: "out/0001.stdout".into(), bytes, sha256: "ab".into(), text: Some("x".into()) };
         let done = Done {
             ended: Ended::Exit(3),
             duration_us: 12,
             stdout: Some(captured(4)),
-            http: Some(HttpAnswer { status: 200, headers: vec![("x-color".into(), "blue".into())], url: "http://a".into() }),
+            http: Some(HttpAnswer {
+                status: 200,
+                headers: vec![("x-color".into(), "blue".into())],
+                url: "http://a".into(),
+            }),
             tail: "oops".into(),
             ..Done::default()
         };
@@ -224,6 +241,9 @@ mod tests {
         let mut unknown = record(&Event::Interrupted { stage: 1 });
         unknown.payload.insert("event".into(), json!("teleported"));
         let error = decode(&unknown, "r").unwrap_err().to_string();
-        assert!(error.starts_with("record 1/7 of the log cannot be understood: unknown variant `teleported`"), "{error}");
+        assert!(
+            error.starts_with("record 1/7 of the log cannot be understood: unknown variant `teleported`"),
+            "{error}"
+        );
     }
 }

@@ -45,6 +45,7 @@ pub trait Audience {
 
 /// Something that reached the driver.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Incoming {
     /// For the machine.
     Input(Input),
@@ -116,7 +117,13 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                 batch.push(event);
                 continue;
             }
-            match self.wait().await {
+            let incoming = self.wait().await;
+            // What time decides comes before what was said too late.
+            if let Err(error) = self.drain(&mut batch, self.clock.now(), &mut synced_us) {
+                self.end_everything().await;
+                return Err(error);
+            }
+            match incoming {
                 None => {}
                 Some(Incoming::Input(input)) => batch.extend(accept(&self.state, input)),
                 Some(Incoming::TerminalLost) => person = false,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 /// Something from outside.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Input {
     /// The world finished an attempt.
     Done {

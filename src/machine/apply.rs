@@ -1,8 +1,8 @@
 //! The one table of (state, event). Live runs, resume, reports and simulations all pass through it.
 
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
-use super::judge::then_of;
-use super::state::{IllegalEvent, InstId, Scope, State, Status, join};
+use super::judge::no_backs_out;
+use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
 use crate::plan::model::NodeKind;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -130,8 +130,8 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         Event::Parked { reason } => state.parked = Some(reason.clone()),
         Event::Resumed { in_doubt, .. } => {
             state.parked = None;
-            // One press only paused the run; the second asked to back out, and that still holds.
-            state.interrupt = if state.interrupt >= 2 { 2 } else { 0 };
+            // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
+            state.interrupt = 0;
             for path in in_doubt {
                 let id = find(state, event, path)?;
                 if state.insts[id].status != Status::Running || state.is_block(id) {
@@ -205,7 +205,7 @@ fn open_block(state: &mut State, id: InstId, items: Option<&[(String, Value)]>, 
             let inputs = Arc::new(inputs.cloned().unwrap_or_default());
             state.scopes.push(Scope { plan: *inner, inputs, ..Scope::default() });
             let scope = state.scopes.len() - 1;
-            let mut children = vec![state.add(*body, join(&path, "do"), Some(id), scope)];
+            let mut children = vec![state.add(*body, body_path(&path), Some(id), scope)];
             children.extend(always.map(|node| state.add(node, join(&path, "always"), Some(id), scope)));
             children
         }
@@ -290,7 +290,7 @@ fn no_go(state: &mut State, id: InstId, reason: String) {
     let path = state.insts[id].path.clone();
     let cause = Cause { path, kind: CauseKind::NoGo, reason: reason.clone() };
     // A no is never passed over: what is declared only says whether to keep or to take back.
-    let then = if then_of(state, id) == Some(Then::Rollback) { Then::Rollback } else { Then::Stop };
+    let then = if no_backs_out(state, id) { Then::Rollback } else { Then::Stop };
     let forward = state.direction == Direction::Forward;
     finish(state, id, Verdict::Fail, Some(reason), forward.then_some(then), &Map::new());
     // `finish` noted a plain failure; a no is its own kind of trigger.

@@ -154,10 +154,10 @@ fn items(names: &Names<'_>, each: &ForEach) -> Result<Vec<(String, Value)>, Stri
             other => return Err(format!("`in:` needs a list, not `{}` ({})", show(&other), expression.at)),
         },
     };
-    if let Some(max) = each.max {
-        if values.len() > max as usize {
-            return Err(format!("the list has {} items and `max:` allows {max}", values.len()));
-        }
+    if let Some(max) = each.max
+        && values.len() > max as usize
+    {
+        return Err(format!("the list has {} items and `max:` allows {max}", values.len()));
     }
     let mut keyed: Vec<(String, Value)> = Vec::with_capacity(values.len());
     for (position, value) in values.into_iter().enumerate() {

@@ -5,7 +5,7 @@ use super::begin::task_of;
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::names::{Names, show};
 use super::state::{InstId, State, Timestamp};
-use crate::plan::model::{Act, Task, Template};
+use crate::plan::model::{Act, NodeKind, Task, Template};
 use crate::plan::units::duration_words;
 use crate::runbook::model::{OnFailure, Severity};
 use serde_json::{Map, Value};
@@ -38,28 +38,52 @@ pub(super) fn failed(state: &State, id: InstId, verdict: Verdict, reason: String
     finished(state, id, verdict, Some(reason), then, Map::new())
 }
 
-/// What a failure of this instance means: the nearest word on it, from the step outwards.
+/// What a failure of this instance means: the nearest word on it, from the step outwards. A group that collects goes on
+/// with its other members, and what the failure means is asked of the group when it is over.
 pub(super) fn then_of(state: &State, id: InstId) -> Option<Then> {
-    let then = match said(state, id) {
-        Some(OnFailure::Continue) => Then::Continue,
-        Some(policy) => run_policy(policy),
-        None => {
-            let mut at = state.insts[id].parent;
-            let mut then = run_policy(state.plan.on_failure);
-            while let Some(block) = at {
-                match said(state, block) {
-                    Some(OnFailure::Continue) => return Some(Then::Up),
-                    Some(policy) => {
-                        then = run_policy(policy);
-                        break;
-                    }
-                    None => at = state.insts[block].parent,
-                }
-            }
-            then
+    match meaning(state, id) {
+        Meaning::Declared(then) => Some(then),
+        Meaning::InGroup(_) => Some(Then::Up),
+    }
+}
+
+/// Whether this instance is to be backed out of when somebody says no: a group does not keep a no from counting.
+pub(super) fn no_backs_out(state: &State, mut id: InstId) -> bool {
+    loop {
+        match meaning(state, id) {
+            Meaning::Declared(then) => return then == Then::Rollback,
+            Meaning::InGroup(group) => id = group,
         }
-    };
-    Some(then)
+    }
+}
+
+enum Meaning {
+    Declared(Then),
+    /// This collecting group comes before any word on it.
+    InGroup(InstId),
+}
+
+fn meaning(state: &State, id: InstId) -> Meaning {
+    let mut at = Some(id);
+    while let Some(here) = at {
+        if here != id && collects(state, here) {
+            return Meaning::InGroup(here);
+        }
+        match said(state, here) {
+            Some(OnFailure::Continue) if here != id => return Meaning::Declared(Then::Up),
+            Some(policy) => return Meaning::Declared(run_policy(policy)),
+            None => at = state.insts[here].parent,
+        }
+    }
+    Meaning::Declared(run_policy(state.plan.on_failure))
+}
+
+fn collects(state: &State, id: InstId) -> bool {
+    match &state.node_of(id).kind {
+        NodeKind::Parallel { collect, .. } => *collect,
+        NodeKind::ForEach(each) => each.collect,
+        _ => false,
+    }
 }
 
 /// What a node itself says about its failure; a soft one is passed over.
@@ -186,11 +210,11 @@ fn not_passed(state: &State, id: InstId, task: &Task, done: &Done, found: Found,
         let reason = format!("did not hold within {}; last: {}", poll.max.text, found.reason);
         return give_up(state, id, Found { reason, ..found });
     }
-    if let (Some(retry), false, true) = (&task.retry, hopeless, going_on) {
-        if inst.attempt < retry.attempts {
-            let reason = format!("attempt {} of {}: {}", inst.attempt, retry.attempts, found.reason);
-            return again(state, id, &retry.wait, Some(retry), 0, reason, now);
-        }
+    if let (Some(retry), false, true) = (&task.retry, hopeless, going_on)
+        && inst.attempt < retry.attempts
+    {
+        let reason = format!("attempt {} of {}: {}", inst.attempt, retry.attempts, found.reason);
+        return again(state, id, &retry.wait, Some(retry), 0, reason, now);
     }
     if cancelled { failed(state, id, found.verdict, found.reason) } else { give_up(state, id, found) }
 }

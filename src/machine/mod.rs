@@ -26,3 +26,4 @@ pub use accept::{Input, accept, answers};
 pub use apply::apply;
 pub use next::next;
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
+pub(crate) use state::{body_path, join};

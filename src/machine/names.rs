@@ -140,14 +140,14 @@ impl<'a> Names<'a> {
             }
             for (name, value) in &scope.steps {
                 // Only what the text can be asking for: a run of thousands of steps stays cheap.
-                if !steps.contains_key(name) && text.contains(name.as_str()) {
+                if !steps.contains_key(name) && (text.contains(name.as_str()) || text.contains("steps[")) {
                     steps.insert(name.clone(), value.clone());
                 }
             }
-            if let Some((name, value)) = &scope.item {
-                if context.get(name).is_none() {
-                    context.set(name, value.clone());
-                }
+            if let Some((name, value)) = &scope.item
+                && context.get(name).is_none()
+            {
+                context.set(name, value.clone());
             }
             last = id;
             at = scope.parent;

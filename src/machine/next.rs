@@ -46,6 +46,10 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             Status::Pausing { .. } if given_up(state, *id) => {
                 Some(judge::failed(state, *id, Verdict::Fail, "given up: the run stopped going forward".into()))
             }
+            // Nobody is asked any more what a failure shall mean, but it stays the failure it was.
+            Status::Asking(asked) if asked.question == Question::Failure && given_up(state, *id) => {
+                Some(judge::judge(state, *id, now))
+            }
             Status::Asking(asked) if asked.question != Question::InDoubt && given_up(state, *id) => {
                 Some(judge::failed(state, *id, Verdict::Fail, "withdrawn: the run stopped going forward".into()))
             }
@@ -150,10 +154,10 @@ fn go_through_always(state: &State, now: Timestamp) -> Option<Event> {
     if let Some(always) = left_include(state) {
         return advance(state, always, now);
     }
-    if let Some(root) = state.always {
-        if state.insts[root].status != Status::Finished {
-            return advance(state, root, now);
-        }
+    if let Some(root) = state.always
+        && state.insts[root].status != Status::Finished
+    {
+        return advance(state, root, now);
     }
     Some(Event::RunEnded { outcome: outcome(state) })
 }

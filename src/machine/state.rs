@@ -307,8 +307,13 @@ impl State {
 }
 
 /// The path of a member of a block.
-pub(super) fn join(parent: &str, id: &str) -> String {
-    if parent.is_empty() { id.to_string() } else { format!("{parent}.{id}") }
+pub(crate) fn join(parent: &str, id: &str) -> String {
+    if parent.is_empty() || parent.ends_with('/') { format!("{parent}{id}") } else { format!("{parent}.{id}") }
+}
+
+/// The path of what an included runbook does: `step/` and below it `step/its_phase.its_step`.
+pub(crate) fn body_path(include: &str) -> String {
+    format!("{include}/")
 }
 
 fn known_inputs(scope: &crate::plan::model::Scope) -> Map<String, Value> {

@@ -66,7 +66,10 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         library: request.library,
         nodes: Vec::new(),
         scopes: Vec::new(),
-        sources: vec![SourceDigest { path: request.source.name().to_string(), sha256: request.library.sha256(&request.source) }],
+        sources: vec![SourceDigest {
+            path: request.source.name().to_string(),
+            sha256: request.library.sha256(&request.source),
+        }],
         secrets: Map::new(),
         problems: Vec::new(),
         open: vec![request.source.name().to_string()],
@@ -179,6 +182,17 @@ impl Builder<'_> {
         self.block("", &book.place, at, NodeKind::Sequence(phases))
     }
 
+    /// What an included runbook does; one that is written as plain `steps:` adds no phase to the paths.
+    fn body(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
+        match &book.phases[..] {
+            [only] if only.id == "main" && only.when.is_none() && only.checkpoint.is_none() => {
+                let steps = only.steps.iter().map(|step| self.step(step, at)).collect();
+                self.block("", &book.place, at, NodeKind::Sequence(steps))
+            }
+            _ => self.phases(book, at),
+        }
+    }
+
     fn phase(&mut self, phase: &doc::Phase, at: &Position<'_>) -> NodeId {
         let mut children: Vec<NodeId> = phase.steps.iter().map(|step| self.step(step, at)).collect();
         if let Some(checkpoint) = &phase.checkpoint {
@@ -195,7 +209,13 @@ impl Builder<'_> {
         id
     }
 
-    fn optional_steps(&mut self, id: &str, steps: &[doc::Step], book: &doc::Runbook, at: &Position<'_>) -> Option<NodeId> {
+    fn optional_steps(
+        &mut self,
+        id: &str,
+        steps: &[doc::Step],
+        book: &doc::Runbook,
+        at: &Position<'_>,
+    ) -> Option<NodeId> {
         if steps.is_empty() {
             return None;
         }
@@ -306,7 +326,12 @@ impl Builder<'_> {
                 let sha256 = match from.map(|path| self.library.file_sha256(&path)) {
                     Some(Ok(sha256)) => Some(sha256),
                     Some(Err(why)) => {
-                        self.problem(Code::COPY_MISSING, &why, &text.place, "the file to copy must be there when planning");
+                        self.problem(
+                            Code::COPY_MISSING,
+                            &why,
+                            &text.place,
+                            "the file to copy must be there when planning",
+                        );
                         None
                     }
                     None => None,
@@ -334,7 +359,8 @@ impl Builder<'_> {
         };
         let id = self.block("undo", &step.place, at, NodeKind::Task(Box::new(task)));
         self.nodes[id].effect = doc::Effect::Change;
-        self.nodes[id].title = Some(Template { text: "Put the previous content back".into(), at: line_of(&step.place) });
+        self.nodes[id].title =
+            Some(Template { text: "Put the previous content back".into(), at: line_of(&step.place) });
         id
     }
 
@@ -372,7 +398,7 @@ impl Builder<'_> {
         let inner = self.bind_included(&book, run, step, at);
         self.open.push(source.name().to_string());
         let inside = Position { scope: inner, source: &source };
-        let body = self.phases(&book, &inside);
+        let body = self.body(&book, &inside);
         let always = self.optional_steps("always", &book.always, &book, &inside);
         self.open.pop();
         NodeKind::Run { body, always, inner, outputs: pairs(&book.outputs) }
@@ -385,7 +411,9 @@ impl Builder<'_> {
             let (value, origin) = match (written, &input.default) {
                 (Some((_, text)), _) => (self.bind_written(input, text, at), line_of(&text.place)),
                 (None, Some(default)) => (conforming(input, default.clone()).map(Binding::Known), "default".into()),
-                (None, None) => (Err(format!("input `{}` of `{}` has no value", input.name, book.name.value)), String::new()),
+                (None, None) => {
+                    (Err(format!("input `{}` of `{}` has no value", input.name, book.name.value)), String::new())
+                }
             };
             match value {
                 Ok(value) => bindings.push(InputBinding { name: input.name.clone(), kind: input.kind, value, origin }),

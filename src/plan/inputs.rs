@@ -15,7 +15,8 @@ pub fn conform(
     choices: &[String],
     value: Value,
 ) -> Result<Value, String> {
-    let value = typed(kind, value).map_err(|(value, wanted)| format!("input `{name}` needs {wanted}, not `{value}`"))?;
+    let value =
+        typed(kind, value).map_err(|(value, wanted)| format!("input `{name}` needs {wanted}, not `{value}`"))?;
     let text = match &value {
         Value::String(s) => s.clone(),
         other => other.to_string(),
@@ -54,7 +55,9 @@ fn typed(kind: InputKind, value: Value) -> Result<Value, (String, &'static str)>
         (InputKind::String, Value::Number(_) | Value::Bool(_)) => Ok(json!(shown)),
         (InputKind::String, _) => no("text"),
         (InputKind::Int, Value::Number(n)) if n.is_i64() => Ok(value),
-        (InputKind::Int, Value::String(s)) => s.trim().parse::<i64>().map(|i| json!(i)).or_else(|_| no("a whole number")),
+        (InputKind::Int, Value::String(s)) => {
+            s.trim().parse::<i64>().map(|i| json!(i)).or_else(|_| no("a whole number"))
+        }
         (InputKind::Int, _) => no("a whole number"),
         (InputKind::Number, Value::Number(_)) => Ok(value),
         (InputKind::Number, Value::String(s)) => {
@@ -86,5 +89,5 @@ fn typed(kind: InputKind, value: Value) -> Result<Value, (String, &'static str)>
 
 /// Whole seconds stay whole numbers.
 fn seconds(us: u64) -> Value {
-    if us % 1_000_000 == 0 { json!(us / 1_000_000) } else { json!(us as f64 / 1e6) }
+    if us.is_multiple_of(1_000_000) { json!(us / 1_000_000) } else { json!(us as f64 / 1e6) }
 }

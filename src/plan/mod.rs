@@ -6,8 +6,8 @@ pub mod model;
 mod build;
 pub(crate) mod known;
 
-pub use build::{Given, Library, Request, Unreadable, build};
 pub use crate::runbook::units;
+pub use build::{Given, Library, Request, Unreadable, build};
 pub use model::Plan;
 
 use sha2::{Digest, Sha256};

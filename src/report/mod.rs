@@ -21,7 +21,7 @@ pub use exit::exit_code;
 pub use look::Look;
 pub use markdown::markdown;
 pub use preview::{PreviewStyle, preview};
-pub(crate) use summary::{failure, wrap};
+pub(crate) use summary::wrap;
 pub use summary::{summary, summary_in};
 pub use view::{Changes, Counts, Decision, Ending, Given, Kind, Part, Row, Standing, Takeover, View, path_of};
 pub use visible::{visible, visible_line};

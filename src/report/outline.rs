@@ -1,7 +1,7 @@
 //! The run's tree in reading order: what exists as an instance, and what is still only in the plan.
 
 use super::view::{Kind, Part};
-use crate::machine::{InstId, State};
+use crate::machine::{InstId, State, body_path, join};
 use crate::plan::model::{Items, NodeId, NodeKind};
 
 /// One place of the outline.
@@ -53,7 +53,7 @@ impl Walk<'_> {
                 }
             }
             NodeKind::Run { body, always, .. } => {
-                self.children(*body, &join(path, "do"), depth);
+                self.children(*body, &body_path(path), depth);
                 if let Some(always) = always {
                     self.children(*always, &join(path, "always"), depth);
                 }
@@ -110,8 +110,4 @@ pub(super) fn kind_of(kind: &NodeKind, part: Part, depth: usize) -> Kind {
         NodeKind::Wait(_) => Kind::Wait,
         NodeKind::Set(_) => Kind::Set,
     }
-}
-
-fn join(parent: &str, id: &str) -> String {
-    if parent.is_empty() { id.to_string() } else { format!("{parent}.{id}") }
 }

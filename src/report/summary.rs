@@ -57,7 +57,7 @@ fn failures(view: &View) -> Vec<Row> {
 }
 
 /// One failed step: how it ended, its last lines, its note.
-pub(crate) fn failure(view: &View, row: &Row, look: &Look) -> String {
+fn failure(view: &View, row: &Row, look: &Look) -> String {
     let mut facts = vec![visible_line(row.reason.as_deref().unwrap_or("no reason was recorded"))];
     if row.attempts > 1 {
         facts.push(plural(row.attempts as usize, "attempt"));

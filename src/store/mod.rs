@@ -29,6 +29,6 @@ pub use error::StoreError;
 pub use home::Home;
 pub use journal::{Durability, Journal, JournalError};
 pub use list::{ListedRun, RunState, list_runs};
-pub use resume::{countersign, read_log, ResumePoint};
+pub use resume::{ResumePoint, countersign, read_log};
 pub use run_dir::RunDir;
 pub use verify::verify_dir;

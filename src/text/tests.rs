@@ -1,5 +1,7 @@
 //! The tree, its limits, and every screen a person can meet.
 
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
 use std::time::Instant;
 
 use proptest::prelude::*;

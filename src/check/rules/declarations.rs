@@ -18,6 +18,9 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 fn bounds(input: &Input, found: &mut Vec<Diagnostic>) {
+    if !matches!(input.kind, InputKind::Int | InputKind::Number | InputKind::Duration | InputKind::Size) {
+        return;
+    }
     let mut read = |bound: &Option<Text>, key: &str| {
         let text = bound.as_ref()?;
         let value = number(input.kind, &Value::String(text.value.clone()));

@@ -79,8 +79,7 @@ pub(super) fn is_guarded(facts: &Facts<'_>, usage: &Use<'_>, path: &[String]) ->
             (r.tested && about) || (outcome && path.get(2).is_none_or(|p| p != "result"))
         })
     };
-    let around: Vec<usize> = facts.chain(usage.block).collect();
-    asks(usage) || facts.uses.iter().filter(|u| u.key == "when" && around.contains(&u.block)).any(asks)
+    asks(usage) || facts.chain(usage.block).any(|at| facts.whens.get(&at).is_some_and(|&when| asks(&facts.uses[when])))
 }
 
 /// The innermost block around both.

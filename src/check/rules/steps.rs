@@ -30,14 +30,19 @@ fn problem(facts: &Facts<'_>, usage: &Use<'_>, read: &Ref) -> Option<Diagnostic>
         return Some(unreachable(id, why, place).also(step.place.clone(), "the step"));
     }
     let name = read.path.get(2);
-    if let (Some(name), Some(known)) = (name, saved(facts, block, step)) {
-        if name != "result" && !known.iter().any(|k| k == name) {
-            let hint = did_you_mean(name, known.iter().map(String::as_str));
-            let message = format!("the step `{id}` keeps no `{name}`{hint}");
-            let keeps = listed(known.iter().map(String::as_str).chain(["result"]));
-            let problem = Diagnostic::error(Code::UNKNOWN_SAVED, message, place).also(step.place.clone(), "the step");
-            return Some(problem.help(format!("it keeps: {keeps}; add to its `save:` what it shall keep")));
-        }
+    if let (Some(name), Some(known)) = (name, saved(facts, block, step))
+        && name != "result"
+        && !known.contains(name)
+    {
+        let hint = did_you_mean(name, known.iter().map(String::as_str));
+        let message = format!("the step `{id}` keeps no `{name}`{hint}");
+        let keeps = listed(known.iter().map(String::as_str).chain(["result"]));
+        let problem = Diagnostic::error(Code::UNKNOWN_SAVED, message, place).also(step.place.clone(), "the step");
+        let problem = problem.help(format!("it keeps: {keeps}"));
+        return Some(match keeping(step) {
+            Some(how) => problem.help(how),
+            None => problem,
+        });
     }
     let outcome = name.is_some_and(|n| n == "result");
     let why = match doubt(facts, block, usage, outcome) {
@@ -88,6 +93,17 @@ fn saved(facts: &Facts<'_>, block: usize, step: &Step) -> Option<Vec<String>> {
         Kind::Manual(manual) => manual.evidence.iter().map(|(name, _)| name.clone()).collect(),
         _ => step.save.iter().map(|(name, _)| name.clone()).collect(),
     })
+}
+
+/// Where a step of this kind says what it keeps.
+fn keeping(step: &Step) -> Option<&'static str> {
+    match step.kind {
+        Kind::Shell(_) | Kind::Exec(_) | Kind::Http(_) => Some("name what else to keep in its `save:`"),
+        Kind::Manual(_) => Some("name what else to ask for in its `evidence:`"),
+        Kind::Run(_) => Some("name what else to keep in the `outputs:` of the runbook it runs"),
+        Kind::Set(_) => Some("values of a `set` step are read as `vars.NAME`"),
+        _ => None,
+    }
 }
 
 fn is_optional_evidence(step: &Step, name: &str) -> bool {

@@ -32,11 +32,10 @@ fn is_task(step: &Step) -> bool {
 }
 
 fn advice(problem: Diagnostic, step: &Step) -> Diagnostic {
-    let undo = match step.kind {
-        Kind::File(_) => "add `undo: previous`",
-        _ => "add `undo: { shell: ... }`",
-    };
-    let problem = problem.help(format!("{undo}, or say why not: `undo: {{ none: the reason }}`"));
+    if matches!(step.kind, Kind::File(_)) {
+        return problem.help("add `undo: previous`, or say why not: `undo: { none: the reason }`");
+    }
+    let problem = problem.help("add `undo: { shell: ... }`, or say why not: `undo: { none: the reason }`");
     match step.effect_written {
         true => problem.help("write `effect: irreversible` if it cannot be taken back"),
         false => problem.help("write `effect: read` if it only looks, `irreversible` if it cannot be taken back"),

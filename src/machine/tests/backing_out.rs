@@ -186,12 +186,28 @@ fn the_third_press_leaves_everything_for_resume() {
 }
 
 #[test]
+fn after_a_resume_the_first_press_pauses_again_and_kills_nothing() {
+    let mut run = Run::of(Book::new(vec![change("a"), change("b")]));
+    run.passes("p.a");
+    for _ in 0..3 {
+        run.interrupt();
+    }
+    run.ended("p.b", Ended::Signal(9));
+    run.resume();
+    run.said();
+    run.interrupt();
+    assert_eq!(run.state.interrupt, 1);
+    assert_eq!(run.passes("p.b~undo"), "pass p.b~undo, park");
+    assert_eq!(run.resume(), "resume [], start p.a~undo", "still backing out");
+}
+
+#[test]
 fn the_always_of_an_included_runbook_runs_after_an_interrupt() {
     let mut run = Run::of(Book::new(vec![include("inc", vec![step("x")], vec![step("tidy")])]));
     run.interrupt();
     run.interrupt();
     run.said();
-    let said = run.ended("p.inc.do.x", Ended::Cancelled);
-    assert_eq!(said, "fail p.inc.do.x, turn undo, turn always, start p.inc.always.tidy");
+    let said = run.ended("p.inc/x", Ended::Cancelled);
+    assert_eq!(said, "fail p.inc/x, turn undo, turn always, start p.inc.always.tidy");
     assert_eq!(run.passes("p.inc.always.tidy"), "pass p.inc.always.tidy, end rolled_back");
 }

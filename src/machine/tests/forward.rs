@@ -154,6 +154,15 @@ fn a_group_fails_fast_or_collects() {
 }
 
 #[test]
+fn a_collecting_group_stops_the_run_only_when_all_of_it_is_over() {
+    let members = vec![step("a"), step("b")];
+    let mut run = Run::of(Book::new(vec![parallel("g", members).cap(1).collect(), step("z")]));
+    assert_eq!(run.said(), "start p.g.a");
+    assert_eq!(run.fails("p.g.a"), "fail p.g.a, start p.g.b");
+    assert_eq!(run.passes("p.g.b"), "pass p.g.b, turn always, end failed");
+}
+
+#[test]
 fn never_more_members_run_than_allowed() {
     let mut run = Run::of(Book::new(vec![each("g", &["1", "2", "3"], vec![step("s")]).cap(2)]));
     assert_eq!(run.said(), "start p.g[1].s, start p.g[2].s");
@@ -190,8 +199,8 @@ fn output_that_cannot_be_seen_is_inconclusive() {
 fn an_included_runbook_gives_its_outputs_and_runs_its_own_always() {
     let inner = include("inc", vec![step("look").save("n", "stdout")], vec![step("tidy")]).output("n", "steps.look.n");
     let mut run = Run::of(Book::new(vec![inner, step("use").exec(&["use", "{{ steps.inc.n }}"])]));
-    assert_eq!(run.said(), "start p.inc.do.look");
-    assert_eq!(run.prints("p.inc.do.look", "7"), "pass p.inc.do.look, start p.inc.always.tidy");
+    assert_eq!(run.said(), "start p.inc/look");
+    assert_eq!(run.prints("p.inc/look", "7"), "pass p.inc/look, start p.inc.always.tidy");
     assert_eq!(run.passes("p.inc.always.tidy"), "pass p.inc.always.tidy, start p.use");
     assert_eq!(run.saved("inc", "n"), Some(&json!("7")));
 }
@@ -201,11 +210,11 @@ fn the_always_of_an_included_runbook_runs_when_the_failure_stops_the_whole_run()
     let inner = include("inc", vec![change("x"), step("y")], vec![step("tidy")]);
     let book = Book::new(vec![inner]).backing_out().always(vec![step("last")]);
     let mut run = Run::of(book);
-    run.passes("p.inc.do.x");
+    run.passes("p.inc/x");
     run.said();
-    assert_eq!(run.fails("p.inc.do.y"), "fail p.inc.do.y, turn undo, start p.inc.do.x~undo");
-    let said = run.passes("p.inc.do.x~undo");
-    assert_eq!(said, "pass p.inc.do.x~undo, turn always, start p.inc.always.tidy");
+    assert_eq!(run.fails("p.inc/y"), "fail p.inc/y, turn undo, start p.inc/x~undo");
+    let said = run.passes("p.inc/x~undo");
+    assert_eq!(said, "pass p.inc/x~undo, turn always, start p.inc.always.tidy");
     assert_eq!(run.passes("p.inc.always.tidy"), "pass p.inc.always.tidy, start always.last");
     assert_eq!(run.passes("always.last"), "pass always.last, end rolled_back");
 }
@@ -214,7 +223,7 @@ fn the_always_of_an_included_runbook_runs_when_the_failure_stops_the_whole_run()
 fn the_always_of_an_included_runbook_is_not_taken_back() {
     let inner = include("inc", vec![step("x")], vec![change("tidy")]);
     let mut run = Run::of(Book::new(vec![inner, step("b")]).backing_out());
-    run.passes("p.inc.do.x");
+    run.passes("p.inc/x");
     run.passes("p.inc.always.tidy");
     assert_eq!(run.fails("p.b"), "fail p.b, turn undo, turn always, end rolled_back");
 }

@@ -3,6 +3,7 @@
 use super::book::*;
 use super::dialogue::Run;
 use crate::machine::Input;
+use crate::machine::action::Ended;
 use crate::machine::event::Answer;
 use crate::runbook::model::OnFailure;
 use serde_json::{Map, json};
@@ -96,6 +97,15 @@ fn a_question_in_always_is_asked_whatever_happened_before() {
     let inner = include("inc", vec![step("x")], vec![manual("told", &[])]);
     let mut run = Run::of(Book::new(vec![inner]));
     run.said();
-    assert_eq!(run.fails("p.inc.do.x"), "fail p.inc.do.x, turn always, ask manual p.inc.always.told");
+    assert_eq!(run.fails("p.inc/x"), "fail p.inc/x, turn always, ask manual p.inc.always.told");
     assert_eq!(run.answer("p.inc.always.told", Answer::Done), "end failed");
+}
+
+#[test]
+fn a_failure_nobody_needs_to_be_asked_about_any_more_stays_what_it_was() {
+    let asking = step("x").on_failure(OnFailure::Ask);
+    let mut run = Run::of(Book::new(vec![parallel("g", vec![asking, step("y")])]));
+    run.said();
+    assert_eq!(run.ended("p.g.x", Ended::Unavailable("gone".into())), "ask failure p.g.x");
+    assert_eq!(run.fails("p.g.y"), "fail p.g.y, unavailable p.g.x, turn always, end failed");
 }

@@ -90,7 +90,12 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
             let words: Vec<String> = words.iter().map(|w| word(&what.put(names.line(node.scope, w)))).collect();
             what.brief = format!("exec: {}", words.join(" "));
         }
-        Act::ExecList(list) => what.brief = format!("exec: {}", what.put(names.line(node.scope, list))),
+        Act::ExecList(list) => {
+            what.brief = match names.words(node.scope, list) {
+                Some(words) => format!("exec: {}", words.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ")),
+                None => format!("exec: {}", what.put(names.line(node.scope, list))),
+            };
+        }
         Act::Http(http) => request(names, node, http, what),
         Act::File(file) => change(plan, names, node, file, what),
         Act::Restore => what.brief = "restore previous content".into(),
@@ -203,10 +208,13 @@ pub(super) fn back_out(plan: &Plan, names: &Names<'_>, task: &Task) -> String {
         Some(Undo::None(reason)) => format!("nothing to back out: {}", visible_line(reason)),
         Some(Undo::Task(undo)) => {
             let mut said = what(plan, names, plan.node(*undo)).brief;
-            if let (Act::File(file), Some("restore previous content")) = (&task.act, Some(said.as_str())) {
-                if let Some(activate) = file.activate {
-                    said.push_str(&format!(", then {}", what(plan, names, plan.node(activate)).brief));
-                }
+            let restores = said == "restore previous content";
+            let activate = match &task.act {
+                Act::File(file) if restores => file.activate,
+                _ => None,
+            };
+            if let Some(activate) = activate {
+                said.push_str(&format!(", then {}", what(plan, names, plan.node(activate)).brief));
             }
             format!("back out: {said}")
         }

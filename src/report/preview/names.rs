@@ -45,6 +45,13 @@ impl<'a> Names<'a> {
         Shown { text: visible_line(&text), unknown }
     }
 
+    /// The words of a list that is known.
+    pub(super) fn words(&self, scope: usize, list: &Template) -> Option<Vec<String>> {
+        let known = &self.known[scope];
+        let value = known.covers(&list.text).then(|| known.value(&list.text).ok()).flatten()?;
+        value.as_array()?.iter().map(|word| word.as_str().map(visible_line)).collect()
+    }
+
     /// A template with its lines.
     pub(super) fn lines(&self, scope: usize, template: &Template) -> Shown {
         let (text, unknown) = self.known[scope].shown(template.text.trim_end());

@@ -24,6 +24,8 @@ pub(super) struct Obj<'a> {
     /// Where to point for something missing.
     pub(super) at: Span,
     pub(super) fields: Vec<Field<'a>>,
+    /// It also has keys that are not known.
+    strange: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -45,14 +47,21 @@ impl<'a> Reader<'a> {
     /// The value has the wrong type.
     pub(super) fn wrong(&mut self, field: Field<'a>, wanted: &str) {
         let message = format!("`{}` needs {wanted}, found {}", field.name, field.node.type_name());
-        let at = if field.node.span.is_empty() { field.key } else { first_line(self.source, field.node.span) };
+        let at = self.span_of(field);
         self.error(Code::WRONG_TYPE, message, at);
+    }
+
+    /// The first line of a value; the key when there is none.
+    pub(super) fn span_of(&self, field: Field<'a>) -> Span {
+        if field.node.span.is_empty() { field.key } else { first_line(self.source, field.node.span) }
     }
 
     /// The mapping in `field`, its keys checked against `known`.
     pub(super) fn object(&mut self, field: Field<'a>, what: &'static str, known: &[&'static str]) -> Option<Obj<'a>> {
         if field.node.map().is_none() {
-            self.wrong(field, &format!("a mapping with the keys of {what}"));
+            let message = format!("{what} is a mapping of keys, found {}", field.node.type_name());
+            let at = self.span_of(field);
+            self.error(Code::WRONG_TYPE, message, at);
             return None;
         }
         Some(self.keys(field, what, known))
@@ -91,6 +100,8 @@ impl<'a> Reader<'a> {
         let found: Vec<Field<'a>> = obj.fields.iter().copied().filter(|f| choices.contains(&f.name)).collect();
         match found[..] {
             [one] => return Some(one),
+            // An unknown key was most likely meant to be the one.
+            [] if obj.strange => {}
             [] => {
                 let message = format!("{} needs exactly one of: {}", obj.what, choices.join(", "));
                 self.error(Code::ONE_OF, message, obj.at);
@@ -118,19 +129,22 @@ impl<'a> Reader<'a> {
 
     fn keys(&mut self, field: Field<'a>, what: &'static str, known: &[&'static str]) -> Obj<'a> {
         let entries = field.node.map().unwrap_or_default();
-        let mut fields = Vec::new();
+        let (mut fields, mut strange) = (Vec::new(), false);
         for entry in entries {
             let name = match known.iter().find(|k| **k == entry.key) {
                 Some(name) => name,
                 None => match self.unknown_key(&entry.key, entry.key_span, what, known) {
                     Some(meant) if entries.iter().all(|e| e.key != meant) => meant,
-                    _ => continue,
+                    _ => {
+                        strange = true;
+                        continue;
+                    }
                 },
             };
             fields.push(Field { name, key: entry.key_span, node: &entry.value });
         }
         let at = entries.first().map_or(field.key, |e| e.key_span);
-        Obj { what, at, fields }
+        Obj { what, at, fields, strange }
     }
 
     fn unknown_key(&mut self, key: &str, at: Span, what: &str, known: &[&'static str]) -> Option<&'static str> {

@@ -12,11 +12,13 @@ mod kinds;
 mod phase;
 mod scalars;
 mod step;
+#[cfg(test)]
+mod tests;
 mod target;
 mod unique;
 
 use super::model::{OnFailure, Rollback, Runbook, Step, TargetUse};
-use crate::text::{self, Code, Diagnostic, Node, Source, Span};
+use crate::text::{self, Code, Diagnostic, Node, Source};
 use cursor::{Field, Obj, Reader};
 use scalars::{SLUG_RULE, is_id, is_slug};
 
@@ -108,8 +110,3 @@ impl<'a> Reader<'a> {
 
 const ON_FAILURE: &[(&str, OnFailure)] =
     &[("stop", OnFailure::Stop), ("ask", OnFailure::Ask), ("rollback", OnFailure::Rollback)];
-
-/// An empty span at the start of another: where a diagnostic about something missing points.
-fn start_of(span: Span) -> Span {
-    Span { start: span.start, end: span.start }
-}

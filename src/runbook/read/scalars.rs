@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One of a few words.
+    /// One of a few words; a misspelt one is an error and is read as the word it was meant to be.
     pub(super) fn word<T: Copy>(&mut self, field: Field<'a>, words: &[(&'static str, T)]) -> Option<T> {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
         let wanted = format!("one of: {}", names.join(", "));
@@ -142,10 +142,9 @@ impl<'a> Reader<'a> {
         let at = first_line(self.source, field.node.span);
         let problem = self.error(Code::BAD_VALUE, message, at);
         problem.help.push(format!("it is {wanted}"));
-        if let Some(near) = near {
-            *problem = problem.clone().fix(at, near, format!("write `{near}`"));
-        }
-        None
+        let near = near?;
+        *problem = problem.clone().fix(at, near, format!("write `{near}`"));
+        words.iter().find(|(name, _)| *name == near).map(|(_, value)| *value)
     }
 
     /// A written id; an error when it is not one.

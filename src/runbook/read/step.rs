@@ -21,12 +21,12 @@ pub(super) enum Body {
 impl<'a> Reader<'a> {
     pub(super) fn step(&mut self, field: Field<'a>) -> Option<Step> {
         let kinds: Vec<&'static str> = keys::KINDS.iter().map(|(kind, _)| *kind).collect();
-        let obj = self.object(field, "a step", &[keys::AROUND, &kinds].concat())?;
+        let mut obj = self.object(field, "a step", &[keys::AROUND, &kinds].concat())?;
         let id = self.required(&obj, "id", "check_disk");
         let place = self.place(id.map_or(obj.at, |id| id.node.span));
         let id = id.and_then(|id| self.id(id)).unwrap_or_default();
         let kind_field = self.one_of(&obj, &kinds)?;
-        self.refuse_misplaced(&obj, kind_field);
+        self.refuse_misplaced(&mut obj, kind_field);
         let kind = self.kind(&obj, kind_field)?;
         let effect = obj.get("effect").and_then(|f| self.word(f, EFFECTS));
         let mut step = Step {
@@ -56,9 +56,9 @@ impl<'a> Reader<'a> {
             Body::DoneWhen => ("a done_when body", "done_when", keys::AROUND_BODY, keys::BODY_KINDS),
             Body::Activate => ("an activate body", "activate", keys::AROUND_ACTIVATE, keys::ACTIVATE_KINDS),
         };
-        let obj = self.object(field, what, &[around, kinds].concat())?;
+        let mut obj = self.object(field, what, &[around, kinds].concat())?;
         let kind_field = self.one_of(&obj, kinds)?;
-        self.refuse_misplaced(&obj, kind_field);
+        self.refuse_misplaced(&mut obj, kind_field);
         let kind = self.kind(&obj, kind_field)?;
         let effect = obj.get("effect").and_then(|f| self.word(f, EFFECTS));
         let assumed = if role == Body::DoneWhen { Effect::Read } else { default_effect(&kind) };
@@ -84,8 +84,8 @@ impl<'a> Reader<'a> {
         step.expect = obj.get("expect").map(|f| self.conditions(f)).unwrap_or_default();
     }
 
-    /// Keys of a step that have no meaning beside its kind.
-    fn refuse_misplaced(&mut self, obj: &Obj<'a>, kind: Field<'a>) {
+    /// Keys of a step that have no meaning beside its kind; they are not read further.
+    fn refuse_misplaced(&mut self, obj: &mut Obj<'a>, kind: Field<'a>) {
         let allowed = keys::beside(kind.name);
         for field in obj.fields.iter().filter(|f| keys::AROUND.contains(&f.name) && !allowed.contains(&f.name)) {
             let place = self.place(kind.key);
@@ -94,6 +94,7 @@ impl<'a> Reader<'a> {
             problem.also.push((place, format!("this is a `{}` step", kind.name)));
             problem.help.push(advice::for_misplaced_key(kind.name, field.name));
         }
+        obj.fields.retain(|f| !keys::AROUND.contains(&f.name) || allowed.contains(&f.name));
     }
 
     fn conditions(&mut self, field: Field<'a>) -> Vec<Text> {

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 /// A target profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
-    /// Its name.
-    pub name: String,
-    /// Everything in it but `target`; data, never templates.
+    /// Its name, if written; the name of the file stands for it.
+    pub name: Option<String>,
+    /// Everything else in it but `target`; data, never templates.
     pub values: Value,
 }
 
@@ -28,28 +28,21 @@ impl<'a> Reader<'a> {
         let whole = Field { name: "target profile", key: root.span, node: root };
         let entries = self.open_object(whole, "a mapping of names");
         let find = |key: &str| entries.iter().copied().find(|e| e.name == key);
-        let Some(name) = find("name") else {
-            let at = entries.first().map_or(super::start_of(root.span), |e| e.key);
-            self.error(Code::MISSING_KEY, "a target profile needs `name`", at)
-                .help
-                .push("add `name: production`".into());
-            return None;
-        };
         let version = find("target");
         if version.and_then(|v| v.node.str()) != Some("v1") {
-            let at = version.map_or(name.key, |v| v.key);
+            let at = version.or(entries.first().copied()).map_or(root.span, |e| e.key);
             self.error(Code::VERSION, "a target profile begins with `target: v1`", at);
         }
-        let text = self.string(name, "a name such as `production`")?;
-        if !is_slug(&text.value) {
-            self.bad_name(&text.value, text.place.span, SLUG_RULE);
+        let name = find("name").and_then(|f| self.string(f, "a name such as `production`"));
+        if let Some(name) = name.as_ref().filter(|n| !is_slug(&n.value)) {
+            self.bad_name(&name.value, name.place.span, SLUG_RULE);
         }
         for entry in entries.iter().filter(|e| !is_env_name(e.name)) {
             self.bad_name(entry.name, entry.key, "templates read it as `target.NAME`: letters, digits and underscores");
         }
-        let values = entries.iter().filter(|e| e.name != "target");
+        let values = entries.iter().filter(|e| !matches!(e.name, "target" | "name"));
         let values: Map<String, Value> = values.map(|e| (e.name.to_string(), self.data(e.node))).collect();
-        Some(Profile { name: text.value, values: Value::Object(values) })
+        Some(Profile { name: name.map(|n| n.value), values: Value::Object(values) })
     }
 
     /// Data as JSON; a number that would lose its spelling, such as a version `1.10`, is warned about.

@@ -1,5 +1,7 @@
 //! The same promises kept by a real bash: values arrive byte for byte, and never run.
 
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};

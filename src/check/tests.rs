@@ -1,0 +1,127 @@
+use super::{Includes, check};
+use crate::runbook::read;
+use crate::text::{Code, Diagnostic, Severity, Source};
+use std::collections::BTreeMap;
+
+struct Files(BTreeMap<&'static str, &'static str>);
+
+impl Includes for Files {
+    fn load(&self, _from: &Source, path: &str) -> Result<Source, String> {
+        let text = self.0.get(path).ok_or_else(|| format!("there is no file `{path}`"))?;
+        Ok(Source::new(path, *text))
+    }
+}
+
+/// What the check says about a runbook with these steps.
+fn found_with(files: &[(&'static str, &'static str)], rest: &str) -> Vec<Diagnostic> {
+    let source = Source::new("top.yml", format!("runbook: v1\nname: demo\n{rest}"));
+    let (book, problems) = read(&source);
+    assert!(problems.is_empty(), "{problems:?}");
+    check(&book.unwrap(), &Files(files.iter().copied().collect()))
+}
+
+fn codes(rest: &str) -> Vec<Code> {
+    found_with(&[], rest).into_iter().filter(|p| p.severity != Severity::Advice).map(|p| p.code).collect()
+}
+
+const PROBE: &str = "{ id: a, exec: [ls], effect: read, when: run.host == 'x', save: { v: stdout } }";
+
+#[test]
+fn a_value_that_may_be_missing_is_fine_under_a_guard() {
+    let readers = [
+        ("exec: [echo, '{{ steps.a.v }}']", false),
+        ("exec: [echo, '{{ steps.a.v }}'], when: steps.a.v is defined", true),
+        ("exec: [echo, '{{ steps.a.v }}'], when: steps.a is defined", true),
+        ("exec: [echo, '{{ steps.a.v }}'], when: run.host == 'x'", true),
+        ("exec: [echo, '{{ steps.a.v }}'], when: run.host == 'y'", false),
+        ("exec: [echo, '{{ steps.a.v }}'], when: steps.a.result == 'pass'", true),
+        ("exec: [echo, \"{{ steps.a.v | default('') }}\"]", true),
+        ("exec: [echo, '{{ steps.a.result }}']", true),
+    ];
+    for (reader, fine) in readers {
+        let found = codes(&format!("steps:\n  - {PROBE}\n  - {{ id: b, effect: read, {reader} }}\n"));
+        assert_eq!(found, if fine { vec![] } else { vec![Code::UNGUARDED] }, "{reader}");
+    }
+}
+
+#[test]
+fn a_phase_with_a_condition_guards_its_own_steps_but_not_later_ones() {
+    let inside = "{ id: b, exec: [echo, '{{ steps.a.v }}'], effect: read }";
+    let value = "{ id: a, exec: [ls], effect: read, save: { v: stdout } }";
+    let same = format!("phases:\n  - {{ id: p, when: run.host == 'x', steps: [{value}, {inside}] }}\n");
+    assert_eq!(codes(&same), []);
+    let later = format!(
+        "phases:\n  - {{ id: p, when: run.host == 'x', steps: [{value}] }}\n  - {{ id: q, steps: [{inside}] }}\n"
+    );
+    assert_eq!(codes(&later), [Code::UNGUARDED]);
+}
+
+#[test]
+fn values_of_a_parallel_group_can_be_read_after_it() {
+    let group = "{ id: g, parallel: { steps: [{ id: a, exec: [ls], effect: read, save: { v: stdout } }] } }";
+    assert_eq!(
+        codes(&format!("steps:\n  - {group}\n  - {{ id: b, exec: [echo, '{{{{ steps.a.v }}}}'], effect: read }}\n")),
+        []
+    );
+}
+
+#[test]
+fn two_conditions_may_choose_between_two_values() {
+    let text = "steps:\n  - { id: a, set: { x: '1' }, when: run.host == 'x' }\n  \
+                - { id: b, set: { x: '2' }, when: run.host != 'x' }\n  - { id: c, exec: [echo, '{{ vars.x }}'], effect: read }\n";
+    assert_eq!(codes(text), []);
+}
+
+#[test]
+fn a_cycle_of_runbooks_shows_its_chain() {
+    let files = [
+        ("b.yml", "runbook: v1\nname: b\nsteps: [{ id: r, run: { runbook: c.yml } }]\n"),
+        ("c.yml", "runbook: v1\nname: c\nsteps: [{ id: r, run: { runbook: b.yml } }]\n"),
+    ];
+    let found = found_with(&files, "steps: [{ id: r, run: { runbook: b.yml } }]\n");
+    assert_eq!(found[0].message, "this runbook would run itself: top.yml -> b.yml -> c.yml -> b.yml");
+}
+
+#[test]
+fn the_same_runbook_may_be_run_twice() {
+    let files = [("b.yml", "runbook: v1\nname: b\nsteps: [{ id: r, wait: 1s }]\n")];
+    let found = found_with(&files, "steps: [{ id: r, run: { runbook: b.yml } }, { id: s, run: { runbook: b.yml } }]\n");
+    assert_eq!(found, []);
+}
+
+#[test]
+fn an_included_runbook_with_errors_is_an_error_here() {
+    let files = [("b.yml", "runbook: v1\nname: b\nsteps: [{ id: r, wiat: 1s }]\n")];
+    let found = found_with(&files, "steps: [{ id: r, run: { runbook: b.yml } }]\n");
+    assert_eq!(found.iter().map(|p| p.code).collect::<Vec<_>>(), [Code::INCLUDE_MISSING]);
+}
+
+#[test]
+fn a_whole_secret_may_stand_in_env_headers_and_secret_inputs() {
+    let files = [("b.yml", "runbook: v1\nname: b\ninputs: { db: { type: secret } }\nsteps: [{ id: r, wait: 1s }]\n")];
+    let found = found_with(
+        &files,
+        "inputs: { db: { type: secret, from: env:DB } }\nsteps:\n  \
+         - { id: a, exec: [psql], effect: read, env: { DB: '{{ inputs.db }}' } }\n  \
+         - { id: b, http: { get: u, headers: { Authorization: '{{ inputs.db }}' } } }\n  \
+         - { id: c, run: { runbook: b.yml, inputs: { db: '{{ inputs.db }}' } } }\n",
+    );
+    assert_eq!(found, []);
+}
+
+#[test]
+fn problems_in_a_block_scalar_point_at_the_very_name() {
+    let text = "steps:\n  - id: a\n    effect: read\n    shell: |\n      true\n      echo {{ inputs.nope }}\n";
+    let found = found_with(&[], text);
+    let unknown = found.iter().find(|p| p.code == Code::UNKNOWN_INPUT).unwrap();
+    assert_eq!((unknown.place.text(), unknown.place.line_col()), ("inputs.nope", (8, 15)));
+}
+
+#[test]
+fn a_change_without_time_limit_and_a_leading_dash_are_only_advice() {
+    let found =
+        found_with(&[], "inputs: { n: {} }\nsteps:\n  - { id: a, shell: 'rm {{ inputs.n }}', undo: { none: gone } }\n");
+    let advice: Vec<Code> = found.iter().filter(|p| p.severity == Severity::Advice).map(|p| p.code).collect();
+    assert!(advice.contains(&Code::NO_TIMEOUT) && advice.contains(&Code::LEADING_DASH), "{found:?}");
+    assert_eq!(advice.len(), found.len());
+}

@@ -1,0 +1,176 @@
+use super::{read, read_target};
+use crate::runbook::model::{Effect, HttpBody, Kind, Runbook, Step, Tree};
+use crate::text::{Code, Diagnostic, Severity, Source};
+use serde_json::json;
+
+fn source(text: &str) -> Source {
+    Source::new("a.yml", text)
+}
+
+fn sound(text: &str) -> Runbook {
+    let (book, problems) = read(&source(text));
+    assert!(problems.is_empty(), "{problems:?}");
+    book.unwrap()
+}
+
+fn problems(text: &str) -> Vec<Diagnostic> {
+    read(&source(text)).1
+}
+
+/// A runbook whose only step has this body.
+fn one(body: &str) -> String {
+    format!("runbook: v1\nname: demo\nsteps:\n  - {{ id: a, {body} }}\n")
+}
+
+fn step(body: &str) -> Step {
+    sound(&one(body)).phases.remove(0).steps.remove(0)
+}
+
+#[test]
+fn text_is_kept_as_written() {
+    for written in ["1.10", "0123456", "no", "123e456", "true", "0x1F", "'quoted'"] {
+        let want = written.trim_matches('\'');
+        assert_eq!(step(&format!("wait: 1s, title: {written}")).title.unwrap().value, want);
+        let book = sound(&format!(
+            "runbook: v1\nname: demo\ninputs: {{ v: {{ default: {written} }}, l: {{ type: list, default: [{written}] }} }}\n\
+             steps: [{{ id: a, wait: 1s }}]\n"
+        ));
+        assert_eq!(book.inputs[0].default, Some(json!(want)));
+        assert_eq!(book.inputs[1].default, Some(json!([want])));
+    }
+}
+
+#[test]
+fn defaults_of_numbers_and_booleans_have_their_type() {
+    let book = sound(
+        "runbook: v1\nname: demo\ninputs:\n  i: { type: int, default: 3 }\n  n: { type: number, default: 0.5 }\n  \
+         b: { type: bool, default: false }\n  d: { type: duration, default: 5m }\nsteps: [{ id: a, wait: 1s }]\n",
+    );
+    let defaults: Vec<_> = book.inputs.into_iter().map(|i| i.default.unwrap()).collect();
+    assert_eq!(defaults, [json!(3), json!(0.5), json!(false), json!("5m")]);
+}
+
+#[test]
+fn what_a_step_does_to_the_world_is_assumed_from_its_kind() {
+    let cases = [
+        ("shell: ls", Effect::Change),
+        ("exec: [ls]", Effect::Change),
+        ("file: { path: a, line: b }", Effect::Change),
+        ("http: { get: u }", Effect::Read),
+        ("http: { head: u }", Effect::Read),
+        ("http: { post: u }", Effect::Change),
+        ("http: { delete: u }", Effect::Change),
+        ("wait: 1s", Effect::Read),
+        ("set: { x: '1' }", Effect::Read),
+        ("manual: Look", Effect::Read),
+        ("checkpoint: { title: Go? }", Effect::Read),
+    ];
+    for (body, effect) in cases {
+        assert_eq!(step(body).effect, effect, "{body}");
+        assert!(!step(body).effect_written);
+    }
+    let written = step("shell: ls, effect: read");
+    assert!(written.effect == Effect::Read && written.effect_written);
+}
+
+#[test]
+fn a_question_whether_a_step_has_happened_only_looks() {
+    assert_eq!(step("shell: ls, done_when: { shell: test -e a }").done_when.unwrap().effect, Effect::Read);
+}
+
+#[test]
+fn steps_without_phases_are_one_phase_called_main() {
+    let book = sound(&one("wait: 1s"));
+    assert_eq!(book.phases.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["main"]);
+}
+
+#[test]
+fn a_script_after_activate_is_a_shell_step() {
+    let Kind::File(file) = step("file: { path: a, line: b }, activate: nginx -s reload").kind else { panic!() };
+    let activate = file.activate.unwrap();
+    assert_eq!((activate.id.as_str(), activate.effect), ("activate", Effect::Change));
+    assert!(matches!(&activate.kind, Kind::Shell(script) if script.value == "nginx -s reload"));
+}
+
+#[test]
+fn data_keeps_its_types_and_its_strings_are_templates() {
+    let Kind::Http(http) = step("http: { post: u, json: { n: 1.5, t: '{{ x }}', l: [null, true] } }").kind else {
+        panic!()
+    };
+    let Some(HttpBody::Json(Tree::Map(entries))) = http.body else { panic!() };
+    assert!(matches!(&entries[0].1, Tree::Plain(v) if *v == json!(1.5)));
+    assert!(matches!(&entries[1].1, Tree::Text(t) if t.value == "{{ x }}"));
+    assert!(matches!(&entries[2].1, Tree::List(items) if items.len() == 2));
+}
+
+#[test]
+fn a_mode_is_read_as_octal() {
+    let Kind::File(file) = step("file: { path: a, line: b, mode: '0640' }").kind else { panic!() };
+    assert_eq!(file.mode, Some(0o640));
+}
+
+#[test]
+fn a_place_inside_a_block_scalar_is_exact() {
+    let text = "runbook: v1\nname: demo\nsteps:\n  - id: a\n    shell: |\n      true\n      echo HERE\n";
+    let Kind::Shell(script) = sound(text).phases.remove(0).steps.remove(0).kind else { panic!() };
+    let at = script.value.find("HERE").unwrap();
+    let place = script.place_of(at..at + 4);
+    assert_eq!((place.text(), place.line_col()), ("HERE", (7, 12)));
+}
+
+#[test]
+fn every_problem_of_a_file_is_reported_at_once() {
+    let text =
+        "runbook: v1\nnmae: demo\nsteps:\n  - shell: [a]\n    timeout: 5\n  - id: B\n    wait: soon\n    env: {}\n";
+    let codes: Vec<Code> = problems(text).into_iter().map(|p| p.code).collect();
+    let expected =
+        [Code::UNKNOWN_KEY, Code::MISSING_KEY, Code::WRONG_TYPE, Code::BAD_NAME, Code::MISPLACED_KEY, Code::BAD_UNIT];
+    for code in expected {
+        assert!(codes.contains(&code), "{code} is not in {codes:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_reported_once_and_read_as_what_was_meant() {
+    let (book, problems) = read(&source(&one("shel: ls, tiemout: 5s")));
+    assert_eq!(problems.iter().map(|p| p.code).collect::<Vec<_>>(), [Code::UNKNOWN_KEY, Code::UNKNOWN_KEY]);
+    let step = &book.unwrap().phases[0].steps[0];
+    assert!(matches!(&step.kind, Kind::Shell(script) if script.value == "ls"));
+    assert_eq!(step.timeout.as_ref().unwrap().value, "5s");
+}
+
+#[test]
+fn a_key_that_belongs_elsewhere_says_where() {
+    let found = problems(&one("http: { get: u, timeout: 5s }"));
+    assert_eq!(found[0].help, ["`timeout` belongs to the step: put it beside `http:`, not inside"]);
+}
+
+#[test]
+fn a_second_id_shows_the_first_one() {
+    let found = problems("runbook: v1\nname: demo\nsteps: [{ id: a, wait: 1s }]\nalways: [{ id: a, wait: 1s }]\n");
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].place.line_col().0, found[0].also[0].0.line_col().0), (4, 3));
+}
+
+#[test]
+fn a_target_profile_is_data_and_warns_of_numbers_that_lose_their_spelling() {
+    let (profile, found) = read_target(&source("target: v1\nname: demo\nversion: 1.10\nhosts: [a, b]\n"));
+    let profile = profile.unwrap();
+    assert_eq!((profile.name.as_deref(), &profile.values["hosts"]), (Some("demo"), &json!(["a", "b"])));
+    assert_eq!(
+        found.iter().map(|p| (p.code, p.severity)).collect::<Vec<_>>(),
+        [(Code::NUMBER_SPELLING, Severity::Warning)]
+    );
+    assert!(read_target(&source("target: v2\nname: demo\n")).1.iter().any(|p| p.code == Code::VERSION));
+    assert!(read_target(&source("target: v1\nname: Demo\n")).1.iter().any(|p| p.code == Code::BAD_NAME));
+    assert!(read_target(&source("- a\n")).0.is_none_or(|p| p.name.is_none()));
+}
+
+#[test]
+fn the_contract_speaks_only_where_the_reader_is_silent() {
+    let root = crate::text::parse(&source(&one("shell: [a]"))).root.unwrap();
+    let mut found = Vec::new();
+    super::contract::check(&source(&one("shell: [a]")), &root, &mut found);
+    assert!(found.iter().any(|p| p.code == Code::CONTRACT), "alone it rejects the file");
+    assert!(problems(&one("shell: [a]")).iter().all(|p| p.code != Code::CONTRACT), "beside the reader it is silent");
+}

@@ -1,0 +1,14 @@
+//! The whole program, as people and scripts meet it: arguments and files in, screens, exit codes and logs out.
+
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
+mod support;
+
+mod bad_input;
+mod crash;
+mod exit_codes;
+mod files;
+mod flow;
+mod shell;
+mod signals;
+mod values;
