@@ -166,12 +166,14 @@ impl Builder<'_> {
                 Err(wrong) => self.problem(Code::INPUT_WRONG, &wrong, &input.place, "see the declaration shown here"),
             }
         }
-        for name in given.keys().filter(|n| !book.inputs.iter().any(|i| i.name == **n)) {
+        for (name, value) in given.iter().filter(|(n, _)| !book.inputs.iter().any(|i| i.name == **n)) {
             let names: Vec<&str> = book.inputs.iter().map(|i| i.name.as_str()).collect();
-            let message = match crate::text::suggest(name, names.iter().copied()) {
-                Some(near) => format!("this runbook has no input `{name}`; did you mean `{near}`?"),
-                None => format!("this runbook has no input `{name}`; it has: {}", names.join(", ")),
+            let hint = match crate::text::suggest(name, names.iter().copied()) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None if names.is_empty() => "; it has none".to_string(),
+                None => format!("; it has: {}", names.join(", ")),
             };
+            let message = format!("this runbook has no input `{name}` ({}){hint}", value.origin);
             self.problem(Code::INPUT_UNKNOWN, &message, &book.place, "remove it or declare it under `inputs:`");
         }
         self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });

@@ -175,12 +175,12 @@ fn in_a_wait_only_driven_time_counts() {
 #[test]
 fn killed_at_any_moment_a_run_of_safe_steps_comes_to_its_end() {
     let steps: String =
-        (0..6).map(|n| format!("  - id: s{n}\n    repeat: safe\n    shell: echo {n} >> trace\n")).collect();
+        (0..6).map(|n| format!("  - id: s{n}\n    repeat: safe\n    shell: sleep 0.03; echo {n} >> trace\n")).collect();
     let mut resumed = 0;
     for round in 0..8u64 {
         let mut running = Test::book(&format!("steps:\n{steps}")).start();
         running.until_logged("run.start");
-        std::thread::sleep(std::time::Duration::from_millis(round * 9));
+        std::thread::sleep(std::time::Duration::from_millis(round * 25));
         let ran = running.kill();
         if ran.log().contains("\"run.end\"") {
             ran.resume().code(2).run();

@@ -122,6 +122,11 @@ impl Test {
         Test::new().file("a.yml", book(body)).args("run a.yml")
     }
 
+    /// A call in a sandbox that was used before.
+    pub(crate) fn again(sandbox: &Rc<Sandbox>) -> Test {
+        Test::within(sandbox.clone())
+    }
+
     fn within(sandbox: Rc<Sandbox>) -> Test {
         Test { sandbox, args: Vec::new(), stdin: None, env: Vec::new(), code: 0, stdout: None, stderr: None }
     }
@@ -232,6 +237,89 @@ impl Test {
     }
 }
 
+impl Test {
+    /// Makes the call at a terminal.
+    pub(crate) fn at_terminal(self) -> Terminal {
+        let mut command = Command::new(RUNBOOK);
+        command.args(&self.args);
+        self.surround(&mut command);
+        // A screen without redrawing is easier to read for a test.
+        command.env("TERM", "dumb");
+        let session = rexpect::session::spawn_command(command, Some(PATIENCE.as_millis() as u64)).unwrap();
+        Terminal { test: self, session }
+    }
+}
+
+/// A call with a person in front of it.
+pub(crate) struct Terminal {
+    test: Test,
+    session: rexpect::session::PtySession,
+}
+
+impl Terminal {
+    pub(crate) fn sandbox(&self) -> &Rc<Sandbox> {
+        &self.test.sandbox
+    }
+
+    /// Waits for words on the screen.
+    pub(crate) fn sees(&mut self, words: &str) -> &mut Terminal {
+        if let Err(error) = self.session.exp_string(words) {
+            panic!("`{words}` never came: {error}\nlog:\n{}", log_of(&self.test.sandbox));
+        }
+        self
+    }
+
+    pub(crate) fn types(&mut self, line: &str) -> &mut Terminal {
+        self.session.send_line(line).unwrap();
+        self
+    }
+
+    /// Ctrl with this letter.
+    pub(crate) fn control(&mut self, letter: char) -> &mut Terminal {
+        self.session.send_control(letter).unwrap();
+        self
+    }
+
+    /// Waits until this file is there.
+    pub(crate) fn until(&mut self, name: &str) -> &mut Terminal {
+        let path = self.test.sandbox.work().join(name);
+        wait_for(name, || path.exists());
+        self
+    }
+
+    /// Waits until the log of the run contains these words.
+    pub(crate) fn until_logged(&mut self, words: &str) -> &mut Terminal {
+        let sandbox = self.test.sandbox.clone();
+        wait_for(words, || log_of(&sandbox).contains(words));
+        self
+    }
+
+    pub(crate) fn kill(mut self) -> Ran {
+        let _ = self.session.process.kill(rexpect::process::signal::SIGKILL);
+        Ran { sandbox: self.test.sandbox.clone(), stdout: String::new(), stderr: String::new() }
+    }
+
+    /// Waits for the end and checks it; what was on the screen since the last `sees` is `stdout`.
+    pub(crate) fn end(mut self) -> Ran {
+        let stdout = self.session.exp_eof().unwrap_or_else(|e| panic!("it never ended: {e}"));
+        let status = self.session.process.wait().unwrap();
+        let code = match status {
+            rexpect::process::wait::WaitStatus::Exited(_, code) => code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code, self.test.code, "{stdout}");
+        Ran { sandbox: self.test.sandbox.clone(), stdout, stderr: String::new() }
+    }
+}
+
+fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < PATIENCE, "`{what}` never came");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
 /// A call that goes on.
 pub(crate) struct Running {
     test: Test,
@@ -316,7 +404,7 @@ impl Running {
         let said = format!("`runbook {}`\n--- stdout\n{stdout}\n--- stderr\n{stderr}", test.args.join(" "));
         assert!(test.code == ANY || status.code() == Some(test.code), "{status}, not {}, of {said}", test.code);
         let sandbox = test.sandbox;
-        let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
+        let assert = snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false);
         for (expected, found) in [(test.stdout, &stdout), (test.stderr, &stderr)] {
             if let Some(expected) = expected {
                 assert.eq(sandbox.scrub(found), expected);

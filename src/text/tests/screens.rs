@@ -255,7 +255,7 @@ error[RB0115]: the file holds nothing but blank lines and comments
 1 |
   | ^
   |
-  = help: `runbook init` writes a first runbook
+  = help: a runbook begins with `runbook: v1`
   = see: runbook explain RB0115
 
 1 error in deploy.yml
