@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(crate) fn run(args: DemoArgs) -> Result<u8, CliError> {
     let dir = match args.dir {
         Some(dir) => dir,
-        None => state_dir(&Home::from_env()?),
+        None => own_dir()?,
     };
     match crate::demo::run(args.command, &dir, &mut std::io::stdout()) {
         Ok(()) => Ok(crate::report::exit::DONE),
@@ -17,6 +17,13 @@ pub(crate) fn run(args: DemoArgs) -> Result<u8, CliError> {
             Ok(crate::report::exit::FAILED)
         }
     }
+}
+
+/// The demo may be the first to need the state directory, and runs refuse one that is open to others.
+fn own_dir() -> Result<PathBuf, CliError> {
+    let home = Home::from_env()?;
+    home.prepare()?;
+    Ok(state_dir(&home))
 }
 
 /// Where the demo keeps its files unless told otherwise.

@@ -26,7 +26,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     };
     let plan = Arc::new(load_plan(&dir, &point.log)?);
     let (mut state, mut view) = (State::new(plan.clone()), View::new(plan.clone()));
-    replay(&point.log, &mut state, &mut view)?;
+    replay(&point.log, &mut state, &mut |event, _, now| {
+        view.see(now, event).map_err(|e| CliError::Unverified(e.to_string()))
+    })?;
     let clock = RunClock::resume(point.last_mono_us());
     let now = clock.now();
     let input = Input::Resume { by: identity.principal.clone() };
@@ -58,7 +60,7 @@ fn finish_ended(home: &Home, dir: &RunDir, key: &SecretKey) -> Result<u8, CliErr
     }
     countersign(dir, &home.trust()?, key)?;
     eprintln!("run {} was over already; its log is signed now", dir.run());
-    let (_, view) = view_of(Some(&dir.run().to_string()))?;
+    let (_, _, view) = view_of(Some(&dir.run().to_string()))?;
     Ok(exit_code(view.ending()))
 }
 

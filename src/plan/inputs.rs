@@ -79,6 +79,11 @@ fn typed(kind: InputKind, value: Value) -> Result<Value, (String, &'static str)>
         }
         (InputKind::Size, _) => no("a size such as 10 GiB"),
         (InputKind::List, Value::Array(_)) => Ok(value),
+        // What JSON can hold and a comma cannot separate: `-i stages='[{"percent": 5}]'`.
+        (InputKind::List, Value::String(s)) if s.trim_start().starts_with('[') => match serde_json::from_str(s) {
+            Ok(list @ Value::Array(_)) => Ok(list),
+            _ => no("a list: a, b, c or JSON such as [1, 2]"),
+        },
         (InputKind::List, Value::String(s)) => {
             let words = s.split(',').map(|w| json!(w.trim())).filter(|w| w != "");
             Ok(Value::Array(words.collect()))
@@ -90,4 +95,20 @@ fn typed(kind: InputKind, value: Value) -> Result<Value, (String, &'static str)>
 /// Whole seconds stay whole numbers.
 fn seconds(us: u64) -> Value {
     if us.is_multiple_of(1_000_000) { json!(us / 1_000_000) } else { json!(us as f64 / 1e6) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> Result<Value, String> {
+        conform("stages", InputKind::List, None, &[], json!(text))
+    }
+
+    #[test]
+    fn a_list_is_words_or_json() {
+        assert_eq!(list("a, b,,c"), Ok(json!(["a", "b", "c"])));
+        assert_eq!(list(r#" [{"percent": 5}, {"percent": 50}]"#), Ok(json!([{"percent": 5}, {"percent": 50}])));
+        assert!(list(r#"[{"percent": 5}"#).is_err_and(|words| words.contains("JSON")));
+    }
 }

@@ -10,6 +10,7 @@ mod disk;
 mod exit_codes;
 mod files;
 mod flow;
+mod golden;
 mod plan;
 mod reading;
 mod shell;

@@ -1,6 +1,6 @@
 //! Commands that only read: what they print for people and for programs.
 
-use crate::support::{Ran, Test};
+use crate::support::{Ran, Test, copy_dir};
 use serde_json::Value;
 use snapbox::str;
 
@@ -508,16 +508,4 @@ fn a_reader_that_goes_away_is_no_error() {
     ran.then("").surround(&mut command);
     let out = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
     assert_eq!(out.trim(), "11", "a full device on standard output must not change how a run ends");
-}
-
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

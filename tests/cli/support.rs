@@ -28,7 +28,10 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     fn new() -> Sandbox {
-        let dir = tempfile::tempdir().unwrap();
+        Sandbox::within(tempfile::tempdir().unwrap())
+    }
+
+    fn within(dir: tempfile::TempDir) -> Sandbox {
         for name in ["home", "state", "config", "work"] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
@@ -116,6 +119,12 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn new() -> Test {
         Test::within(Rc::new(Sandbox::new()))
+    }
+
+    /// A sandbox whose path is always the same, for what is kept.
+    pub(crate) fn at_fixed_path() -> Test {
+        let dir = tempfile::Builder::new().prefix("golden").rand_bytes(0).tempdir_in("/tmp").unwrap();
+        Test::within(Rc::new(Sandbox::within(dir)))
     }
 
     /// `run a.yml` of a runbook named `book` with this body.
@@ -527,4 +536,13 @@ pub(crate) fn files_below(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 pub(crate) fn lines(ran: &Ran, name: &str) -> Vec<String> {
     let text = fs::read_to_string(ran.sandbox.work().join(name)).unwrap_or_default();
     text.lines().map(String::from).collect()
+}
+
+/// Files and directories below `from`.
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() { copy_dir(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).unwrap()) }
+    }
 }

@@ -1,0 +1,288 @@
+//! Every fault of the demo, switched on before every step of every deployment: whatever happens, somebody serves, or the
+//! run says loudly that a person must look.
+//!
+//! A sample by default; `SYSTEMS_FULL=1` tries every cell, `SYSTEMS_JOBS` at a time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use clap::ValueEnum as _;
+use runbook::demo::{Colour, Fault};
+
+use crate::bed::{Bed, Standing};
+use crate::run::{Outcome, Run, program};
+use crate::tree::{AT, hooked, script};
+
+/// A deployment of the table: what is run, on what.
+struct Subject {
+    runbook: &'static str,
+    inputs: &'static [(&'static str, &'static str)],
+    /// The version that serves after a run that ended well.
+    goal: &'static str,
+    prepare: fn(&Bed),
+}
+
+const STAGES: &str = r#"[{"name":"10%","percent":10,"wait":"200ms"},{"name":"50%","percent":50,"wait":"200ms"}]"#;
+
+const SUBJECTS: [Subject; 5] = [
+    Subject {
+        runbook: "deploy-bluegreen.yml",
+        inputs: &[("version", "v1.1.0"), ("soak", "1s"), ("every", "200ms"), ("ready_within", "3s")],
+        goal: "v1.1.0",
+        prepare: |_| {},
+    },
+    Subject {
+        runbook: "deploy-canary.yml",
+        inputs: &[("version", "v1.1.0"), ("stages", STAGES), ("ready_within", "3s")],
+        goal: "v1.1.0",
+        prepare: |_| {},
+    },
+    Subject {
+        runbook: "deploy-graceful.yml",
+        inputs: &[("version", "v1.1.0"), ("drain_max", "3s"), ("ready_within", "3s")],
+        goal: "v1.1.0",
+        prepare: |_| {},
+    },
+    Subject {
+        runbook: "rollback.yml",
+        inputs: &[("to", "v1.0.0"), ("reason", "it is the test's wish"), ("ready_within", "3s")],
+        goal: "v1.0.0",
+        prepare: |bed| {
+            bed.replace(Colour::Green, "v1.1.0");
+            bed.route(Colour::Green);
+        },
+    },
+    Subject {
+        runbook: "rollback.yml",
+        inputs: &[("to", "v0.9.0"), ("reason", "it is the test's wish"), ("ready_within", "3s")],
+        goal: "v0.9.0",
+        prepare: |_| {},
+    },
+];
+
+/// One fault, switched on before one step.
+struct Cell<'a> {
+    subject: &'a Subject,
+    fault: Fault,
+    whose: &'static str,
+    /// Path of the hook's step.
+    place: String,
+}
+
+impl fmt::Display for Cell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let goal = self.subject.inputs[0].1;
+        write!(f, "{} {goal}: {} of {} on at {}", self.subject.runbook, self.fault, self.whose, self.place)
+    }
+}
+
+/// A bed with a target and hooks for quick runs.
+struct Bench {
+    bed: Bed,
+    runbooks: PathBuf,
+    target: PathBuf,
+}
+
+impl Bench {
+    fn fresh() -> Bench {
+        let bed = Bed::fresh();
+        let dir = bed.home.path().to_owned();
+        let runbooks = hooked(&dir, &dir.join("hook"));
+        let target = dir.join("quick.yml");
+        let demo = format!("runbook, demo, --dir, {}", bed.demo.paths().root().display());
+        let text = format!(
+            "target: v1\nname: demo\nembedded: demo\ncommands:\n  \
+             stop: [{demo}, stop, --drain, \"2\"]\n  \
+             smoke: [{demo}, load, --strict, --rps, \"200\", --seconds, \"0.3\", --url]\n"
+        );
+        fs::write(&target, text).expect("written");
+        let bench = Bench { bed, runbooks, target };
+        bench.hook(None);
+        bench
+    }
+
+    /// What runs before every step: nothing, or the fault when the run has come to its place.
+    fn hook(&self, cell: Option<&Cell<'_>>) {
+        let text = match cell {
+            None => "exit 0\n".to_owned(),
+            Some(Cell { fault, whose, place, .. }) => {
+                let after = if *fault == Fault::Latecrash { " --after 0.2" } else { "" };
+                let (program, root) = (program().display(), self.bed.demo.paths().root().display());
+                format!(
+                    "[ \"$RUNBOOK_STEP\" = '{place}' ] || exit 0\n\
+                     exec {program} demo --dir {root} fault {fault} on {whose}{after}\n"
+                )
+            }
+        };
+        script(&self.bed.home.path().join("hook"), &text);
+    }
+
+    fn run(&self, subject: &Subject) -> Outcome {
+        let run =
+            Run::of(&self.bed.home, self.runbooks.join(subject.runbook)).target(self.target.to_str().expect("text"));
+        subject.inputs.iter().fold(run, |run, (name, value)| run.input(name, value)).answer("g").start()
+    }
+
+    /// The places where a fault can be switched on: each hook of a good run that stands right before a step.
+    fn places(&self, subject: &Subject) -> Vec<String> {
+        (subject.prepare)(&self.bed);
+        let outcome = self.run(subject).must_end(0);
+        let started = outcome.started();
+        let is_hook = |path: &str| path.rsplit('.').next().is_some_and(|id| id.starts_with(AT));
+        let repeated = |path: &str| {
+            path.contains("probes[") && !path.contains("[1]") || path.contains("proof[") && !path.contains("[1]")
+        };
+        let mut places: Vec<String> = Vec::new();
+        for (at, path) in started.iter().enumerate().filter(|(_, path)| is_hook(path) && !repeated(path)) {
+            let followed = started.get(at + 1).is_some_and(|next| !is_hook(next));
+            if followed && places.last().is_none_or(|last| last != path) {
+                places.push((*path).to_owned());
+            }
+        }
+        assert!(places.len() > 8, "{places:?}");
+        places
+    }
+
+    fn try_cell(&self, cell: &Cell<'_>) -> (i32, Vec<String>) {
+        self.bed.demo.reset().expect("resets");
+        self.bed.wait_until_ready();
+        (cell.subject.prepare)(&self.bed);
+        let before = self.bed.standing();
+        self.hook(Some(cell));
+        let outcome = self.run(cell.subject);
+        (outcome.code, judge(cell, &self.bed, &before, &outcome))
+    }
+}
+
+/// What is wrong with how a cell ended; nothing, if all is well.
+fn judge(cell: &Cell<'_>, bed: &Bed, before: &Standing, outcome: &Outcome) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut claim = |holds: bool, words: String| {
+        if !holds {
+            wrong.push(words);
+        }
+    };
+    let code = outcome.code;
+    claim(outcome.has_started(&cell.place), "the run never came to the place".into());
+    claim([0, 1, 4, 11, 12, 13].contains(&code), format!("exit code {code}"));
+    claim(outcome.verified.0 == Some(0), format!("the log does not verify: {}", outcome.verified.1));
+    let after = bed.standing();
+    let loud = [12, 13].contains(&code);
+    if loud {
+        claim(says_so(outcome), "the screen does not say that a person must look".into());
+    } else if let Err(words) = serves(cell, bed, &after) {
+        // An app that the fault itself ended is not the run's doing, as long as the run does not call it a success.
+        claim(cell.fault == Fault::Latecrash && code != 0, words);
+        claim(!after.maintenance, "maintenance mode is still on".into());
+    } else {
+        claim(!after.maintenance, "maintenance mode is still on".into());
+    }
+    if [1, 4, 11].contains(&code) {
+        claim(as_before(cell, before, &after), format!("left {after:?}, not {before:?}"));
+    }
+    wrong
+}
+
+fn says_so(outcome: &Outcome) -> bool {
+    let word = if outcome.code == 12 { "UNKNOWN" } else { "BACK-OUT FAILED" };
+    outcome.text.contains(word)
+}
+
+/// Somebody who runs answers through the balancer, and is who it says it is.
+fn serves(cell: &Cell<'_>, bed: &Bed, after: &Standing) -> Result<(), String> {
+    let answer = bed.through_balancer("/health/live").map_err(|e| format!("nobody serves: {e}"))?;
+    if answer.status != 200 {
+        return Err(format!("the service answers {}", answer.status));
+    }
+    let is_blue = answer.header("x-upstream").ends_with(&format!(":{}", bed.ports.blue));
+    let (colour, runs) = if is_blue { ("blue", &after.blue) } else { ("green", &after.green) };
+    let told = (answer.header("x-color"), answer.header("x-version"));
+    let Some(version) = runs else { return Err(format!("{colour} serves and does not run")) };
+    let lies = [Fault::LiesAboutVersion, Fault::WrongColor].contains(&cell.fault);
+    if !lies && told != (colour, version.as_str()) {
+        return Err(format!("{colour} {version} serves and says it is {told:?}"));
+    }
+    Ok(())
+}
+
+fn as_before(cell: &Cell<'_>, before: &Standing, after: &Standing) -> bool {
+    if cell.fault != Fault::Latecrash {
+        return before == after;
+    }
+    let same = |before: &Option<String>, after: &Option<String>| after.is_none() || before == after;
+    before.upstream == after.upstream && same(&before.blue, &after.blue) && same(&before.green, &after.green)
+}
+
+#[test]
+#[ignore = "takes a minute; tests/run runs it"]
+fn whatever_breaks_before_whatever_step_somebody_serves_or_the_run_says_so() {
+    let full = std::env::var_os("SYSTEMS_FULL").is_some();
+    let jobs = std::env::var("SYSTEMS_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(8);
+    let cells = cells(full);
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                let mut bench = Bench::fresh();
+                while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let tried = catch_unwind(AssertUnwindSafe(|| bench.try_cell(cell)));
+                    let (code, wrong) = tried.unwrap_or_else(|_| {
+                        bench = Bench::fresh();
+                        (-1, vec!["the test gave up; see above".into()])
+                    });
+                    eprintln!(
+                        "{code:>3}  {cell}{}",
+                        wrong.iter().map(|w| format!("\n     WRONG: {w}")).collect::<String>()
+                    );
+                    results.lock().expect("no panic holds it").push((cell, code, wrong));
+                }
+            });
+        }
+    });
+    let results = results.into_inner().expect("no panic holds it");
+    let mut counts: BTreeMap<(&str, i32), usize> = BTreeMap::new();
+    for (cell, code, _) in &results {
+        *counts.entry((cell.subject.runbook, *code)).or_default() += 1;
+    }
+    eprintln!("{} cells; runbook, exit code, how many: {counts:#?}", results.len());
+    let wrong: Vec<String> = results
+        .iter()
+        .filter(|(_, _, wrong)| !wrong.is_empty())
+        .map(|(cell, code, wrong)| format!("{cell}: exit code {code}: {}", wrong.join("; ")))
+        .collect();
+    assert_eq!(results.len(), cells.len());
+    assert!(wrong.is_empty(), "{} of {} cells:\n{}", wrong.len(), results.len(), wrong.join("\n"));
+}
+
+/// All cells, or every fault once per subject, at steps that rotate.
+fn cells(full: bool) -> Vec<Cell<'static>> {
+    let bench = Bench::fresh();
+    let only = std::env::var("SYSTEMS_ONLY").unwrap_or_default();
+    let mut cells = Vec::new();
+    for (turn, subject) in SUBJECTS.iter().enumerate() {
+        bench.bed.demo.reset().expect("resets");
+        bench.bed.wait_until_ready();
+        let mut places = bench.places(subject);
+        if full && turn > 0 {
+            // The checklist is the same for all, and nothing has been changed by then.
+            places.retain(|place| !place.contains("checklist"));
+        }
+        for (number, fault) in Fault::value_variants().iter().enumerate() {
+            let chosen = (number * 7 + turn * 3) % places.len();
+            for (at, place) in places.iter().enumerate().filter(|(at, _)| full || *at == chosen) {
+                let whose = ["all", "green", "blue"][(at + number) % 3];
+                let cell = Cell { subject, fault: *fault, whose, place: place.clone() };
+                if cell.to_string().contains(&only) {
+                    cells.push(cell);
+                }
+            }
+        }
+    }
+    cells
+}

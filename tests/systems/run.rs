@@ -1,0 +1,174 @@
+//! One run of the real binary, from its command line to what its log says afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use regex::Regex;
+use rexpect::ReadUntil;
+use rexpect::process::wait::WaitStatus;
+use rexpect::session::spawn_command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// No run of these tests takes longer.
+const LIMIT_MS: u64 = 240_000;
+
+/// What stands at the end of every question.
+const PROMPT: &str = ", g/n: ";
+
+/// A user of the program: state and configuration in a directory of their own.
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    pub(crate) fn fresh() -> Home {
+        Home(tempfile::tempdir().expect("a directory"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Where the program keeps what it must not lose.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path().join("state/runbook")
+    }
+
+    /// The program as this user starts it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(program());
+        command.env("XDG_STATE_HOME", self.path().join("state")).env("XDG_CONFIG_HOME", self.path().join("config"));
+        command.env("NO_COLOR", "1").env("TERM", "xterm").current_dir(self.path());
+        command
+    }
+
+    /// Runs one command to its end, without a terminal.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().expect("the program starts")
+    }
+
+    /// The same, and it must succeed.
+    pub(crate) fn must(&self, arguments: &[&str]) -> String {
+        let output = self.ask(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+}
+
+/// The binary under test.
+pub(crate) fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_runbook"))
+}
+
+/// The runbooks as they are shipped.
+pub(crate) fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks")
+}
+
+/// A run to be started.
+pub(crate) struct Run<'a> {
+    home: &'a Home,
+    runbook: PathBuf,
+    target: String,
+    inputs: Vec<String>,
+    answers: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    /// A shipped runbook by its file name, or any other by its path.
+    pub(crate) fn of(home: &'a Home, runbook: impl AsRef<Path>) -> Run<'a> {
+        let runbook = shipped().join(runbook);
+        Run { home, runbook, target: "demo".into(), inputs: Vec::new(), answers: Vec::new() }
+    }
+
+    pub(crate) fn target(self, target: impl Into<String>) -> Run<'a> {
+        Run { target: target.into(), ..self }
+    }
+
+    pub(crate) fn input(mut self, name: &str, value: &str) -> Run<'a> {
+        self.inputs.push(format!("{name}={value}"));
+        self
+    }
+
+    /// What the operator types at the next question.
+    pub(crate) fn answer(mut self, line: &str) -> Run<'a> {
+        self.answers.push(line.into());
+        self
+    }
+
+    /// Starts it in a terminal, answers what is asked, and waits for the end.
+    pub(crate) fn start(self) -> Outcome {
+        let mut command = self.home.command();
+        command.arg("run").arg(&self.runbook).arg("--target").arg(&self.target);
+        for input in &self.inputs {
+            command.arg("-i").arg(input);
+        }
+        let mut terminal = spawn_command(command, Some(LIMIT_MS)).expect("a terminal");
+        let mut text = String::new();
+        let mut answers = self.answers.iter();
+        loop {
+            let stops = vec![ReadUntil::Regex(Regex::new(PROMPT).expect("a good pattern")), ReadUntil::EOF];
+            let (before, found) = terminal.exp_any(stops).unwrap_or_else(|e| panic!("{e}\n{text}"));
+            text += &before;
+            if found.is_empty() {
+                break;
+            }
+            text += &found;
+            // Nobody is at the keyboard any more: Ctrl-D.
+            match answers.next() {
+                Some(answer) => terminal.send_line(answer).map(drop),
+                None => terminal.send_control('d'),
+            }
+            .expect("the terminal takes it");
+        }
+        let code = match terminal.process().wait() {
+            Ok(WaitStatus::Exited(_, code)) => code,
+            other => panic!("{other:?}\n{text}"),
+        };
+        Outcome::read(self.home, code, text)
+    }
+}
+
+/// How a run ended.
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    /// Everything that stood on the terminal.
+    pub(crate) text: String,
+    /// `runbook show --output json`
+    pub(crate) report: Value,
+    /// The records of its log, in order.
+    pub(crate) records: Vec<Value>,
+    /// Exit code and words of `runbook verify`.
+    pub(crate) verified: (Option<i32>, String),
+}
+
+impl Outcome {
+    fn read(home: &Home, code: i32, text: String) -> Outcome {
+        let report = serde_json::from_slice(&home.ask(&["show", "--output", "json"]).stdout);
+        let report: Value = report.unwrap_or_else(|e| panic!("no report: {e}\nexit code {code}\n{text}"));
+        let run = report["run"]["run"].as_str().expect("a run id");
+        let log = fs::read_to_string(home.state().join("runs").join(run).join("run.jsonl")).expect("a log");
+        let records = log.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect();
+        let verify = home.ask(&["verify", run]);
+        let words = String::from_utf8_lossy(&verify.stdout) + String::from_utf8_lossy(&verify.stderr);
+        Outcome { code, text, report, records, verified: (verify.status.code(), words.into_owned()) }
+    }
+
+    /// The paths of the steps that were started, in order, attempts and undos included.
+    pub(crate) fn started(&self) -> Vec<&str> {
+        let starts = self.records.iter().filter(|r| r["type"] == "step.start");
+        starts.filter_map(|r| r["path"].as_str()).collect()
+    }
+
+    /// Whether a step or block was started whose path ends so.
+    pub(crate) fn has_started(&self, end: &str) -> bool {
+        self.started().iter().any(|path| path.ends_with(end))
+    }
+
+    /// It ended with this code, and its log proves it.
+    pub(crate) fn must_end(self, code: i32) -> Outcome {
+        assert_eq!(self.code, code, "{}", self.text);
+        assert_eq!(self.verified.0, Some(0), "{}", self.verified.1);
+        self
+    }
+}
