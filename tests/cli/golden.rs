@@ -53,7 +53,8 @@ fn old_runs_verify() {
     for set in sets() {
         for run in runs(&set) {
             let trust = set.join("allowed_signers");
-            let test = Test::new().args("verify").arg(run.to_str().unwrap()).arg("--trust").arg(trust.to_str().unwrap());
+            let test =
+                Test::new().args("verify").arg(run.to_str().unwrap()).arg("--trust").arg(trust.to_str().unwrap());
             let said = test.run().stdout;
             assert!(said.starts_with("COMPLETE"), "{}: {said}", run.display());
             assert!(!said.contains("NOTE"), "{said}");
@@ -83,12 +84,95 @@ fn shown(name: &str) -> Test {
 
 #[test]
 fn the_screen_of_an_old_run_that_went_through() {
-    shown("done").stdout(str![[""]]).run();
+    shown("done")
+        .stdout(str![[r#"
+[CLOCK]         run      golden  run [RUN]  plan [PLAN]  by tester@[HOST]
+[CLOCK]         phase    look                              Look
+[CLOCK] [ 1/10] start    look.state                        State before v1.10
+[CLOCK] [ 1/10] ok       look.state [TOOK]  State before v1.10
+[CLOCK] [ 2/10] start    look.soft
+[CLOCK] [ 2/10] WARN     look.soft [TOOK]  exit 4
+[CLOCK] [ 3/10] skipped  look.never                        not steps.state.colour == 'green'
+[CLOCK]         phase    act                               Act
+[CLOCK] [ 4/10] ok       act.names
+[CLOCK] [ 5/10] start    act.conf
+[CLOCK] [ 5/10] ok       act.conf [TOOK]
+[CLOCK] [ 6/10] start    act.each[a].one
+[CLOCK] [ 6/10] ok       act.each[a].one [TOOK]
+[CLOCK] [ 7/10] start    act.each[b].one
+[CLOCK] [ 7/10] ok       act.each[b].one [TOOK]
+[CLOCK] [ 8/10] start    act.flaky
+[CLOCK] [ 8/10] again    act.flaky                         attempt 1 of 2: exit 1
+[CLOCK] [ 8/10] start    act.flaky                         (attempt 2)
+[CLOCK] [ 8/10] ok       act.flaky [TOOK]
+[CLOCK] [ 9/10] start    act.slow
+[CLOCK] [ 9/10] ok       act.slow [TOOK]
+[CLOCK] [10/10] start    act.prove
+[CLOCK] [10/10] ok       act.prove [TOOK]
+[CLOCK]         always   steps of every exit path
+[CLOCK]         start    always.tell
+[CLOCK]         ok       always.tell [TOOK]
+
+  changed and kept  act.conf, act.slow (nothing to undo), act.each[a].one, act.each[b].one
+  next              runbook show [RUN] · runbook verify
+                    [RUN]
+DONE [TOOK] · 8 ok, 1 warned, 1 skipped · exit code 0
+
+"#]])
+        .run();
 }
 
 #[test]
 fn the_screen_of_an_old_run_that_was_killed_resumed_and_backed_out() {
-    shown("resumed").stdout(str![[""]]).run();
+    shown("resumed")
+        .stdout(str![[r#"
+[CLOCK]         run      golden  run [RUN]  plan [PLAN]  by tester@[HOST]
+[CLOCK]         phase    look                              Look
+[CLOCK] [ 1/10] start    look.state                        State before v1.10
+[CLOCK] [ 1/10] ok       look.state [TOOK]  State before v1.10
+[CLOCK] [ 2/10] start    look.soft
+[CLOCK] [ 2/10] WARN     look.soft [TOOK]  exit 4
+[CLOCK] [ 3/10] skipped  look.never                        not steps.state.colour == 'green'
+[CLOCK]         phase    act                               Act
+[CLOCK] [ 4/10] ok       act.names
+[CLOCK] [ 5/10] start    act.conf
+[CLOCK] [ 5/10] ok       act.conf [TOOK]
+[CLOCK] [ 6/10] start    act.each[a].one
+[CLOCK] [ 6/10] ok       act.each[a].one [TOOK]
+[CLOCK] [ 7/10] start    act.each[b].one
+[CLOCK] [ 7/10] ok       act.each[b].one [TOOK]
+[CLOCK] [ 8/10] start    act.flaky
+[CLOCK] [ 8/10] again    act.flaky                         attempt 1 of 2: exit 1
+[CLOCK] [ 8/10] start    act.flaky                         (attempt 2)
+[CLOCK] [ 8/10] ok       act.flaky [TOOK]
+[CLOCK] [ 9/10] start    act.slow
+[CLOCK]         resumed  by tester@[HOST], in doubt: act.slow
+[CLOCK] [ 9/10] start    act.slow                          (attempt 2)
+[CLOCK] [ 9/10] ok       act.slow [TOOK]
+[CLOCK] [10/10] start    act.prove
+[CLOCK] [10/10] FAILED   act.prove [TOOK]  exit 1
+[CLOCK]         BACKOUT  taking back what was done, last first: exit 1
+[CLOCK]         start    act.each[b].one~undo
+[CLOCK]         ok       act.each[b].one~undo [TOOK]
+[CLOCK]         start    act.each[a].one~undo
+[CLOCK]         ok       act.each[a].one~undo [TOOK]
+[CLOCK]         start    act.conf~undo                     Put the previous content back
+[CLOCK]         ok       act.conf~undo [TOOK]  Put the previous content back
+[CLOCK]         always   steps of every exit path
+[CLOCK]         start    always.tell
+[CLOCK]         ok       always.tell [TOOK]
+
+ ✗ act.prove [TOOK]  exit 1 · a.yml:50
+
+  changed and kept  act.slow (nothing to undo)
+  changed, undone   act.conf, act.each[a].one, act.each[b].one
+  unknown           nothing
+  next              runbook show [RUN] · runbook logs
+                    [RUN] · runbook verify [RUN]
+ROLLED BACK  at act.prove · [TOOK] · 7 ok, 1 warned, 1 failed, 1 skipped, 3 backed out · exit code 11
+
+"#]])
+        .run();
 }
 
 /// Everything a log of this version can hold that does not need a network.
@@ -132,7 +216,7 @@ phases:
             - id: one
               shell: echo {{ item }} with $TOKEN
               env: { TOKEN: '{{ inputs.token }}' }
-              undo: { shell: echo not {{ item }} }
+              undo: { shell: 'echo not {{ item }}' }
       - id: flaky
         effect: read
         retry: { attempts: 2, wait: 10ms }
@@ -156,7 +240,8 @@ fn make_a_golden_set() {
     let set = root().join(format!("{}", fs::read_dir(root()).map_or(1, |sets| sets.count() + 1)));
     let test = Test::at_fixed_path().file("a.yml", BOOK).file("conf", "server blue;");
     let done = test.args("run a.yml --no-input").env("TOKEN", "a-token-nobody-sees").run();
-    let mut running = done.then("run a.yml --no-input").file("conf", "server blue;").file("wait", "").file("broken", "");
+    let mut running =
+        done.then("run a.yml --no-input").file("conf", "server blue;").file("wait", "").file("broken", "");
     running = running.env("TOKEN", "a-token-nobody-sees");
     fs::remove_file(done.sandbox.work().join("began")).unwrap();
     let mut running = running.start();

@@ -111,8 +111,7 @@ phase main
                                     only if steps.look.now != inputs.version
                                     no back-out
               inner                 runbook inner
-                main                one after the other
-  change   3      x                 $ touch inner-ran                         stop
+  change   3    x                   $ touch inner-ran                         stop
                                     no back-out
 
   inputs    version=v1 ← default
@@ -146,8 +145,7 @@ phase main
                                     no back-out
                                     at a.yml:9
               inner                 runbook inner
-                main                one after the other
-  change   3      x                 $ touch inner-ran                         stop
+  change   3    x                   $ touch inner-ran                         stop
                                     no back-out
                                     at inner.yml:3
 

@@ -57,8 +57,27 @@ fn show_tells_how_it_ended_and_what_to_do_next() {
     a_run()
         .of_run("show")
         .stdout(str![[r#"
+[CLOCK]       run      book  run [RUN]  plan [PLAN]  by tester@[HOST]
+[CLOCK]       phase    look                              Look first
+[CLOCK] [1/5] start    look.state                        State of web
+[CLOCK] [1/5] ok       look.state [TOOK]  State of web
+[CLOCK] [2/5] start    look.soft
+[CLOCK] [2/5] WARN     look.soft [TOOK]  exit 4
+[CLOCK]       phase    act
+[CLOCK] [3/5] start    act.restart                       Restart web
+[CLOCK] [3/5] ok       act.restart [TOOK]  Restart web
+[CLOCK] [4/5] skipped  act.rest                          not steps.state.now == 'stopped'
+[CLOCK] [5/5] start    act.prove
+[CLOCK] [5/5] FAILED   act.prove [TOOK]  exit 22
+[CLOCK]         | no such page
+[CLOCK]       BACKOUT  taking back what was done, last first: exit 22
+[CLOCK]       start    act.restart~undo
+[CLOCK]       ok       act.restart~undo [TOOK]
+[CLOCK]       always   steps of every exit path
+[CLOCK]       start    always.tell
+[CLOCK]       ok       always.tell [TOOK]
 
- ✗ act.prove  [TOOK]  exit 22 · a.yml:28
+ ✗ act.prove [TOOK]  exit 22 · a.yml:28
       no such page
       all of it: runbook logs [RUN] act.prove
 

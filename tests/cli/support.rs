@@ -90,8 +90,8 @@ impl Sandbox {
             (r"ssh-ed25519 [A-Za-z0-9+/=]+", "[KEY]"),
             (r"plan [0-9a-f]{8}\b", "plan [PLAN]"),
             (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-            (r"(?m)^\d\d:\d\d:\d\d\b", "[CLOCK]"),
-            (r"\b(?:\d+m)?\d+(?:\.\d+)?(?:ms|s)\b", "[TOOK]"),
+            (r"(?m)^\d\d:\d\d:\d\dZ", "[CLOCK]"),
+            (r" *\b(?:\d+m)?\d+(?:\.\d+)?(?:us|ms|s)\b", " [TOOK]"),
             (r"pid \d+", "pid [PID]"),
         ];
         rules.iter().fold(text, |text, (pattern, with)| {
@@ -543,6 +543,10 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy_dir(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).unwrap()) }
+        if entry.path().is_dir() {
+            copy_dir(&entry.path(), &target)
+        } else {
+            drop(fs::copy(entry.path(), target).unwrap())
+        }
     }
 }
