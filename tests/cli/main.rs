@@ -11,6 +11,7 @@ mod exit_codes;
 mod files;
 mod flow;
 mod golden;
+mod http;
 mod plan;
 mod reading;
 mod shell;

@@ -221,6 +221,48 @@ fn ctrl_c_twice_takes_everything_back() {
 }
 
 #[test]
+fn no_answer_in_time_is_a_no_go() {
+    let body = GO.replace("{ title: Go on? }", "{ title: Go on?, timeout: 300ms }");
+    let mut person = Test::book(&body).code(4).at_terminal();
+    person.sees("g/n: ");
+    let ran = person.end();
+    assert_eq!(lines(&ran, "trace"), ["one", "always"]);
+    assert_eq!(ran.reason("main.go"), "nobody answered `Go on?` in time");
+}
+
+#[test]
+fn a_no_go_takes_back_where_the_runbook_says_so() {
+    let body = "
+on_failure: rollback
+steps:
+  - id: one
+    shell: echo one >> trace
+    undo: { shell: echo undo >> trace }
+  - id: go
+    checkpoint: { title: Go on? }
+";
+    let mut person = Test::book(body).code(4).at_terminal();
+    person.sees("g/n: ").types("n");
+    assert_eq!(lines(&person.end(), "trace"), ["one", "undo"]);
+}
+
+/// Lines typed ahead belong to nobody.
+#[test]
+fn what_was_typed_before_the_question_does_not_answer_it() {
+    let body = GO.replace(
+        "shell: echo one >> trace",
+        "shell: touch began; while [ ! -e finish ]; do sleep 0.02; done; echo one >> trace",
+    );
+    let mut person = Test::book(&body).code(4).at_terminal();
+    person.until("began").types("g").types("g");
+    person.sandbox().write("finish", "");
+    person.sees("Go on?").sees("g/n: ");
+    std::thread::sleep(Duration::from_millis(100));
+    person.types("n");
+    assert_eq!(lines(&person.end(), "trace"), ["one", "always"]);
+}
+
+#[test]
 fn ctrl_c_at_a_question_leaves_it_open() {
     let mut person = Test::book(GO).code(130).at_terminal();
     person.sees("g/n: ").control('c');
