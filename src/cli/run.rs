@@ -86,5 +86,11 @@ fn start_demo(making: &Making, home: &Home) -> Result<(), CliError> {
     let Some(name) = &making.target else { return Ok(()) };
     let Some(dir) = target::load(name, &making.file, home)?.demo else { return Ok(()) };
     let exe = std::env::current_exe().map_err(|e| CliError::System(format!("cannot find this program: {e}")))?;
-    crate::demo::Demo::new(&dir).up(&exe).map(drop).map_err(|e| CliError::System(e.to_string()))
+    let demo = crate::demo::Demo::new(&dir);
+    if demo.status().is_ok() {
+        return Ok(());
+    }
+    let addresses = demo.up(&exe).map_err(|e| CliError::System(e.to_string()))?;
+    eprintln!("started the demo target at {}; `runbook demo down` ends it", addresses.balancer_url());
+    Ok(())
 }
