@@ -238,7 +238,7 @@ error[RB0201]: unknown key `path` in a step
    = help: known keys: id, title, note, when, effect, env, dir, stdin, exit, timeout, retry, poll, expect, save, severity, on_failure, undo, repeat, done_when, activate, evidence, shell, exec, http, file, manual, checkpoint, wait, set, run, parallel, for_each
    = see: runbook explain RB0201
 
-error[RB0103]: a value that starts with `{{` needs quotes
+error[RB0103]: a value with `{{` needs quotes here
   --> a.yml:12:11
    |
 12 |     path: {{ x }}
@@ -254,6 +254,48 @@ help: quote the value
 6 errors in a.yml
 
 "#]]).run();
+}
+
+#[test]
+fn a_template_without_quotes_between_brackets() {
+    Test::book("steps: [{ id: one, shell: echo {{ inputs.a }} and {{ inputs.b }} x, effect: read }]")
+        .code(3)
+        .stderr(str![[r#"
+error[RB0103]: a value with `{{` needs quotes here
+ --> a.yml:3:27
+  |
+3 | ...ne, shell: echo {{ inputs.a }} and {{ inputs.b }} x, effect: read }]
+  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ YAML reads `{` as the start of a mapping
+  |
+  = see: runbook explain RB0103
+help: quote the value
+  |
+3 - steps: [{ id: one, shell: echo {{ inputs.a }} and {{ inputs.b }} x, effect: read }]
+3 + steps: [{ id: one, shell: "echo {{ inputs.a }} and {{ inputs.b }} x", effect: read }]
+  |
+
+error[RB0302]: there is no input `a`
+ --> a.yml:3:35
+  |
+3 | steps: [{ id: one, shell: echo {{ inputs.a }} and {{ inputs.b }} x, effec...
+  |                                   ^^^^^^^^
+  |
+  = help: declare it under `inputs:`; declared are: none
+  = see: runbook explain RB0302
+
+error[RB0302]: there is no input `b`
+ --> a.yml:3:54
+  |
+3 | steps: [{ id: one, shell: echo {{ inputs.a }} and {{ inputs.b }} x, effec...
+  |                                                      ^^^^^^^^
+  |
+  = help: declare it under `inputs:`; declared are: none
+  = see: runbook explain RB0302
+
+3 errors in a.yml
+
+"#]])
+        .run();
 }
 
 #[test]
