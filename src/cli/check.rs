@@ -17,17 +17,17 @@ pub(crate) fn run(common: &Common, args: CheckArgs) -> Result<u8, CliError> {
         }
     }
     for error in &unreadable {
-        eprint!("{}", error.render(&common.style()));
+        super::say(&error.render(&common.style()));
     }
     if common.output == Output::Json {
-        super::print(&format!("{:#}\n", to_json(&problems)));
+        super::print(&format!("{:#}\n", to_json(&problems)))?;
     } else if !problems.is_empty() {
         let style = RenderStyle { short: args.short, ..common.style() };
-        super::print(&render(&problems, style));
+        super::print(&render(&problems, style))?;
     } else if unreadable.is_empty() {
         let files =
             if args.files.len() == 1 { "1 runbook".to_string() } else { format!("{} runbooks", args.files.len()) };
-        super::print(&format!("{files} checked, no problems\n"));
+        super::print(&format!("{files} checked, no problems\n"))?;
     }
     let bad = |d: &Diagnostic| d.severity == Severity::Error || (args.strict && d.severity == Severity::Warning);
     Ok(match (unreadable.is_empty(), problems.iter().any(bad)) {

@@ -13,7 +13,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<u8, CliError> {
     match crate::demo::run(args.command, &dir, &mut std::io::stdout()) {
         Ok(()) => Ok(crate::report::exit::DONE),
         Err(error) => {
-            eprintln!("error: {error}");
+            super::say(&format!("error: {error}\n"));
             Ok(crate::report::exit::FAILED)
         }
     }

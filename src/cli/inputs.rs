@@ -11,7 +11,7 @@ use crate::template;
 use crate::text::{Kind, Source, parse};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
 /// What was given, and where the values of secrets come from.
@@ -116,14 +116,13 @@ fn prompt(input: &Input) -> Result<Value, CliError> {
         let line = read_line(&format!("{}{help}: ", input.name))?;
         match conform(&input.name, input.kind, pattern, &choices, Value::String(line)) {
             Ok(value) => return Ok(value),
-            Err(wrong) => eprintln!("{wrong}"),
+            Err(wrong) => super::say(&format!("{wrong}\n")),
         }
     }
 }
 
 fn read_line(words: &str) -> Result<String, CliError> {
-    eprint!("{words}");
-    let _ = std::io::stderr().flush();
+    super::say(words);
     let mut line = String::new();
     match std::io::stdin().lock().read_line(&mut line) {
         Ok(0) => Err(CliError::Usage("no value was given".into())),
@@ -143,6 +142,6 @@ pub(crate) fn hidden(name: &str) -> Result<String, CliError> {
     let line =
         quieted.map_err(|e| CliError::System(e.to_string())).and_then(|()| read_line(&format!("{name} (hidden): ")));
     let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
-    eprintln!();
+    super::say("\n");
     line
 }

@@ -17,13 +17,13 @@ pub(crate) fn run(common: &Common) -> Result<u8, CliError> {
             "principal": identity.principal, "fingerprint": public.fingerprint(), "public_key": public.to_line(),
             "allowed_signers": line,
         });
-        super::print(&format!("{shown:#}\n"));
+        super::print(&format!("{shown:#}\n"))?;
     } else {
         super::print(&format!(
             "{} signs as {}\n\nGive this line to whoever shall trust your logs (OpenSSH allowed_signers):\n{line}\n",
             public.fingerprint(),
             identity.principal,
-        ));
+        ))?;
     }
     Ok(exit::DONE)
 }

@@ -71,16 +71,29 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
 /// A bug ends the program with exit code 70 and a request to report it, not with a bare panic.
 fn install_panic_report() {
     std::panic::set_hook(Box::new(|info| {
-        eprintln!("\ninternal error: this is a bug in runbook {}", env!("CARGO_PKG_VERSION"));
-        eprintln!("{info}");
-        eprintln!("the log of the run is intact; `runbook runs` shows it and `runbook resume` goes on with it");
+        say(&format!(
+            "\ninternal error: this is a bug in runbook {}\n{info}\nthe log of the run is intact; `runbook runs` shows it and \
+             `runbook resume` goes on with it\n",
+            env!("CARGO_PKG_VERSION")
+        ));
         std::process::exit(i32::from(crate::report::exit::BUG));
     }));
 }
 
 /// Writes to standard output; a reader that has gone away, as in `| head`, is not a failure.
-fn print(text: &str) {
+fn print(text: &str) -> Result<(), CliError> {
     let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::System(format!("cannot write to standard output: {}", crate::store::plain(&e))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells people something. A terminal that has gone away changes nothing about what is being done.
+fn say(text: &str) {
+    let mut out = std::io::stderr().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
 }

@@ -13,10 +13,10 @@ pub(crate) fn run(common: &Common, args: PlanArgs) -> Result<u8, CliError> {
     let prepared = prepare(&args.making, &home, false)?;
     if common.output == Output::Json {
         let plan = serde_json::json!({ "digest": prepared.digest, "plan": prepared.plan });
-        super::print(&format!("{plan:#}\n"));
+        super::print(&format!("{plan:#}\n"))?;
     } else {
         let style = PreviewStyle { full: args.full, ..PreviewStyle::default() };
-        super::print(&report::preview(&prepared.plan, &prepared.digest, &style));
+        super::print(&report::preview(&prepared.plan, &prepared.digest, &style))?;
     }
     Ok(if args.detailed_exitcode && changes(&prepared.plan) { exit::CHANGES } else { exit::DONE })
 }

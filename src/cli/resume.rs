@@ -59,7 +59,7 @@ fn finish_ended(home: &Home, dir: &RunDir, key: &SecretKey) -> Result<u8, CliErr
         return Err(StoreError::Ended(dir.run()).into());
     }
     countersign(dir, &home.trust()?, key)?;
-    eprintln!("run {} was over already; its log is signed now", dir.run());
+    super::say(&format!("run {} was over already; its log is signed now\n", dir.run()));
     let (_, _, view) = view_of(Some(&dir.run().to_string()))?;
     Ok(exit_code(view.ending()))
 }

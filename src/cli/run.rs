@@ -26,7 +26,10 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let prepared = prepare(&args.making, &home, true)?;
     let identity = keys::load_or_create(home.config_dir())?;
     if identity.created {
-        eprintln!("made a signing key for {}; `runbook keys` shows what to give to your team", identity.principal);
+        super::say(&format!(
+            "made a signing key for {}; `runbook keys` shows what to give to your team\n",
+            identity.principal
+        ));
     }
     let run = RunDir::new_id()?;
     let dir = RunDir::create(&home, run, &prepared.bytes, &[(&prepared.runbook.0, &prepared.runbook.1)])?;
@@ -91,6 +94,6 @@ fn start_demo(making: &Making, home: &Home) -> Result<(), CliError> {
         return Ok(());
     }
     let addresses = demo.up(&exe).map_err(|e| CliError::System(e.to_string()))?;
-    eprintln!("started the demo target at {}; `runbook demo down` ends it", addresses.balancer_url());
+    super::say(&format!("started the demo target at {}; `runbook demo down` ends it\n", addresses.balancer_url()));
     Ok(())
 }

@@ -22,11 +22,11 @@ pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
     runs.truncate(args.limit);
     if common.output == Output::Json {
         let rows: Vec<_> = runs.iter().map(ListedRun::json).collect();
-        super::print(&format!("{:#}\n", json!(rows)));
+        super::print(&format!("{:#}\n", json!(rows)))?;
     } else if runs.is_empty() {
-        super::print("no runs yet; `runbook run FILE` makes one\n");
+        super::print("no runs yet; `runbook run FILE` makes one\n")?;
     } else {
-        super::print(&runs.iter().map(row).collect::<String>());
+        super::print(&runs.iter().map(row).collect::<String>())?;
     }
     Ok(exit::DONE)
 }
@@ -42,7 +42,7 @@ fn row(run: &ListedRun) -> String {
 pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
     let (log, plan, view) = view_of(args.run.as_deref())?;
     if common.output == Output::Json {
-        super::print(&format!("{:#}\n", report::json(&view)));
+        super::print(&format!("{:#}\n", report::json(&view)))?;
         return Ok(exit::DONE);
     }
     let mut screen = terminal::transcript(common, plan.clone());
@@ -58,9 +58,9 @@ pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
 pub(crate) fn report(common: &Common, args: OneRun) -> Result<u8, CliError> {
     let (_, _, view) = view_of(args.run.as_deref())?;
     if common.output == Output::Json {
-        super::print(&format!("{:#}\n", report::json(&view)));
+        super::print(&format!("{:#}\n", report::json(&view)))?;
     } else {
-        super::print(&report::markdown(&view));
+        super::print(&report::markdown(&view))?;
     }
     Ok(exit::DONE)
 }

@@ -9,13 +9,13 @@ pub(crate) fn run(args: SchemaArgs) -> Result<u8, CliError> {
     super::print(match args.of {
         SchemaOf::Runbook => crate::runbook::SCHEMA,
         SchemaOf::Target => crate::runbook::TARGET_SCHEMA,
-    });
+    })?;
     Ok(exit::DONE)
 }
 
 pub(crate) fn completions(args: CompletionArgs) -> Result<u8, CliError> {
     let mut out = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "runbook", &mut out);
-    super::print(&String::from_utf8_lossy(&out));
+    super::print(&String::from_utf8_lossy(&out))?;
     Ok(exit::DONE)
 }

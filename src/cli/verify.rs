@@ -19,9 +19,9 @@ pub(crate) fn run(common: &Common, args: VerifyArgs) -> Result<u8, CliError> {
     let report = verify_dir(&dir, &trust, &[]).map_err(|e| CliError::Unverified(e.to_string()))?;
     let code = if report.verdict == Verdict::Complete { exit::DONE } else { exit::UNVERIFIED };
     if common.output == Output::Json {
-        super::print(&format!("{:#}\n", report.json()));
+        super::print(&format!("{:#}\n", report.json()))?;
     } else {
-        super::print(&format!("{report}\n"));
+        super::print(&format!("{report}\n"))?;
     }
     Ok(code)
 }
