@@ -514,17 +514,39 @@ a.yml:3:20: error[RB0201]: unknown key `shel`; did you mean `shell`?
     Test::new().args("check nowhere.yml").code(2).run();
 }
 
-#[test]
-fn a_reader_that_goes_away_is_no_error() {
-    let ran = a_run();
+/// `bash -c SCRIPT` in the sandbox of a run, where `$0` is the program.
+fn in_bash(ran: &Ran, script: &str) -> (Option<i32>, String) {
     let mut command = std::process::Command::new("bash");
-    command.args(["-c", "set -o pipefail; \"$0\" explain | head -n 1", crate::support::RUNBOOK]);
+    command.args(["-c", script, crate::support::RUNBOOK]);
     ran.then("").surround(&mut command);
     let out = command.output().unwrap();
-    assert!(out.status.success() && out.stderr.is_empty(), "{out:?}");
-    let mut command = std::process::Command::new("bash");
-    command.args(["-c", "\"$0\" run a.yml > /dev/full; echo $?", crate::support::RUNBOOK]);
-    ran.then("").surround(&mut command);
-    let out = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
-    assert_eq!(out.trim(), "11", "a full device on standard output must not change how a run ends");
+    (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let said = in_bash(&a_run(), "set -o pipefail; \"$0\" explain | head -n 1");
+    assert_eq!(said, (Some(0), String::new()));
+}
+
+#[test]
+fn a_report_that_could_not_be_written_is_not_a_success() {
+    let ran = a_run();
+    for verb in ["report", "runs", "verify", "keys", "schema", "explain"] {
+        let (code, said) = in_bash(&ran, &format!("\"$0\" {verb} > /dev/full"));
+        assert_eq!(said, "error: cannot write to standard output: no space left on device\n", "{verb}");
+        assert_eq!(code, Some(2), "{verb}");
+    }
+}
+
+/// A screen that is gone or full changes nothing about the run.
+#[test]
+fn a_run_does_not_depend_on_who_reads_along() {
+    for streams in ["2> /dev/full", "> /dev/full 2> /dev/full", "> /dev/full --output json", "2>&-", "<&- >&- 2>&-"] {
+        let ran = Test::book("steps: [{ id: one, shell: echo one | tee ran }]").new_args("check a.yml").run();
+        let (code, _) = in_bash(&ran, &format!("exec setsid \"$0\" run a.yml --no-input {streams}"));
+        assert_eq!(code, Some(0), "{streams}");
+        assert!(ran.sandbox.exists("ran"));
+        ran.verified();
+    }
 }
