@@ -1,7 +1,7 @@
 //! Runs made by earlier versions: every version verifies and shows them as they were.
 //!
 //! `tests/golden/N/` holds run directories and the trust store of whoever made them. They are never changed; a new set is
-//! added when the format of logs or plans grows: `cargo test --test cli make_a_golden_set -- --ignored`.
+//! added when the format of logs or plans grows: `RUNBOOK_MAKE_GOLDEN=1 cargo test --test cli make_a_golden_set -- --ignored`.
 
 use crate::support::{Test, copy_dir};
 use snapbox::str;
@@ -235,8 +235,11 @@ always:
 ";
 
 #[test]
-#[ignore = "makes new files in tests/golden; to be run by hand when the format grows"]
+#[ignore = "makes new files in tests/golden when RUNBOOK_MAKE_GOLDEN is set"]
 fn make_a_golden_set() {
+    if std::env::var_os("RUNBOOK_MAKE_GOLDEN").is_none() {
+        return;
+    }
     let set = root().join(format!("{}", fs::read_dir(root()).map_or(1, |sets| sets.count() + 1)));
     let test = Test::at_fixed_path().file("a.yml", BOOK).file("conf", "server blue;");
     let done = test.args("run a.yml --no-input").env("TOKEN", "a-token-nobody-sees").run();
