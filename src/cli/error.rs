@@ -51,7 +51,11 @@ impl From<StoreError> for CliError {
         match error {
             StoreError::Busy { .. } => CliError::Busy(words),
             StoreError::Tampered(_) | StoreError::Read(..) => CliError::Unverified(words),
-            StoreError::Ended(_) | StoreError::TooShort(_) => CliError::Usage(words),
+            StoreError::Ended(_)
+            | StoreError::TooShort(_)
+            | StoreError::NoSuchRun(_)
+            | StoreError::Ambiguous(..)
+            | StoreError::NoHome(_) => CliError::Usage(words),
             _ => CliError::Journal(words),
         }
     }

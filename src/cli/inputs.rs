@@ -98,7 +98,9 @@ fn settle_secret(input: &Input, values: &mut Values, ask: bool) -> Result<(), Cl
     let (source, origin) = match &input.from {
         Some(InputSource::Env(name)) => (SecretSource::Env(name.clone()), format!("env {name}")),
         Some(InputSource::File(path)) => (SecretSource::File(path.into()), path.clone()),
-        None if ask && std::io::stdin().is_terminal() => (SecretSource::Value(hidden(input)?), "asked".to_string()),
+        None if ask && std::io::stdin().is_terminal() => {
+            (SecretSource::Value(hidden(&input.name)?), "asked".to_string())
+        }
         None => return Ok(()),
     };
     values.given.insert(input.name.clone(), Given { value: template::secret(&input.name), origin });
@@ -131,16 +133,15 @@ fn read_line(words: &str) -> Result<String, CliError> {
 }
 
 /// Reads a line without showing it.
-fn hidden(input: &Input) -> Result<String, CliError> {
+pub(crate) fn hidden(name: &str) -> Result<String, CliError> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
     let stdin = std::io::stdin();
     let before = tcgetattr(&stdin).map_err(|e| CliError::System(format!("cannot read from the terminal: {e}")))?;
     let mut quiet = before.clone();
     quiet.local_modes.remove(LocalModes::ECHO);
     let quieted = tcsetattr(&stdin, OptionalActions::Now, &quiet);
-    let line = quieted
-        .map_err(|e| CliError::System(e.to_string()))
-        .and_then(|()| read_line(&format!("{} (hidden): ", input.name)));
+    let line =
+        quieted.map_err(|e| CliError::System(e.to_string())).and_then(|()| read_line(&format!("{name} (hidden): ")));
     let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
     eprintln!();
     line

@@ -2,14 +2,17 @@
 
 use super::args::{Common, ResumeArgs};
 use super::error::CliError;
-use super::runs::{load_plan, replay};
+use super::inputs::hidden;
+use super::runs::{load_plan, replay, view_of};
 use super::session::{Session, drive};
 use crate::drive::record;
 use crate::drive::world::SecretSource;
+use crate::log::{SecretKey, Verdict};
 use crate::machine::{Input, State, accept};
 use crate::plan::Plan;
-use crate::report::View;
-use crate::store::{Home, ResumePoint, RunClock, RunDir, keys};
+use crate::report::{View, exit_code};
+use crate::store::{Home, ResumePoint, RunClock, RunDir, StoreError, countersign, keys, plain, verify_dir};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
@@ -17,10 +20,15 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let id = home.find(&args.run)?;
     let dir = RunDir::open(&home, id)?;
     let identity = keys::load_or_create(home.config_dir())?;
-    let point = ResumePoint::lock(&dir, &home.trust()?)?;
+    let point = match ResumePoint::lock(&dir, &home.trust()?) {
+        Err(StoreError::Ended(_)) => return finish_ended(&home, &dir, &identity.key),
+        other => other?,
+    };
     let plan = Arc::new(load_plan(&dir, &point.log)?);
     let (mut state, mut view) = (State::new(plan.clone()), View::new(plan.clone()));
-    replay(&point.log, &mut state, &mut view)?;
+    replay(&point.log, &mut state, &mut |event, _, now| {
+        view.see(now, event).map_err(|e| CliError::Unverified(e.to_string()))
+    })?;
     let clock = RunClock::resume(point.last_mono_us());
     let now = clock.now();
     let input = Input::Resume { by: identity.principal.clone() };
@@ -29,8 +37,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     };
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| name == "in_doubt");
+    go_to_start(&state)?;
+    let secrets = secrets_of(&plan, args.no_input)?;
     let (_, journal) = point.open(Box::new(identity.key), &identity.principal, &keys::host(), extra, &now)?;
-    let secrets = secrets_of(&plan)?;
     drive(Session {
         common,
         state,
@@ -44,16 +53,36 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     })
 }
 
-/// Secrets come from where the plan says; a value typed at a prompt is gone with the process that asked.
-fn secrets_of(plan: &Plan) -> Result<Vec<(String, SecretSource)>, CliError> {
+/// A run that ended as its driver died may still lack its last signature; there is nothing else to go on with.
+fn finish_ended(home: &Home, dir: &RunDir, key: &SecretKey) -> Result<u8, CliError> {
+    if verify_dir(dir.path(), &home.trust()?, &[])?.verdict != Verdict::Incomplete {
+        return Err(StoreError::Ended(dir.run()).into());
+    }
+    countersign(dir, &home.trust()?, key)?;
+    eprintln!("run {} was over already; its log is signed now", dir.run());
+    let (_, _, view) = view_of(Some(&dir.run().to_string()))?;
+    Ok(exit_code(view.ending()))
+}
+
+/// Relative paths mean what they meant when the run was started.
+fn go_to_start(state: &State) -> Result<(), CliError> {
+    let Some(dir) = state.started.as_ref().and_then(|started| started.dir.as_ref()) else { return Ok(()) };
+    std::env::set_current_dir(dir)
+        .map_err(|e| CliError::Usage(format!("cannot go to {dir}, where the run was started: {}", plain(&e))))
+}
+
+/// Secrets come from where the plan says; a value typed at a prompt is gone with the process that asked, so it is asked
+/// for again.
+fn secrets_of(plan: &Plan, no_input: bool) -> Result<Vec<(String, SecretSource)>, CliError> {
     let sources = plan.secrets.iter().map(|(name, source)| {
         let source = source.as_str().unwrap_or_default();
         match source.split_once(':') {
             Some(("env", variable)) => Ok((name.clone(), SecretSource::Env(variable.into()))),
             Some(("file", path)) => Ok((name.clone(), SecretSource::File(path.into()))),
+            _ if !no_input && std::io::stdin().is_terminal() => Ok((name.clone(), SecretSource::Value(hidden(name)?))),
             _ => Err(CliError::Usage(format!(
-                "the secret `{name}` was typed at a prompt and is not stored; declare `from: env:NAME` or `from: file:PATH` \
-                 for runs that may have to be resumed"
+                "the secret `{name}` was typed at a prompt and is not stored: resume the run at a terminal, or declare \
+                 `from: env:NAME` or `from: file:PATH`"
             ))),
         }
     });

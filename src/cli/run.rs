@@ -42,6 +42,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         host: keys::host(),
         started: now.t.clone(),
         tool: env!("CARGO_PKG_VERSION").to_string(),
+        dir: Some(current_dir()?),
     };
     let first = Event::RunStarted(started.clone());
     let (_, mut extra) = record::encode(&first);
@@ -71,11 +72,25 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     })
 }
 
+/// The log holds text only, so a directory that is none cannot be returned to.
+fn current_dir() -> Result<String, CliError> {
+    let dir =
+        std::env::current_dir().map_err(|e| CliError::System(format!("cannot find the current directory: {e}")))?;
+    let shown = dir.display().to_string();
+    dir.into_os_string().into_string().map_err(|_| CliError::Usage(format!("the name of {shown} is not UTF-8 text")))
+}
+
 /// The embedded demo comes up on its own, so that the first run needs nothing else. It does so before anything is
 /// planned, since the plan names its addresses.
 fn start_demo(making: &Making, home: &Home) -> Result<(), CliError> {
     let Some(name) = &making.target else { return Ok(()) };
     let Some(dir) = target::load(name, &making.file, home)?.demo else { return Ok(()) };
     let exe = std::env::current_exe().map_err(|e| CliError::System(format!("cannot find this program: {e}")))?;
-    crate::demo::Demo::new(&dir).up(&exe).map(drop).map_err(|e| CliError::System(e.to_string()))
+    let demo = crate::demo::Demo::new(&dir);
+    if demo.status().is_ok() {
+        return Ok(());
+    }
+    let addresses = demo.up(&exe).map_err(|e| CliError::System(e.to_string()))?;
+    eprintln!("started the demo target at {}; `runbook demo down` ends it", addresses.balancer_url());
+    Ok(())
 }

@@ -3,8 +3,11 @@
 use super::args::{Common, LogsArgs, OneRun, Output, RunsArgs};
 use super::error::CliError;
 use super::library::sha256;
+use super::terminal;
 use crate::drive::record;
+use crate::drive::run::Audience as _;
 use crate::log::{RecordType, RunId, SealedLog};
+use crate::machine::event::Event;
 use crate::machine::{State, Timestamp, apply};
 use crate::plan::Plan;
 use crate::report::{self, View, exit};
@@ -37,17 +40,23 @@ fn row(run: &ListedRun) -> String {
 }
 
 pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
-    let (_, view) = view_of(args.run.as_deref())?;
+    let (log, plan, view) = view_of(args.run.as_deref())?;
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report::json(&view)));
-    } else {
-        super::print(&report::summary(&view));
+        return Ok(exit::DONE);
     }
+    let mut screen = terminal::transcript(common, plan.clone());
+    let mut state = State::new(plan);
+    replay(&log, &mut state, &mut |event, state, now| {
+        screen.tell(event, state, now);
+        Ok(())
+    })?;
+    screen.close(exit::DONE, None);
     Ok(exit::DONE)
 }
 
 pub(crate) fn report(common: &Common, args: OneRun) -> Result<u8, CliError> {
-    let (_, view) = view_of(args.run.as_deref())?;
+    let (_, _, view) = view_of(args.run.as_deref())?;
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report::json(&view)));
     } else {
@@ -92,7 +101,8 @@ fn copy_output(dir: &RunDir, file: &str, out: &mut impl std::io::Write) -> Resul
     }
 }
 
-fn view_of(run: Option<&str>) -> Result<(RunDir, View), CliError> {
+/// A run, the newest unless named, as its log tells it.
+pub(crate) fn view_of(run: Option<&str>) -> Result<(SealedLog, Arc<Plan>, View), CliError> {
     let home = Home::from_env()?;
     let id = match run {
         Some(text) => home.find(text)?,
@@ -101,9 +111,10 @@ fn view_of(run: Option<&str>) -> Result<(RunDir, View), CliError> {
     let dir = RunDir::open(&home, id)?;
     let log = read_log(&dir)?;
     let plan = Arc::new(load_plan(&dir, &log)?);
-    let (mut state, mut view) = (State::new(plan.clone()), View::new(plan));
-    replay(&log, &mut state, &mut view)?;
-    Ok((dir, view))
+    let mut view = View::new(plan.clone());
+    // The view folds the events itself.
+    each_event(&log, &mut |event, now| view.see(now, event).map_err(|e| CliError::Unverified(e.to_string())))?;
+    Ok((log, plan, view))
 }
 
 /// The newest run.
@@ -123,16 +134,30 @@ pub(crate) fn load_plan(dir: &RunDir, log: &SealedLog) -> Result<Plan, CliError>
         .map_err(|e| CliError::Unverified(format!("the stored plan of run {} cannot be read: {e}", dir.run())))
 }
 
-/// Applies a log to a fresh state and view.
-pub(crate) fn replay(log: &SealedLog, state: &mut State, view: &mut View) -> Result<(), CliError> {
+/// Applies a log to a fresh state, showing each event to somebody as it becomes part of it.
+pub(crate) fn replay(
+    log: &SealedLog,
+    state: &mut State,
+    show: &mut dyn FnMut(&Event, &State, Timestamp) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    each_event(log, &mut |event, now| {
+        apply(state, event).map_err(|e| CliError::Unverified(e.to_string()))?;
+        show(event, state, now)
+    })
+}
+
+fn each_event(
+    log: &SealedLog,
+    show: &mut dyn FnMut(&Event, Timestamp) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let run = log.run.to_string();
     for record in &log.records {
-        let wrong = |words: String| CliError::Unverified(words);
-        let Some(event) = record::decode(record, &run).map_err(|e| wrong(e.to_string()))? else { continue };
+        let decoded = record::decode(record, &run).map_err(|e| CliError::Unverified(e.to_string()))?;
         let wall = record.t.parse::<jiff::Timestamp>().map_or(0, |t| t.as_microsecond());
         let now = Timestamp { wall_us: wall, run_us: record.mono_us };
-        apply(state, &event).map_err(|e| wrong(e.to_string()))?;
-        view.see(now, &event).map_err(|e| wrong(e.to_string()))?;
+        if let Some(event) = decoded {
+            show(&event, now)?;
+        }
     }
     Ok(())
 }

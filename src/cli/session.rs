@@ -12,9 +12,9 @@ use crate::drive::world::{
 };
 use crate::log::At;
 use crate::machine::action::{Action, Done};
-use crate::machine::event::{Event, Parking, Question, StepStarted};
+use crate::machine::event::{Event, StepStarted};
 use crate::machine::{Input, State, Timestamp};
-use crate::report::{View, exit};
+use crate::report::{self, View, exit};
 use crate::store::{self, Durability, RunClock};
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let code = match (&driven, &signed) {
         (Err(DriveError::Journal(_)), _) | (_, Err(_)) => exit::JOURNAL,
         (Err(DriveError::Illegal(_)), _) => exit::BUG,
-        _ => exit_code(&driver.state),
+        _ => report::exit_code(driver.audience.ending()),
     };
     let trouble = match (driven, signed) {
         (Err(error), _) => Some(error.to_string()),
@@ -76,20 +76,6 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     };
     driver.audience.close(code, trouble.as_deref());
     Ok(code)
-}
-
-/// The exit code of a run that is over or parked.
-pub(crate) fn exit_code(state: &State) -> u8 {
-    match (&state.outcome, &state.parked) {
-        (Some(outcome), _) => exit::of_outcome(*outcome),
-        (None, Some(Parking::Interrupted)) => exit::INTERRUPTED,
-        (None, Some(Parking::Question(path))) => {
-            let doubt = state.questions().iter().any(|q| q.path == *path && q.question == Question::InDoubt);
-            if doubt { exit::UNKNOWN } else { exit::WAITING }
-        }
-        (None, Some(Parking::Trouble(_))) => exit::JOURNAL,
-        (None, None) => exit::BUG,
-    }
 }
 
 fn start_world(

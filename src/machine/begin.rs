@@ -44,7 +44,7 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
 }
 
 /// The title of an instance, with its values; the template itself where a value is missing.
-pub(super) fn title(state: &State, id: InstId) -> String {
+pub(crate) fn title(state: &State, id: InstId) -> String {
     let node = state.node_of(id);
     match &node.title {
         Some(t) => Names::of(state, id).text(t).unwrap_or_else(|_| t.text.clone()),

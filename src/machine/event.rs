@@ -177,6 +177,9 @@ pub struct RunStarted {
     pub started: String,
     /// Version of the tool.
     pub tool: String,
+    /// Directory it was started in: where relative paths of steps begin, for whoever goes on with it as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
 }
 
 /// The intent of one attempt.

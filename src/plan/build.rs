@@ -1,5 +1,6 @@
 //! Building a plan: every file resolved, every input bound, every template with its place.
 
+use super::convert::{checkpoint_kind, default_repeat, line_of, pairs, request, retry, template};
 use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
@@ -105,22 +106,22 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     })
 }
 
-struct Builder<'a> {
-    library: &'a dyn Library,
-    nodes: Vec<Node>,
-    scopes: Vec<Scope>,
-    sources: Vec<SourceDigest>,
-    secrets: Map<String, Value>,
-    problems: Vec<Diagnostic>,
+pub(super) struct Builder<'a> {
+    pub(super) library: &'a dyn Library,
+    pub(super) nodes: Vec<Node>,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) sources: Vec<SourceDigest>,
+    pub(super) secrets: Map<String, Value>,
+    pub(super) problems: Vec<Diagnostic>,
     /// Files being included, outermost first.
-    open: Vec<String>,
-    target: Option<Target>,
+    pub(super) open: Vec<String>,
+    pub(super) target: Option<Target>,
 }
 
 /// Where the builder stands: the scope of templates and the file paths are relative to.
-struct Position<'a> {
-    scope: usize,
-    source: &'a Source,
+pub(super) struct Position<'a> {
+    pub(super) scope: usize,
+    pub(super) source: &'a Source,
 }
 
 impl Builder<'_> {
@@ -166,31 +167,22 @@ impl Builder<'_> {
                 Err(wrong) => self.problem(Code::INPUT_WRONG, &wrong, &input.place, "see the declaration shown here"),
             }
         }
-        for name in given.keys().filter(|n| !book.inputs.iter().any(|i| i.name == **n)) {
+        for (name, value) in given.iter().filter(|(n, _)| !book.inputs.iter().any(|i| i.name == **n)) {
             let names: Vec<&str> = book.inputs.iter().map(|i| i.name.as_str()).collect();
-            let message = match crate::text::suggest(name, names.iter().copied()) {
-                Some(near) => format!("this runbook has no input `{name}`; did you mean `{near}`?"),
-                None => format!("this runbook has no input `{name}`; it has: {}", names.join(", ")),
+            let hint = match crate::text::suggest(name, names.iter().copied()) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None if names.is_empty() => "; it has none".to_string(),
+                None => format!("; it has: {}", names.join(", ")),
             };
+            let message = format!("this runbook has no input `{name}` ({}){hint}", value.origin);
             self.problem(Code::INPUT_UNKNOWN, &message, &book.place, "remove it or declare it under `inputs:`");
         }
         self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
     }
 
-    fn phases(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
+    pub(super) fn phases(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
         let phases: Vec<NodeId> = book.phases.iter().map(|phase| self.phase(phase, at)).collect();
         self.block("", &book.place, at, NodeKind::Sequence(phases))
-    }
-
-    /// What an included runbook does; one that is written as plain `steps:` adds no phase to the paths.
-    fn body(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
-        match &book.phases[..] {
-            [only] if only.id == "main" && only.when.is_none() && only.checkpoint.is_none() => {
-                let steps = only.steps.iter().map(|step| self.step(step, at)).collect();
-                self.block("", &book.place, at, NodeKind::Sequence(steps))
-            }
-            _ => self.phases(book, at),
-        }
     }
 
     fn phase(&mut self, phase: &doc::Phase, at: &Position<'_>) -> NodeId {
@@ -209,7 +201,7 @@ impl Builder<'_> {
         id
     }
 
-    fn optional_steps(
+    pub(super) fn optional_steps(
         &mut self,
         id: &str,
         steps: &[doc::Step],
@@ -223,7 +215,7 @@ impl Builder<'_> {
         Some(self.block(id, &book.place, at, NodeKind::Sequence(children)))
     }
 
-    fn block(&mut self, id: &str, place: &Place, at: &Position<'_>, kind: NodeKind) -> NodeId {
+    pub(super) fn block(&mut self, id: &str, place: &Place, at: &Position<'_>, kind: NodeKind) -> NodeId {
         self.nodes.push(Node {
             id: id.to_string(),
             title: None,
@@ -241,7 +233,7 @@ impl Builder<'_> {
         self.nodes.len() - 1
     }
 
-    fn step(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
+    pub(super) fn step(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
         let kind = self.kind(step, at);
         let id = self.block(&step.id, &step.place, at, kind);
         let node = &mut self.nodes[id];
@@ -364,87 +356,6 @@ impl Builder<'_> {
         id
     }
 
-    fn include(&mut self, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> NodeKind {
-        let nothing = NodeKind::Sequence(Vec::new());
-        let path = match self.known(at.scope).text(&run.runbook.value) {
-            Ok(path) => path,
-            Err(why) => {
-                let message = format!("the runbook to run must be known when planning: {why}");
-                self.problem(Code::INCLUDE_UNKNOWN, &message, &run.runbook.place, "use only `inputs.` and `target.`");
-                return nothing;
-            }
-        };
-        let (source, book) = match self.library.runbook(at.source, &path) {
-            Ok(found) => found,
-            Err(Unreadable::Missing(why)) => {
-                self.problem(Code::INCLUDE_MISSING, &why, &run.runbook.place, "paths are relative to this file");
-                return nothing;
-            }
-            Err(Unreadable::Invalid(problems)) => {
-                self.problems.extend(problems);
-                return nothing;
-            }
-        };
-        if self.open.iter().any(|open| open == source.name()) {
-            let chain = format!("{} -> {}", self.open.join(" -> "), source.name());
-            let message = format!("this runbook would run itself: {chain}");
-            self.problem(Code::INCLUDE_CYCLE, &message, &run.runbook.place, "break the cycle");
-            return nothing;
-        }
-        if !self.sources.iter().any(|s| s.path == source.name()) {
-            let sha256 = self.library.sha256(&source);
-            self.sources.push(SourceDigest { path: source.name().to_string(), sha256 });
-        }
-        let inner = self.bind_included(&book, run, step, at);
-        self.open.push(source.name().to_string());
-        let inside = Position { scope: inner, source: &source };
-        let body = self.body(&book, &inside);
-        let always = self.optional_steps("always", &book.always, &book, &inside);
-        self.open.pop();
-        NodeKind::Run { body, always, inner, outputs: pairs(&book.outputs) }
-    }
-
-    fn bind_included(&mut self, book: &doc::Runbook, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> usize {
-        let mut bindings = Vec::new();
-        for input in &book.inputs {
-            let written = run.inputs.iter().find(|(name, _)| *name == input.name);
-            let (value, origin) = match (written, &input.default) {
-                (Some((_, text)), _) => (self.bind_written(input, text, at), line_of(&text.place)),
-                (None, Some(default)) => (conforming(input, default.clone()).map(Binding::Known), "default".into()),
-                (None, None) => {
-                    (Err(format!("input `{}` of `{}` has no value", input.name, book.name.value)), String::new())
-                }
-            };
-            match value {
-                Ok(value) => bindings.push(InputBinding { name: input.name.clone(), kind: input.kind, value, origin }),
-                Err(wrong) => {
-                    let place = written.map_or(&step.place, |(_, text)| &text.place);
-                    self.problem(Code::INPUT_WRONG, &wrong, place, "see `inputs:` of the runbook that is run");
-                }
-            }
-        }
-        for (name, text) in &run.inputs {
-            if !book.inputs.iter().any(|i| i.name == *name) {
-                let message = format!("`{}` has no input `{name}`", book.name.value);
-                self.problem(Code::INPUT_UNKNOWN, &message, &text.place, "see `inputs:` of the runbook that is run");
-            }
-        }
-        self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
-        self.scopes.len() - 1
-    }
-
-    fn bind_written(&self, input: &doc::Input, text: &doc::Text, at: &Position<'_>) -> Result<Binding, String> {
-        let known = self.known(at.scope);
-        if known.covers(&text.value) {
-            return conforming(input, known.value(&text.value)?).map(Binding::Known);
-        }
-        Ok(Binding::Later {
-            template: template(text),
-            pattern: input.pattern.as_ref().map(|p| p.value.clone()),
-            choices: input.choices.iter().map(|c| c.value.clone()).collect(),
-        })
-    }
-
     fn for_each(&mut self, each: &doc::ForEach, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         let steps = each.steps.iter().map(|s| self.step(s, at)).collect();
         let body = self.block("item", &step.place, at, NodeKind::Sequence(steps));
@@ -487,16 +398,16 @@ impl Builder<'_> {
         }
     }
 
-    fn known(&self, scope: usize) -> Known {
+    pub(super) fn known(&self, scope: usize) -> Known {
         Known::new(&self.scopes[scope], self.target.as_ref())
     }
 
-    fn problem(&mut self, code: Code, message: &str, place: &Place, help: &str) {
+    pub(super) fn problem(&mut self, code: Code, message: &str, place: &Place, help: &str) {
         self.problems.push(Diagnostic::error(code, message, place.clone()).help(help));
     }
 }
 
-fn conforming(input: &doc::Input, value: Value) -> Result<Value, String> {
+pub(super) fn conforming(input: &doc::Input, value: Value) -> Result<Value, String> {
     let choices: Vec<String> = input.choices.iter().map(|c| c.value.clone()).collect();
     let pattern = input.pattern.as_ref().map(|p| p.value.as_str());
     let value = conform(&input.name, input.kind, pattern, &choices, value)?;
@@ -517,69 +428,5 @@ fn secret_source(input: &doc::Input, origin: &str) -> String {
         Some(doc::InputSource::Env(name)) => format!("env:{name}"),
         Some(doc::InputSource::File(path)) => format!("file:{path}"),
         None => origin.to_string(),
-    }
-}
-
-/// What resume may do when nothing is written: look again, write again (file steps compare), else ask.
-fn default_repeat(step: &doc::Step) -> doc::Repeat {
-    match (&step.kind, step.effect) {
-        (_, doc::Effect::Read) | (doc::Kind::File(_), _) => doc::Repeat::Safe,
-        _ if step.done_when.is_some() => doc::Repeat::Probe,
-        _ => doc::Repeat::Once,
-    }
-}
-
-fn template(text: &doc::Text) -> Template {
-    Template { text: text.value.clone(), at: line_of(&text.place) }
-}
-
-fn pairs(texts: &[(String, doc::Text)]) -> Vec<(String, Template)> {
-    texts.iter().map(|(name, text)| (name.clone(), template(text))).collect()
-}
-
-fn line_of(place: &Place) -> String {
-    format!("{}:{}", place.source.name(), place.line_col().0)
-}
-
-fn checkpoint_kind(checkpoint: &doc::Checkpoint) -> NodeKind {
-    NodeKind::Checkpoint {
-        title: template(&checkpoint.title),
-        show: pairs(&checkpoint.show),
-        timeout: checkpoint.timeout.as_ref().map(template),
-    }
-}
-
-fn retry(retry: &doc::Retry, place: &Place) -> Retry {
-    let default = Template { text: "1s".into(), at: line_of(place) };
-    Retry {
-        attempts: retry.attempts,
-        wait: retry.wait.as_ref().map_or(default, template),
-        factor_milli: (retry.factor * 1000.0).round() as u64,
-        max_wait: retry.max_wait.as_ref().map(template),
-    }
-}
-
-fn request(http: &doc::Http) -> Http {
-    Http {
-        method: http.method.to_string(),
-        url: template(&http.url),
-        headers: pairs(&http.headers),
-        query: pairs(&http.query),
-        body: http.body.as_ref().map(|body| match body {
-            doc::HttpBody::Text(text) => Body::Text(template(text)),
-            doc::HttpBody::Json(tree) => Body::Json(tree_of(tree)),
-            doc::HttpBody::Form(fields) => Body::Form(pairs(fields)),
-        }),
-        status: http.status.clone(),
-        follow: http.follow,
-    }
-}
-
-fn tree_of(tree: &doc::Tree) -> Tree {
-    match tree {
-        doc::Tree::Plain(value) => Tree::Plain(value.clone()),
-        doc::Tree::Text(text) => Tree::Text(template(text)),
-        doc::Tree::List(items) => Tree::List(items.iter().map(tree_of).collect()),
-        doc::Tree::Map(entries) => Tree::Map(entries.iter().map(|(k, v)| (k.clone(), tree_of(v))).collect()),
     }
 }

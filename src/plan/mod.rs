@@ -4,6 +4,8 @@ pub mod inputs;
 pub mod model;
 
 mod build;
+mod convert;
+mod include;
 pub(crate) mod known;
 
 pub use crate::runbook::units;

@@ -87,6 +87,9 @@ fn failure(view: &View, row: &Row, look: &Look) -> String {
     out
 }
 
+/// The last screen names this many changes; the report names all.
+const MOST_LISTED: usize = 8;
+
 fn changes(view: &View, look: &Look) -> String {
     let changes = view.changes();
     let ending = view.ending();
@@ -111,7 +114,11 @@ fn listed(list: &[(String, String)]) -> String {
         true => visible_line(path),
         false => format!("{} ({})", visible_line(path), visible_line(why)),
     };
-    list.iter().map(one).collect::<Vec<_>>().join(", ")
+    let mut shown: Vec<String> = list.iter().take(MOST_LISTED).map(one).collect();
+    if list.len() > MOST_LISTED {
+        shown.push(format!("and {} more", list.len() - MOST_LISTED));
+    }
+    shown.join(", ")
 }
 
 /// A label and text that is wrapped beside it.

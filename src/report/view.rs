@@ -2,7 +2,7 @@
 
 use super::outline::{Spot, kind_of, outline};
 use crate::machine::event::{Answer, Asked, Cause, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict};
-use crate::machine::{IllegalEvent, InstId, State, Status, Timestamp, apply};
+use crate::machine::{IllegalEvent, InstId, State, Status, Timestamp, apply, title};
 use crate::plan::model::Plan;
 use crate::runbook::model::Effect;
 use serde_json::{Map, Value};
@@ -387,11 +387,12 @@ impl View {
         let inst = spot.inst.map(|id| &self.state.insts[id]);
         let times = self.times.get(&spot.path).cloned().unwrap_or_default();
         let item = spot.path.rsplit_once('[').map(|(_, key)| key.trim_end_matches(']').to_string());
-        let written = node.title.as_ref().map(|t| t.text.clone());
-        let title = match (spot.kind, times.title) {
-            (_, Some(title)) => title,
-            (Kind::Item, None) => item.unwrap_or_default(),
-            (_, None) => written.unwrap_or_else(|| node.id.clone()),
+        let written = || node.title.as_ref().map_or(node.id.clone(), |t| t.text.clone());
+        let title = match (spot.kind, times.title, spot.inst) {
+            (_, Some(title), _) => title,
+            (Kind::Item, None, _) => item.unwrap_or_default(),
+            (_, None, Some(id)) => title(&self.state, id),
+            (_, None, None) => written(),
         };
         Row {
             path: spot.path.clone(),

@@ -69,7 +69,7 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StoreError::Io { doing, path, error } => write!(f, "cannot {doing} {}: {error}", path.display()),
+            StoreError::Io { doing, path, error } => write!(f, "cannot {doing} {}: {}", path.display(), plain(error)),
             StoreError::NoHome(variable) => {
                 write!(f, "no place for runbook's files: set HOME or {variable} to an absolute path")
             }
@@ -103,6 +103,14 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// What the system said, without its number.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let words = error.to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    let mut chars = words.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
 
 impl From<JournalError> for StoreError {
     fn from(error: JournalError) -> StoreError {

@@ -11,7 +11,11 @@ use super::error::StoreError;
 
 /// Makes a directory only its owner can enter, with its parents, and refuses one that others can.
 pub(crate) fn private_dir(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("create", path))?;
+    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+        // Something else is in the way; the next lines say so.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(StoreError::io("create", path))?,
+    }
     let meta = fs::symlink_metadata(path).map_err(StoreError::io("read", path))?;
     if !meta.is_dir() {
         return Err(StoreError::WrongKind(path.to_path_buf(), "is not a directory"));

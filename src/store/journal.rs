@@ -55,7 +55,9 @@ impl fmt::Display for JournalError {
             JournalError::Changed(path, how) => {
                 write!(f, "log changed by another process: {} {how}", path.display())
             }
-            JournalError::Io(path, error) => write!(f, "cannot write the log {}: {error}", path.display()),
+            JournalError::Io(path, error) => {
+                write!(f, "cannot write the log {}: {}", path.display(), super::error::plain(error))
+            }
             JournalError::Poisoned(first) => write!(f, "the log is closed after an error: {first}"),
             JournalError::Store(error) => error.fmt(f),
         }

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use crate::log::{FormatError, NAMESPACE, PublicKey, SecretKey, Seed, Signer as _, TrustStore};
 
+use crate::drive::world::account;
+
 use super::error::StoreError;
 use super::files;
 
@@ -52,6 +54,7 @@ pub fn load_or_create(config_dir: &Path) -> Result<Identity, StoreError> {
 /// `user@host` as this machine knows them.
 pub fn principal() -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| is_plain(user)));
+    let user = user.or_else(|| account().0.filter(|user| is_plain(user)));
     let user = user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
     format!("{user}@{}", host())
 }

@@ -26,6 +26,7 @@ mod tests;
 
 pub use clock::RunClock;
 pub use error::StoreError;
+pub(crate) use error::plain;
 pub use home::Home;
 pub use journal::{Durability, Journal, JournalError};
 pub use list::{ListedRun, RunState, list_runs};

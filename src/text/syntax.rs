@@ -36,6 +36,7 @@ pub(super) fn explain(source: &Source, text: &str, error: &ScanError, open_brack
     };
     found
         .or_else(|| site.template())
+        .or_else(|| open_bracket.and_then(|_| site.template_in_brackets()))
         .or_else(|| site.tab(error.kind()))
         .or_else(|| site.missing_space())
         .or_else(|| site.bracket(error.kind(), open_bracket))
@@ -172,6 +173,29 @@ impl Site<'_> {
     }
 
     /// Tabs before the text of a line at or below the error.
+    /// `{ shell: echo {{ x }} }`: between brackets a brace ends a value that is not quoted.
+    fn template_in_brackets(&self) -> Option<Finding> {
+        if !self.text[self.at..].starts_with("{{") {
+            return None;
+        }
+        let line = self.source.line_span(self.line);
+        let before = &self.text[line.start as usize..self.at];
+        let after = |mark: &str| before.rfind(mark).map(|found| found + mark.len());
+        let start = [": ", ", ", "[", "{"].into_iter().filter_map(after).max()?;
+        let start = self.at - before[start..].trim_start().len();
+        let rest = &self.text[..line.end as usize];
+        let mut end = self.at;
+        loop {
+            end += rest[end..].find("}}")? + 2;
+            let tail = rest[end..].find([',', ']', '}']).unwrap_or(rest.len() - end);
+            match rest[end..end + tail].find("{{") {
+                Some(next) => end += next,
+                None => break end += rest[end..end + tail].trim_end().len(),
+            }
+        }
+        Some(template_finding(self.source, Span::new(start, end)))
+    }
+
     fn tab(&self, kind: &E) -> Option<Finding> {
         if !matches!(
             kind,

@@ -80,7 +80,7 @@ pub(super) fn unquoted_template(source: &Source, start: usize, in_flow: bool) ->
 
 pub(super) fn template_finding(source: &Source, span: Span) -> Finding {
     let place = source.place(span);
-    let diagnostic = Diagnostic::error(Code::UNQUOTED_TEMPLATE, "a value that starts with `{{` needs quotes", place)
+    let diagnostic = Diagnostic::error(Code::UNQUOTED_TEMPLATE, "a value with `{{` needs quotes here", place)
         .label("YAML reads `{` as the start of a mapping")
         .fix(span, quoted(source.slice(span)), "quote the value");
     Finding { diagnostic, repair: Some(Repair::String(span)) }

@@ -151,7 +151,7 @@ impl<'a> Builder<'a> {
             let place = self.source.place(Span::default());
             let empty =
                 Diagnostic::error(Code::EMPTY_FILE, "the file holds nothing but blank lines and comments", place)
-                    .help("`runbook init` writes a first runbook");
+                    .help("a runbook begins with `runbook: v1`");
             self.out.diagnostics.push(empty);
         }
         self.out

@@ -171,16 +171,147 @@ fn in_a_wait_only_driven_time_counts() {
     assert!(since.elapsed().as_millis() > 150, "the time nobody drove was counted");
 }
 
+#[test]
+fn a_resumed_run_stands_where_it_was_started() {
+    let body = format!("steps:\n{}  - id: after\n    shell: pwd >> trace", waits("slow", "    repeat: safe\n"));
+    let ran = killed(&body, "began-slow");
+    ran.sandbox.write("elsewhere/file", "");
+    let work = ran.sandbox.work().canonicalize().unwrap();
+    let ran = ran.resume().args("--no-input").dir("elsewhere").run();
+    assert_eq!(lines(&ran, "trace"), ["slow", "slow", work.to_str().unwrap()]);
+}
+
+/// The program died between the last record and the last signature.
+#[test]
+fn a_run_that_was_over_is_only_signed() {
+    let ran = Test::book("steps: [{ id: one, shell: echo one >> trace; exit 1 }]").code(1).run();
+    std::fs::remove_file(ran.sandbox.runs()[0].join("run.jsonl.sig")).unwrap();
+    ran.of_run("verify").code(9).run();
+    ran.resume().code(1).run();
+    ran.verified();
+    assert_eq!(lines(&ran, "trace"), ["one"]);
+    ran.resume().code(2).run();
+}
+
+#[test]
+fn a_log_that_was_changed_is_not_gone_on_with() {
+    let ran = killed(&format!("steps:\n{}", waits("slow", "    repeat: safe\n")), "began-slow");
+    let plan = ran.sandbox.runs()[0].join("plan.json");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, text.replace("echo slow", "echo evil")).unwrap();
+    ran.resume().args("--no-input").code(9).run();
+    assert_eq!(lines(&ran, "trace"), ["slow"]);
+}
+
+#[test]
+fn a_run_may_be_killed_again_while_it_is_resumed() {
+    let body = format!("steps:\n{}  - id: after\n    shell: echo after >> trace", waits("slow", "    repeat: safe\n"));
+    let mut running = Test::book(&body).start();
+    running.until("began-slow");
+    let mut ran = running.kill();
+    for _ in 0..2 {
+        std::fs::remove_file(ran.sandbox.work().join("began-slow")).unwrap();
+        let mut again = ran.resume().args("--no-input").start();
+        again.until("began-slow");
+        ran = again.kill();
+    }
+    ran.sandbox.write("finish", "");
+    let ran = ran.resume().args("--no-input").run();
+    assert_eq!(lines(&ran, "trace"), ["slow", "slow", "slow", "slow", "after"]);
+    assert_eq!(ran.show()["takeovers"].as_array().map(Vec::len), Some(3));
+    ran.verified();
+}
+
+#[test]
+fn a_list_found_before_the_crash_is_the_list_after_it() {
+    let body = "
+steps:
+  - id: look
+    shell: cat names
+    effect: read
+    save: { names: stdout | lines }
+  - id: all
+    for_each:
+      in: '{{ steps.look.names }}'
+      max: 9
+      steps:
+        - id: one
+          repeat: safe
+          shell: echo {{ item }} >> trace; touch began; while [ ! -e finish ]; do sleep 0.02; done
+";
+    let mut running = Test::book(body).file("names", "a\nb\n").start();
+    running.until("began");
+    let ran = running.kill();
+    ran.sandbox.write("names", "x\ny\nz\n");
+    ran.sandbox.write("finish", "");
+    let ran = ran.resume().args("--no-input").run();
+    assert_eq!(lines(&ran, "trace"), ["a", "a", "b"]);
+}
+
+#[test]
+fn the_plan_of_a_run_does_not_change_with_its_file() {
+    let body =
+        format!("steps:\n{}  - id: after\n    shell: echo planned >> trace", waits("slow", "    repeat: safe\n"));
+    let ran = killed(&body, "began-slow");
+    ran.sandbox.write("a.yml", "not even YAML: [");
+    let ran = ran.resume().args("--no-input").run();
+    assert_eq!(lines(&ran, "trace"), ["slow", "slow", "planned"]);
+}
+
+#[test]
+fn a_file_step_cut_short_before_it_took_effect_is_settled_and_can_be_taken_back() {
+    let body = "
+on_failure: rollback
+steps:
+  - id: write
+    file: { path: conf, template: new }
+    repeat: safe
+    undo: previous
+    activate: |
+      echo activate $(cat conf) >> trace
+      touch activating
+      while [ ! -e finish ]; do sleep 0.02; done
+  - id: fail
+    shell: exit 1
+";
+    let mut running = Test::book(body).file("conf", "old").start();
+    running.until("activating");
+    let ran = running.kill();
+    assert_eq!(ran.read("conf"), "new");
+    ran.sandbox.write("finish", "");
+    let ran = ran.resume().args("--no-input").code(11).run();
+    assert_eq!(ran.read("conf"), "old", "what was kept before the crash is what is put back");
+    assert_eq!(lines(&ran, "trace"), ["activate new", "activate new", "activate old"]);
+    ran.verified();
+}
+
+#[test]
+fn a_poll_goes_on_after_a_crash() {
+    let body = "
+steps:
+  - id: ready
+    shell: touch began; test -e finish
+    effect: read
+    poll: { every: 20ms, max: 20s }
+    expect: exit == 0
+";
+    let mut running = Test::book(body).start();
+    running.until("began").until_logged("attempt_scheduled");
+    let ran = running.kill();
+    ran.sandbox.write("finish", "");
+    ran.resume().args("--no-input").run().verified();
+}
+
 /// Whatever the moment of death, the run comes to its end with every step done at least once and in order.
 #[test]
 fn killed_at_any_moment_a_run_of_safe_steps_comes_to_its_end() {
     let steps: String =
-        (0..6).map(|n| format!("  - id: s{n}\n    repeat: safe\n    shell: echo {n} >> trace\n")).collect();
+        (0..6).map(|n| format!("  - id: s{n}\n    repeat: safe\n    shell: sleep 0.03; echo {n} >> trace\n")).collect();
     let mut resumed = 0;
     for round in 0..8u64 {
         let mut running = Test::book(&format!("steps:\n{steps}")).start();
         running.until_logged("run.start");
-        std::thread::sleep(std::time::Duration::from_millis(round * 9));
+        std::thread::sleep(std::time::Duration::from_millis(round * 25));
         let ran = running.kill();
         if ran.log().contains("\"run.end\"") {
             ran.resume().code(2).run();

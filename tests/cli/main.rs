@@ -6,9 +6,15 @@ mod support;
 
 mod bad_input;
 mod crash;
+mod disk;
 mod exit_codes;
 mod files;
 mod flow;
+mod golden;
+mod http;
+mod plan;
+mod reading;
 mod shell;
 mod signals;
+mod terminal;
 mod values;

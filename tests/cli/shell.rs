@@ -243,9 +243,6 @@ steps:
       printf '%s' "$TOKEN" | od -An -tx1 | tr -d ' \n' | tr a-f A-F
       for part in 1 2 3; do printf '%s' "${TOKEN:0:9}"; sleep 0.02; printf '%s\n' "${TOKEN:9}"; done
     env: { TOKEN: "{{ inputs.token }}", OTHER: "{{ inputs.other }}" }
-  - id: input
-    shell: cat
-    stdin: "{{ inputs.token }}"
   - id: bystander
     shell: env
   - id: fails

@@ -28,7 +28,10 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     fn new() -> Sandbox {
-        let dir = tempfile::tempdir().unwrap();
+        Sandbox::within(tempfile::tempdir().unwrap())
+    }
+
+    fn within(dir: tempfile::TempDir) -> Sandbox {
         for name in ["home", "state", "config", "work"] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
@@ -87,8 +90,8 @@ impl Sandbox {
             (r"ssh-ed25519 [A-Za-z0-9+/=]+", "[KEY]"),
             (r"plan [0-9a-f]{8}\b", "plan [PLAN]"),
             (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-            (r"(?m)^\d\d:\d\d:\d\d\b", "[CLOCK]"),
-            (r"\b(?:\d+m)?\d+(?:\.\d+)?(?:ms|s)\b", "[TOOK]"),
+            (r"(?m)^\d\d:\d\d:\d\dZ", "[CLOCK]"),
+            (r" *\b(?:\d+m)?\d+(?:\.\d+)?(?:us|ms|s)\b", " [TOOK]"),
             (r"pid \d+", "pid [PID]"),
         ];
         rules.iter().fold(text, |text, (pattern, with)| {
@@ -106,6 +109,7 @@ pub(crate) struct Test {
     pub(crate) sandbox: Rc<Sandbox>,
     args: Vec<String>,
     stdin: Option<Vec<u8>>,
+    dir: PathBuf,
     env: Vec<(String, Option<String>)>,
     code: i32,
     stdout: Option<snapbox::Data>,
@@ -117,13 +121,25 @@ impl Test {
         Test::within(Rc::new(Sandbox::new()))
     }
 
+    /// A sandbox whose path is always the same, for what is kept.
+    pub(crate) fn at_fixed_path() -> Test {
+        let dir = tempfile::Builder::new().prefix("golden").rand_bytes(0).tempdir_in("/tmp").unwrap();
+        Test::within(Rc::new(Sandbox::within(dir)))
+    }
+
     /// `run a.yml` of a runbook named `book` with this body.
     pub(crate) fn book(body: &str) -> Test {
         Test::new().file("a.yml", book(body)).args("run a.yml")
     }
 
+    /// A call in a sandbox that was used before.
+    pub(crate) fn again(sandbox: &Rc<Sandbox>) -> Test {
+        Test::within(sandbox.clone())
+    }
+
     fn within(sandbox: Rc<Sandbox>) -> Test {
-        Test { sandbox, args: Vec::new(), stdin: None, env: Vec::new(), code: 0, stdout: None, stderr: None }
+        let (args, env, dir) = (Vec::new(), Vec::new(), sandbox.work());
+        Test { sandbox, args, stdin: None, dir, env, code: 0, stdout: None, stderr: None }
     }
 
     pub(crate) fn file(self, name: &str, text: impl AsRef<[u8]>) -> Test {
@@ -164,6 +180,12 @@ impl Test {
         self
     }
 
+    /// Started in this directory below the usual one.
+    pub(crate) fn dir(mut self, name: &str) -> Test {
+        self.dir = self.dir.join(name);
+        self
+    }
+
     pub(crate) fn code(mut self, code: i32) -> Test {
         self.code = code;
         self
@@ -193,7 +215,7 @@ impl Test {
     /// Gives a command the environment and directory of the sandbox.
     pub(crate) fn surround(&self, command: &mut Command) {
         let dir = self.sandbox.dir.path();
-        command.env_clear().current_dir(self.sandbox.work());
+        command.env_clear().current_dir(&self.dir);
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").env("USER", "tester");
         command.env("HOME", dir.join("home")).env("LC_ALL", "C.UTF-8");
         command.env("XDG_STATE_HOME", dir.join("state")).env("XDG_CONFIG_HOME", dir.join("config"));
@@ -229,6 +251,89 @@ impl Test {
     /// Makes the call and checks it.
     pub(crate) fn run(self) -> Ran {
         self.start().end()
+    }
+}
+
+impl Test {
+    /// Makes the call at a terminal.
+    pub(crate) fn at_terminal(self) -> Terminal {
+        let mut command = Command::new(RUNBOOK);
+        command.args(&self.args);
+        self.surround(&mut command);
+        // A screen without redrawing is easier to read for a test.
+        command.env("TERM", "dumb");
+        let session = rexpect::session::spawn_command(command, Some(PATIENCE.as_millis() as u64)).unwrap();
+        Terminal { test: self, session }
+    }
+}
+
+/// A call with a person in front of it.
+pub(crate) struct Terminal {
+    test: Test,
+    session: rexpect::session::PtySession,
+}
+
+impl Terminal {
+    pub(crate) fn sandbox(&self) -> &Rc<Sandbox> {
+        &self.test.sandbox
+    }
+
+    /// Waits for words on the screen.
+    pub(crate) fn sees(&mut self, words: &str) -> &mut Terminal {
+        if let Err(error) = self.session.exp_string(words) {
+            panic!("`{words}` never came: {error}\nlog:\n{}", log_of(&self.test.sandbox));
+        }
+        self
+    }
+
+    pub(crate) fn types(&mut self, line: &str) -> &mut Terminal {
+        self.session.send_line(line).unwrap();
+        self
+    }
+
+    /// Ctrl with this letter.
+    pub(crate) fn control(&mut self, letter: char) -> &mut Terminal {
+        self.session.send_control(letter).unwrap();
+        self
+    }
+
+    /// Waits until this file is there.
+    pub(crate) fn until(&mut self, name: &str) -> &mut Terminal {
+        let path = self.test.sandbox.work().join(name);
+        wait_for(name, || path.exists());
+        self
+    }
+
+    /// Waits until the log of the run contains these words.
+    pub(crate) fn until_logged(&mut self, words: &str) -> &mut Terminal {
+        let sandbox = self.test.sandbox.clone();
+        wait_for(words, || log_of(&sandbox).contains(words));
+        self
+    }
+
+    pub(crate) fn kill(mut self) -> Ran {
+        let _ = self.session.process.kill(rexpect::process::signal::SIGKILL);
+        Ran { sandbox: self.test.sandbox.clone(), stdout: String::new(), stderr: String::new() }
+    }
+
+    /// Waits for the end and checks it; what was on the screen since the last `sees` is `stdout`.
+    pub(crate) fn end(mut self) -> Ran {
+        let stdout = self.session.exp_eof().unwrap_or_else(|e| panic!("it never ended: {e}"));
+        let status = self.session.process.wait().unwrap();
+        let code = match status {
+            rexpect::process::wait::WaitStatus::Exited(_, code) => code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code, self.test.code, "{stdout}");
+        Ran { sandbox: self.test.sandbox.clone(), stdout, stderr: String::new() }
+    }
+}
+
+fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < PATIENCE, "`{what}` never came");
+        std::thread::sleep(Duration::from_millis(3));
     }
 }
 
@@ -316,7 +421,7 @@ impl Running {
         let said = format!("`runbook {}`\n--- stdout\n{stdout}\n--- stderr\n{stderr}", test.args.join(" "));
         assert!(test.code == ANY || status.code() == Some(test.code), "{status}, not {}, of {said}", test.code);
         let sandbox = test.sandbox;
-        let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
+        let assert = snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false);
         for (expected, found) in [(test.stdout, &stdout), (test.stderr, &stderr)] {
             if let Some(expected) = expected {
                 assert.eq(sandbox.scrub(found), expected);
@@ -431,4 +536,17 @@ pub(crate) fn files_below(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 pub(crate) fn lines(ran: &Ran, name: &str) -> Vec<String> {
     let text = fs::read_to_string(ran.sandbox.work().join(name)).unwrap_or_default();
     text.lines().map(String::from).collect()
+}
+
+/// Files and directories below `from`.
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_dir(&entry.path(), &target)
+        } else {
+            drop(fs::copy(entry.path(), target).unwrap())
+        }
+    }
 }

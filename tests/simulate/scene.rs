@@ -362,5 +362,6 @@ fn started(plan: &Plan) -> Event {
         host: "here".into(),
         started: "2026-01-01T00:00:00Z".into(),
         tool: "0".into(),
+        dir: None,
     })
 }

@@ -19,9 +19,11 @@ mod tests;
 use super::args::{ColorChoice, Common, Output};
 use crate::drive::run::Incoming;
 use crate::drive::world::Running;
+use crate::plan::Plan;
 use crate::report::{Look, View};
 use screen::{Form, Screen};
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -86,6 +88,20 @@ pub(crate) fn audience(
         Output::Text => Box::new(std::io::stderr()),
     };
     Screen::new(form, view.clone(), look(common), progress, prompt, out, Box::new(size))
+}
+
+/// A stored run told again as plain lines on standard output.
+pub(crate) fn transcript(common: &Common, plan: Arc<Plan>) -> Screen {
+    struct Nothing;
+    impl Progress for Nothing {
+        fn running(&self) -> Vec<Running> {
+            Vec::new()
+        }
+    }
+    let is_terminal = std::io::stdout().is_terminal();
+    let look = Look { color: wants_color(common, is_terminal), ..look(common) };
+    let out = Box::new(std::io::BufWriter::new(std::io::stdout()));
+    Screen::new(Form::plain(look.clone()), View::new(plan), look, Box::new(Nothing), None, out, Box::new(size))
 }
 
 /// How text on standard error looks: width, symbols, colours.

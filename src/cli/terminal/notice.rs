@@ -50,7 +50,7 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             if polls && started.attempt > 1 {
                 return None;
             }
-            let words = format!("{}{again}", title_beside_path(&row));
+            let words = format!("{}{again}", title_beside_path(&row)).trim_start().to_string();
             Some(Notice { word: "start".into(), passing: true, took_us: None, ..of_row(&row, words) })
         }
         Event::AttemptScheduled { path, attempt, reason, .. } => {

@@ -8,7 +8,7 @@ use super::{Progress, RunningView, events};
 use crate::drive::run::Audience;
 use crate::machine::event::{Asked, Event, Question};
 use crate::machine::{State, Timestamp};
-use crate::report::{Look, View, exit, summary_in};
+use crate::report::{Ending, Look, View, exit, summary_in};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,11 @@ impl Screen {
         size: Box<dyn Fn() -> Size>,
     ) -> Screen {
         Screen { form, view, look, progress, prompt, out, size }
+    }
+
+    /// How the run stands.
+    pub(crate) fn ending(&self) -> Ending {
+        self.view.ending()
     }
 
     /// The run's last screen, or the last JSON line. `code` is what the program will exit with; `trouble` is why the

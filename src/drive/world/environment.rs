@@ -40,7 +40,7 @@ pub fn base_env(run_id: &str, exe: &Path) -> Vec<(String, String)> {
 }
 
 /// Name and home directory of the user this process runs as.
-fn account() -> (Option<String>, Option<String>) {
+pub(crate) fn account() -> (Option<String>, Option<String>) {
     let uid = rustix::process::getuid().as_raw().to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let mine = accounts

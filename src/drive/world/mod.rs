@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+pub(crate) use environment::account;
 pub use environment::base_env;
 pub use live::{Cancel, Running};
 pub use secrets::{SecretSource, Secrets, ShortSecrets};

@@ -121,6 +121,7 @@ pub(super) fn started() -> Event {
         host: "here".into(),
         started: "2026-01-01T00:00:00Z".into(),
         tool: "0".into(),
+        dir: None,
     })
 }
 

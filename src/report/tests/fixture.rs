@@ -177,6 +177,7 @@ impl Script {
             host: "bastion".into(),
             started: "2026-07-24T15:41:02Z".into(),
             tool: "0.1.0".into(),
+            dir: None,
         }));
         script
     }

@@ -19,7 +19,7 @@ fn an_unquoted_template_shows_the_line_as_it_should_be() {
     shows(
         "steps:\n  - file:\n      path: {{ target.path }}/conf\n",
         r#"
-error[RB0103]: a value that starts with `{{` needs quotes
+error[RB0103]: a value with `{{` needs quotes here
  --> deploy.yml:3:13
   |
 3 |       path: {{ target.path }}/conf
@@ -255,7 +255,7 @@ error[RB0115]: the file holds nothing but blank lines and comments
 1 |
   | ^
   |
-  = help: `runbook init` writes a first runbook
+  = help: a runbook begins with `runbook: v1`
   = see: runbook explain RB0115
 
 1 error in deploy.yml
@@ -270,7 +270,7 @@ fn short_lines_are_for_editors_and_come_in_the_order_of_the_file() {
     assert_eq!(
         got,
         r#"deploy.yml:2:1: error[RB0101]: the key `b` is already there
-deploy.yml:3:4: error[RB0103]: a value that starts with `{{` needs quotes
+deploy.yml:3:4: error[RB0103]: a value with `{{` needs quotes here
 "#
     );
 }

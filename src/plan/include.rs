@@ -1,0 +1,101 @@
+//! Included runbooks: found, bound to inputs, and planned in a scope of their own.
+
+use super::build::{Builder, Position, Unreadable, conforming};
+use super::convert::{line_of, pairs, template};
+use super::model::*;
+use crate::runbook::model as doc;
+use crate::text::Code;
+
+impl Builder<'_> {
+    pub(super) fn include(&mut self, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> NodeKind {
+        let nothing = NodeKind::Sequence(Vec::new());
+        let path = match self.known(at.scope).text(&run.runbook.value) {
+            Ok(path) => path,
+            Err(why) => {
+                let message = format!("the runbook to run must be known when planning: {why}");
+                self.problem(Code::INCLUDE_UNKNOWN, &message, &run.runbook.place, "use only `inputs.` and `target.`");
+                return nothing;
+            }
+        };
+        let (source, book) = match self.library.runbook(at.source, &path) {
+            Ok(found) => found,
+            Err(Unreadable::Missing(why)) => {
+                self.problem(Code::INCLUDE_MISSING, &why, &run.runbook.place, "paths are relative to this file");
+                return nothing;
+            }
+            Err(Unreadable::Invalid(problems)) => {
+                self.problems.extend(problems);
+                return nothing;
+            }
+        };
+        if self.open.iter().any(|open| open == source.name()) {
+            let chain = format!("{} -> {}", self.open.join(" -> "), source.name());
+            let message = format!("this runbook would run itself: {chain}");
+            self.problem(Code::INCLUDE_CYCLE, &message, &run.runbook.place, "break the cycle");
+            return nothing;
+        }
+        if !self.sources.iter().any(|s| s.path == source.name()) {
+            let sha256 = self.library.sha256(&source);
+            self.sources.push(SourceDigest { path: source.name().to_string(), sha256 });
+        }
+        let inner = self.bind_included(&book, run, step, at);
+        self.open.push(source.name().to_string());
+        let inside = Position { scope: inner, source: &source };
+        let body = self.body(&book, &inside);
+        let always = self.optional_steps("always", &book.always, &book, &inside);
+        self.open.pop();
+        NodeKind::Run { body, always, inner, outputs: pairs(&book.outputs) }
+    }
+
+    fn bind_included(&mut self, book: &doc::Runbook, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> usize {
+        let mut bindings = Vec::new();
+        for input in &book.inputs {
+            let written = run.inputs.iter().find(|(name, _)| *name == input.name);
+            let (value, origin) = match (written, &input.default) {
+                (Some((_, text)), _) => (self.bind_written(input, text, at), line_of(&text.place)),
+                (None, Some(default)) => (conforming(input, default.clone()).map(Binding::Known), "default".into()),
+                (None, None) => {
+                    (Err(format!("input `{}` of `{}` has no value", input.name, book.name.value)), String::new())
+                }
+            };
+            match value {
+                Ok(value) => bindings.push(InputBinding { name: input.name.clone(), kind: input.kind, value, origin }),
+                Err(wrong) => {
+                    let place = written.map_or(&step.place, |(_, text)| &text.place);
+                    self.problem(Code::INPUT_WRONG, &wrong, place, "see `inputs:` of the runbook that is run");
+                }
+            }
+        }
+        for (name, text) in &run.inputs {
+            if !book.inputs.iter().any(|i| i.name == *name) {
+                let message = format!("`{}` has no input `{name}`", book.name.value);
+                self.problem(Code::INPUT_UNKNOWN, &message, &text.place, "see `inputs:` of the runbook that is run");
+            }
+        }
+        self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
+        self.scopes.len() - 1
+    }
+
+    fn bind_written(&self, input: &doc::Input, text: &doc::Text, at: &Position<'_>) -> Result<Binding, String> {
+        let known = self.known(at.scope);
+        if known.covers(&text.value) {
+            return conforming(input, known.value(&text.value)?).map(Binding::Known);
+        }
+        Ok(Binding::Later {
+            template: template(text),
+            pattern: input.pattern.as_ref().map(|p| p.value.clone()),
+            choices: input.choices.iter().map(|c| c.value.clone()).collect(),
+        })
+    }
+
+    /// What an included runbook does; one that is written as plain `steps:` adds no phase to the paths.
+    fn body(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
+        match &book.phases[..] {
+            [only] if only.id == "main" && only.when.is_none() && only.checkpoint.is_none() => {
+                let steps = only.steps.iter().map(|step| self.step(step, at)).collect();
+                self.block("", &book.place, at, NodeKind::Sequence(steps))
+            }
+            _ => self.phases(book, at),
+        }
+    }
+}
