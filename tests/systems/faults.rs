@@ -106,11 +106,11 @@ impl Bench {
         let text = match cell {
             None => "exit 0\n".to_owned(),
             Some(Cell { fault, whose, place, .. }) => {
-                let after = if *fault == Fault::Latecrash { " --after 0" } else { "" };
+                let (after, pause) = if *fault == Fault::Latecrash { (" --after 0", "sleep 0.1") } else { ("", "") };
                 let (program, root) = (program().display(), self.bed.demo.paths().root().display());
                 format!(
                     "[ \"$RUNBOOK_STEP\" = '{place}' ] || exit 0\n\
-                     exec {program} demo --dir {root} fault {fault} on {whose}{after}\n"
+                     {program} demo --dir {root} fault {fault} on {whose}{after} || exit 1\n{pause}\n"
                 )
             }
         };
@@ -143,7 +143,13 @@ impl Bench {
         places
     }
 
+    /// On a machine under load the checklist may refuse before the place is reached; then it is tried again.
     fn try_cell(&self, cell: &Cell<'_>) -> (i32, Vec<String>) {
+        let first = self.try_once(cell);
+        if first.1.iter().any(|words| words.starts_with(NEVER_CAME)) { self.try_once(cell) } else { first }
+    }
+
+    fn try_once(&self, cell: &Cell<'_>) -> (i32, Vec<String>) {
         self.bed.demo.reset().expect("resets");
         self.bed.wait_until_ready();
         (cell.subject.prepare)(&self.bed);
@@ -154,6 +160,8 @@ impl Bench {
     }
 }
 
+const NEVER_CAME: &str = "the run never came to the place";
+
 /// What is wrong with how a cell ended; nothing, if all is well.
 fn judge(cell: &Cell<'_>, bed: &Bed, before: &Standing, outcome: &Outcome) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -163,7 +171,7 @@ fn judge(cell: &Cell<'_>, bed: &Bed, before: &Standing, outcome: &Outcome) -> Ve
         }
     };
     let code = outcome.code;
-    claim(outcome.has_started(&cell.place), format!("the run never came to the place: {}", outcome.report["cause"]));
+    claim(outcome.has_started(&cell.place), format!("{NEVER_CAME}: {}", outcome.report["cause"]));
     claim([0, 1, 4, 11, 12, 13].contains(&code), format!("exit code {code}"));
     claim(outcome.verified.0 == Some(0), format!("the log does not verify: {}", outcome.verified.1));
     let after = bed.standing();
@@ -178,7 +186,7 @@ fn judge(cell: &Cell<'_>, bed: &Bed, before: &Standing, outcome: &Outcome) -> Ve
         claim(!after.maintenance, "maintenance mode is still on".into());
     }
     // What runs on every exit path failed after all was done: that is told, and nothing is taken back.
-    let at_the_end = code == 1 && outcome.report["cause"]["path"].as_str().is_some_and(|path| path.starts_with("always."));
+    let at_the_end = code == 1 && outcome.report["cause"].is_null();
     if [1, 4, 11].contains(&code) && !at_the_end {
         claim(as_before(cell, before, &after), format!("left {after:?}, not {before:?}"));
     }
