@@ -118,7 +118,8 @@ impl<'p> Tree<'p> {
     pub(crate) fn open(&mut self, id: Id, items: Option<&[(String, Value)]>) {
         let (path, root, scope) = (self.items[id].path.clone(), self.items[id].root, self.items[id].scope.clone());
         let in_always = self.items[id].in_always;
-        let below = |name: &str| if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+        let dot = if path.is_empty() || path.ends_with('/') { "" } else { "." };
+        let below = |name: &str| format!("{path}{dot}{name}");
         let members = match &self.node(id).kind {
             NodeKind::Sequence(children) | NodeKind::Parallel { children, .. } => children
                 .iter()
@@ -133,7 +134,7 @@ impl<'p> Tree<'p> {
                 .map(|(key, _)| self.add(each.body, format!("{path}[{key}]"), Some(id), root, in_always, scope.clone()))
                 .collect(),
             NodeKind::Run { body, always, .. } => {
-                let mut members = vec![self.add(*body, below("do"), Some(id), root, in_always, path.clone())];
+                let mut members = vec![self.add(*body, format!("{path}/"), Some(id), root, in_always, path.clone())];
                 members.extend(always.map(|node| self.add(node, below("always"), Some(id), root, true, path.clone())));
                 members
             }
