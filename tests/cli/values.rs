@@ -61,6 +61,21 @@ fn defaults_arrive_unchanged() {
     assert!(refused.stderr.contains("`default` needs text, found nothing"), "{}", refused.stderr);
 }
 
+#[test]
+fn members_of_a_list_arrive_unchanged() {
+    let list =
+        format!("[{}]", TRICKY.iter().filter(|v| !["~", "null"].contains(v)).copied().collect::<Vec<_>>().join(", "));
+    let expected = list.trim_matches(['[', ']']).replace(", ", "|");
+    let body = |more: &str| {
+        format!(
+            "inputs: {{ names: {{ type: list{more} }} }}\nsteps:\n  - id: print\n    shell: printf '%s' {{{{ inputs.names | join('|') }}}}"
+        )
+    };
+    let given = Test::book(&body("")).file("in.yml", format!("names: {list}\n")).args("--inputs in.yml").run();
+    assert_eq!(given.logs("main.print"), expected);
+    assert_eq!(Test::book(&body(&format!(", default: {list}"))).run().logs("main.print"), expected);
+}
+
 /// Without a type an input is a string.
 #[test]
 fn an_input_without_a_type_is_text() {
