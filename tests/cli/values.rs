@@ -76,6 +76,12 @@ fn members_of_a_list_arrive_unchanged() {
     assert_eq!(Test::book(&body(&format!(", default: {list}"))).run().logs("main.print"), expected);
 }
 
+#[test]
+fn items_written_in_the_file_arrive_unchanged() {
+    let body = "steps:\n  - id: all\n    for_each:\n      in: [no, 1.10, 1.5, 0123, 7]\n      steps:\n        - id: one\n          shell: echo {{ item }} >> trace";
+    assert_eq!(crate::support::lines(&Test::book(body).run(), "trace"), ["no", "1.10", "1.5", "0123", "7"]);
+}
+
 /// Without a type an input is a string.
 #[test]
 fn an_input_without_a_type_is_text() {
