@@ -2,13 +2,16 @@
 
 use super::args::DemoArgs;
 use super::error::CliError;
+use crate::demo::DemoCommand;
 use crate::store::Home;
 use std::path::PathBuf;
 
 pub(crate) fn run(args: DemoArgs) -> Result<u8, CliError> {
+    let makes_it = matches!(args.command, DemoCommand::Up { .. } | DemoCommand::Serve { .. });
     let dir = match args.dir {
         Some(dir) => dir,
-        None => own_dir()?,
+        None if makes_it => own_dir()?,
+        None => state_dir(&Home::from_env()?),
     };
     match crate::demo::run(args.command, &dir, &mut std::io::stdout()) {
         Ok(()) => Ok(crate::report::exit::DONE),

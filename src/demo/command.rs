@@ -13,6 +13,7 @@ use super::fault::{Fault, FaultTarget, Switch};
 use super::load::{LoadPlan, load};
 use super::ports::DEFAULT_FIRST_PORT;
 use super::serve::{ServeOptions, serve};
+use super::single::serve_app;
 use super::status::{ColourStatus, Status};
 
 /// What `runbook demo` can do.
@@ -97,6 +98,21 @@ pub enum DemoCommand {
         #[arg(long)]
         strict: bool,
     },
+    /// Serve one app as a process of its own until SIGTERM
+    #[command(hide = true)]
+    App {
+        /// blue or green
+        colour: Colour,
+        /// Where it listens, on loopback
+        #[arg(long)]
+        port: u16,
+        /// Version such as v1.1.0 or v1.1.3-crash
+        #[arg(long)]
+        version: String,
+        /// While this file exists, /api/* answers 503
+        #[arg(long, value_name = "FILE")]
+        flag: Option<PathBuf>,
+    },
     /// Back to how a fresh demo starts: both colours v1.0.0, blue live, no faults
     Reset,
 }
@@ -115,6 +131,7 @@ pub fn run(command: DemoCommand, state_dir: &Path, out: &mut dyn Write) -> Resul
         DemoCommand::Serve { base, state_dir: elsewhere } => {
             return serve(elsewhere.as_deref().unwrap_or(state_dir), ServeOptions { first_port: base });
         }
+        DemoCommand::App { colour, port, version, flag } => return serve_app(colour, port, &version, flag),
         DemoCommand::Start { colour, version } => demo.start(colour, version.as_deref())?,
         DemoCommand::Stop { colour, force, drain } => demo.stop(colour, (!force).then_some(drain))?,
         DemoCommand::Fault { name, state, colour, after } => demo.fault(name, colour, state, after)?,

@@ -62,7 +62,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), DemoError> {
     create().map_err(|error| DemoError::file("write", path, error))
 }
 
-fn fresh_token() -> Result<String, DemoError> {
+pub(super) fn fresh_token() -> Result<String, DemoError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| DemoError::system("make a token", io::Error::other(error.to_string())))?;

@@ -31,6 +31,7 @@ mod ports;
 mod response;
 mod serve;
 mod server;
+mod single;
 mod state;
 mod status;
 mod upstream;

@@ -98,14 +98,14 @@ fn take_lock(paths: &Paths) -> Result<File, DemoError> {
 }
 
 /// The signals that end the demo. A lost terminal does not.
-struct StopSignals {
+pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
     _hangup: Signal,
 }
 
 impl StopSignals {
-    fn watch() -> Result<StopSignals, DemoError> {
+    pub(super) fn watch() -> Result<StopSignals, DemoError> {
         let watch = |kind| signal(kind).map_err(|error| DemoError::system("watch signals", error));
         Ok(StopSignals {
             terminate: watch(SignalKind::terminate())?,
@@ -114,7 +114,7 @@ impl StopSignals {
         })
     }
 
-    async fn arrive(&mut self) {
+    pub(super) async fn arrive(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -90,7 +90,7 @@ fn members_of_a_group_run_at_the_same_time_up_to_the_cap() {
         format!(
             "        - id: m{n}
           shell: |
-            touch running-{n}; ls running-* | wc -l >> seen; sleep 0.15; rm running-{n}
+            touch running-{n}; set -- running-*; echo $# >> seen; sleep 0.15; rm running-{n}
 "
         )
     };

@@ -14,6 +14,7 @@ use std::thread;
 
 use clap::ValueEnum as _;
 use runbook::demo::{Colour, Fault};
+use sha2::{Digest as _, Sha256};
 
 use crate::bed::{Bed, Standing};
 use crate::run::{Outcome, Run, program};
@@ -23,8 +24,6 @@ use crate::tree::{AT, hooked, script};
 struct Subject {
     runbook: &'static str,
     inputs: &'static [(&'static str, &'static str)],
-    /// The version that serves after a run that ended well.
-    goal: &'static str,
     prepare: fn(&Bed),
 }
 
@@ -34,25 +33,21 @@ const SUBJECTS: [Subject; 5] = [
     Subject {
         runbook: "deploy-bluegreen.yml",
         inputs: &[("version", "v1.1.0"), ("soak", "1s"), ("every", "200ms"), ("ready_within", "3s")],
-        goal: "v1.1.0",
         prepare: |_| {},
     },
     Subject {
         runbook: "deploy-canary.yml",
         inputs: &[("version", "v1.1.0"), ("stages", STAGES), ("ready_within", "3s")],
-        goal: "v1.1.0",
         prepare: |_| {},
     },
     Subject {
         runbook: "deploy-graceful.yml",
         inputs: &[("version", "v1.1.0"), ("drain_max", "3s"), ("ready_within", "3s")],
-        goal: "v1.1.0",
         prepare: |_| {},
     },
     Subject {
         runbook: "rollback.yml",
         inputs: &[("to", "v1.0.0"), ("reason", "it is the test's wish"), ("ready_within", "3s")],
-        goal: "v1.0.0",
         prepare: |bed| {
             bed.replace(Colour::Green, "v1.1.0");
             bed.route(Colour::Green);
@@ -61,7 +56,6 @@ const SUBJECTS: [Subject; 5] = [
     Subject {
         runbook: "rollback.yml",
         inputs: &[("to", "v0.9.0"), ("reason", "it is the test's wish"), ("ready_within", "3s")],
-        goal: "v0.9.0",
         prepare: |_| {},
     },
 ];
@@ -112,11 +106,11 @@ impl Bench {
         let text = match cell {
             None => "exit 0\n".to_owned(),
             Some(Cell { fault, whose, place, .. }) => {
-                let after = if *fault == Fault::Latecrash { " --after 0.2" } else { "" };
+                let (after, pause) = if *fault == Fault::Latecrash { (" --after 0", "sleep 0.1") } else { ("", "") };
                 let (program, root) = (program().display(), self.bed.demo.paths().root().display());
                 format!(
                     "[ \"$RUNBOOK_STEP\" = '{place}' ] || exit 0\n\
-                     exec {program} demo --dir {root} fault {fault} on {whose}{after}\n"
+                     {program} demo --dir {root} fault {fault} on {whose}{after} || exit 1\n{pause}\n"
                 )
             }
         };
@@ -149,7 +143,13 @@ impl Bench {
         places
     }
 
+    /// On a machine under load the checklist may refuse before the place is reached; then it is tried again.
     fn try_cell(&self, cell: &Cell<'_>) -> (i32, Vec<String>) {
+        let first = self.try_once(cell);
+        if first.1.iter().any(|words| words.starts_with(NEVER_CAME)) { self.try_once(cell) } else { first }
+    }
+
+    fn try_once(&self, cell: &Cell<'_>) -> (i32, Vec<String>) {
         self.bed.demo.reset().expect("resets");
         self.bed.wait_until_ready();
         (cell.subject.prepare)(&self.bed);
@@ -160,6 +160,8 @@ impl Bench {
     }
 }
 
+const NEVER_CAME: &str = "the run never came to the place";
+
 /// What is wrong with how a cell ended; nothing, if all is well.
 fn judge(cell: &Cell<'_>, bed: &Bed, before: &Standing, outcome: &Outcome) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -169,7 +171,7 @@ fn judge(cell: &Cell<'_>, bed: &Bed, before: &Standing, outcome: &Outcome) -> Ve
         }
     };
     let code = outcome.code;
-    claim(outcome.has_started(&cell.place), "the run never came to the place".into());
+    claim(outcome.has_started(&cell.place), format!("{NEVER_CAME}: {}", outcome.report["cause"]));
     claim([0, 1, 4, 11, 12, 13].contains(&code), format!("exit code {code}"));
     claim(outcome.verified.0 == Some(0), format!("the log does not verify: {}", outcome.verified.1));
     let after = bed.standing();
@@ -183,14 +185,16 @@ fn judge(cell: &Cell<'_>, bed: &Bed, before: &Standing, outcome: &Outcome) -> Ve
     } else {
         claim(!after.maintenance, "maintenance mode is still on".into());
     }
-    if [1, 4, 11].contains(&code) {
+    // What runs on every exit path failed after all was done: that is told, and nothing is taken back.
+    let at_the_end = code == 1 && outcome.report["cause"].is_null();
+    if [1, 4, 11].contains(&code) && !at_the_end {
         claim(as_before(cell, before, &after), format!("left {after:?}, not {before:?}"));
     }
     wrong
 }
 
 fn says_so(outcome: &Outcome) -> bool {
-    let word = if outcome.code == 12 { "UNKNOWN" } else { "BACK-OUT FAILED" };
+    let word = if outcome.code == 12 { "UNKNOWN" } else { "ROLLBACK FAILED" };
     outcome.text.contains(word)
 }
 
@@ -225,6 +229,7 @@ fn whatever_breaks_before_whatever_step_somebody_serves_or_the_run_says_so() {
     let full = std::env::var_os("SYSTEMS_FULL").is_some();
     let jobs = std::env::var("SYSTEMS_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(8);
     let cells = cells(full);
+    eprintln!("{} cells, {jobs} at a time", cells.len());
     let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..jobs {
@@ -284,5 +289,7 @@ fn cells(full: bool) -> Vec<Cell<'static>> {
             }
         }
     }
+    // In no order that a long table could be cut off in.
+    cells.sort_by_key(|cell| Sha256::digest(cell.to_string()).to_vec());
     cells
 }

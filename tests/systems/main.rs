@@ -2,6 +2,8 @@
 //!
 //! Every test drives the real binary, in a terminal where somebody is asked, with directories and ports of its own.
 
+#![expect(clippy::disallowed_methods, reason = "these tests act on real systems")]
+
 mod bed;
 mod faults;
 mod http;

@@ -72,13 +72,21 @@ pub(crate) struct Run<'a> {
     target: String,
     inputs: Vec<String>,
     answers: Vec<String>,
+    meanwhile: Box<dyn FnMut() + 'a>,
 }
 
 impl<'a> Run<'a> {
     /// A shipped runbook by its file name, or any other by its path.
     pub(crate) fn of(home: &'a Home, runbook: impl AsRef<Path>) -> Run<'a> {
         let runbook = shipped().join(runbook);
-        Run { home, runbook, target: "demo".into(), inputs: Vec::new(), answers: Vec::new() }
+        Run {
+            home,
+            runbook,
+            target: "demo".into(),
+            inputs: Vec::new(),
+            answers: Vec::new(),
+            meanwhile: Box::new(|| {}),
+        }
     }
 
     pub(crate) fn target(self, target: impl Into<String>) -> Run<'a> {
@@ -96,8 +104,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// What happens while a question is open.
+    pub(crate) fn meanwhile(self, happens: impl FnMut() + 'a) -> Run<'a> {
+        Run { meanwhile: Box::new(happens), ..self }
+    }
+
     /// Starts it in a terminal, answers what is asked, and waits for the end.
-    pub(crate) fn start(self) -> Outcome {
+    pub(crate) fn start(mut self) -> Outcome {
         let mut command = self.home.command();
         command.arg("run").arg(&self.runbook).arg("--target").arg(&self.target);
         for input in &self.inputs {
@@ -114,6 +127,7 @@ impl<'a> Run<'a> {
                 break;
             }
             text += &found;
+            (self.meanwhile)();
             // Nobody is at the keyboard any more: Ctrl-D.
             match answers.next() {
                 Some(answer) => terminal.send_line(answer).map(drop),

@@ -29,7 +29,7 @@ fn when_green_serves_blue_is_idle_and_green_is_never_stopped() {
     let green = instance(&bed, Colour::Green);
     let witness = Witness::of(&bed.ports.balancer_url(), 80);
     let outcome = bluegreen(&bed).answer("g").start().must_end(0);
-    assert!(outcome.has_started("traffic.upstream"));
+    assert!(outcome.has_started("traffic/upstream"));
     let seen = witness.testify();
     saw_nothing(&seen);
     assert_eq!(bed.serving(), ("blue".into(), "v1.1.0".into()));
@@ -48,7 +48,7 @@ fn a_version_that_is_degraded_or_lies_never_gets_traffic() {
         let seen = witness.testify();
         saw_nothing(&seen);
         assert_eq!(seen["by_color"]["green"].as_u64(), None, "{version}: {seen:#}");
-        assert!(!outcome.has_started("traffic.upstream"), "{version}: {}", words(&outcome));
+        assert!(!outcome.has_started("traffic/upstream"), "{version}: {}", words(&outcome));
         assert_eq!(bed.standing(), before, "{version}");
     }
 }
@@ -81,7 +81,7 @@ fn no_go_puts_the_idle_colour_back() {
     bed.replace(Colour::Green, "v0.9.0");
     let before = bed.standing();
     let outcome = bluegreen(&bed).answer("n").start().must_end(4);
-    assert!(outcome.has_started("idle.start"), "{}", words(&outcome));
+    assert!(outcome.has_started("idle/start"), "{}", words(&outcome));
     assert_eq!(bed.standing(), before);
     assert_eq!(bed.serving(), ("blue".into(), "v1.0.0".into()));
 }
@@ -105,7 +105,7 @@ fn rollback_to_a_standby_that_still_runs_the_version_only_moves_traffic() {
     let outcome = Run::of(&bed.home, "rollback.yml").input("reason", "errors at checkout").answer("g").start();
     saw_nothing(&witness.testify());
     let outcome = outcome.must_end(0);
-    assert!(!outcome.has_started("start.start"), "{}", words(&outcome));
+    assert!(!outcome.has_started("start/start"), "{}", words(&outcome));
     assert_eq!(instance(&bed, Colour::Blue), blue);
     assert_eq!(bed.serving(), ("blue".into(), "v1.0.0".into()));
     assert_eq!(bed.standing().green.as_deref(), Some("v1.1.0"), "the bad version is left for whoever looks into it");
@@ -121,7 +121,7 @@ fn rollback_to_a_version_that_runs_nowhere_starts_it_first() {
     let witness = Witness::of(&bed.ports.balancer_url(), 80);
     let outcome = rollback.answer("g").start();
     saw_nothing(&witness.testify());
-    assert!(outcome.must_end(0).has_started("start.start"));
+    assert!(outcome.must_end(0).has_started("start/start"));
     assert_eq!(bed.serving(), ("green".into(), "v1.0.0".into()));
 }
 

@@ -1,0 +1,51 @@
+//! `runbook demo app`: one app as a process of its own, for balancers that are not the demo's.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::app::{App, Surroundings};
+use super::colour::Colour;
+use super::error::DemoError;
+use super::exchange::block_on;
+use super::fault::{Fault, Switchboard, is_version};
+use super::furnish::fresh_token;
+use super::gate::Gate;
+use super::logfile::LogFile;
+use super::ports::loopback;
+use super::serve::StopSignals;
+use super::server::adopt;
+
+/// How long requests in flight may take when the process is asked to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT, then lets requests in flight finish. While `flag` exists, `/api/*` answers 503.
+/// What the app has to say goes to standard error.
+///
+/// # Errors
+/// When the version is none, brings along a crash at start, or the port is taken. Must not be called inside an async
+/// runtime.
+pub(super) fn serve_app(colour: Colour, port: u16, version: &str, flag: Option<PathBuf>) -> Result<(), DemoError> {
+    let refused = |message: String| DemoError::Refused { message };
+    if !is_version(version) {
+        return Err(refused(format!("\"{version}\" is not a version such as v1.1.0 or v1.1.3-crash")));
+    }
+    let surroundings = Surroundings {
+        faults: Arc::new(Mutex::new(Switchboard::new())),
+        log: Arc::new(LogFile::open(Path::new("/dev/stderr"))?),
+        maintenance_flag: flag.unwrap_or_default(),
+        deploy_token: fresh_token()?,
+    };
+    let app = Arc::new(App::new(colour, version, 1, surroundings));
+    if app.has(Fault::Crash) {
+        return Err(refused(format!("{colour} {version} exits before it accepts connections")));
+    }
+    block_on(async {
+        let mut signals = StopSignals::watch()?;
+        let listener = std::net::TcpListener::bind(loopback(port)).and_then(adopt);
+        let gate = Gate::open(listener.map_err(|error| DemoError::system("listen", error))?, app);
+        signals.arrive().await;
+        gate.drain(DRAIN).await;
+        Ok(())
+    })?
+}
