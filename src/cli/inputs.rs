@@ -8,7 +8,7 @@ use crate::plan::Given;
 use crate::plan::inputs::conform;
 use crate::runbook::model::{Input, InputKind, InputSource, Runbook};
 use crate::template;
-use crate::text::{Kind, Source, parse};
+use crate::text::{Kind, Node, Source, parse};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _};
@@ -51,15 +51,22 @@ fn from_file(path: &Path, values: &mut Values) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("{} must be a mapping of input names to values", path.display())));
     };
     for entry in entries {
-        // Scalars keep the text as written: 1.10, 0123456 and no survive.
         let value = match &entry.value.kind {
-            Kind::Seq(_) | Kind::Map(_) => entry.value.json(),
-            _ => Value::String(entry.value.scalar().unwrap_or_default().to_string()),
+            Kind::Seq(items) => items.iter().map(as_written).collect(),
+            _ => as_written(&entry.value),
         };
         let line = source.line_col(entry.key_span.start).0;
         values.given.insert(entry.key.clone(), Given { value, origin: format!("{}:{line}", source.name()) });
     }
     Ok(())
+}
+
+/// Scalars keep the text as written: 1.10, 0123456 and no survive.
+fn as_written(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Seq(_) | Kind::Map(_) => node.json(),
+        _ => Value::String(node.scalar().unwrap_or_default().to_string()),
+    }
 }
 
 fn settle(input: &Input, values: &mut Values, ask: bool) -> Result<(), CliError> {

@@ -61,6 +61,27 @@ fn defaults_arrive_unchanged() {
     assert!(refused.stderr.contains("`default` needs text, found nothing"), "{}", refused.stderr);
 }
 
+#[test]
+fn members_of_a_list_arrive_unchanged() {
+    let list =
+        format!("[{}]", TRICKY.iter().filter(|v| !["~", "null"].contains(v)).copied().collect::<Vec<_>>().join(", "));
+    let expected = list.trim_matches(['[', ']']).replace(", ", "|");
+    let body = |more: &str| {
+        format!(
+            "inputs: {{ names: {{ type: list{more} }} }}\nsteps:\n  - id: print\n    shell: printf '%s' {{{{ inputs.names | join('|') }}}}"
+        )
+    };
+    let given = Test::book(&body("")).file("in.yml", format!("names: {list}\n")).args("--inputs in.yml").run();
+    assert_eq!(given.logs("main.print"), expected);
+    assert_eq!(Test::book(&body(&format!(", default: {list}"))).run().logs("main.print"), expected);
+}
+
+#[test]
+fn items_written_in_the_file_arrive_unchanged() {
+    let body = "steps:\n  - id: all\n    for_each:\n      in: [no, 1.10, 1.5, 0123, 7]\n      steps:\n        - id: one\n          shell: echo {{ item }} >> trace";
+    assert_eq!(crate::support::lines(&Test::book(body).run(), "trace"), ["no", "1.10", "1.5", "0123", "7"]);
+}
+
 /// Without a type an input is a string.
 #[test]
 fn an_input_without_a_type_is_text() {

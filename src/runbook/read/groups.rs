@@ -4,7 +4,7 @@ use super::cursor::{Field, Reader};
 use super::scalars::{is_hole, is_id};
 use super::{advice, keys};
 use crate::runbook::model::{ForEach, Parallel, Run, Tree};
-use crate::text::Code;
+use crate::text::{Code, Kind, Node};
 
 /// Most members of a group.
 const MOST: i64 = 10_000;
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         const WANTED: &str = "a list, or one \"{{ expression }}\" that yields it";
         if field.node.seq().is_some() {
             let items = self.list(field, WANTED);
-            return Some(Tree::List(items.into_iter().map(|item| self.tree(item.node)).collect()));
+            return Some(Tree::List(items.into_iter().map(|item| self.item(item.node)).collect()));
         }
         let text = self.string(field, WANTED)?;
         if is_hole(&text.value) {
@@ -54,5 +54,15 @@ impl<'a> Reader<'a> {
         *problem =
             problem.clone().fix(at, format!("\"{{{{ {} }}}}\"", text.value.trim()), "if it is an expression, write");
         None
+    }
+
+    /// A number that would lose its spelling, such as a version `1.10`, is text.
+    fn item(&mut self, node: &'a Node) -> Tree {
+        match (&node.kind, node.scalar()) {
+            (Kind::Float(number), Some(written)) if number.to_string() != written => {
+                Tree::Plain(written.to_string().into())
+            }
+            _ => self.tree(node),
+        }
     }
 }
