@@ -1,5 +1,7 @@
 //! The real program at a pseudo-terminal, and without one.
 
+#![allow(clippy::disallowed_methods, reason = "tests act on the world")]
+
 use rexpect::process::wait::WaitStatus;
 use rexpect::session::spawn_command;
 use std::path::Path;

@@ -5,6 +5,7 @@
 mod support;
 
 mod bad_input;
+mod bad_values;
 mod crash;
 mod disk;
 mod exit_codes;

@@ -190,10 +190,10 @@ impl Maker<'_> {
 
     fn task(&mut self, scope: usize) -> Task {
         let mut task = self.bare();
-        if self.rng.chance(10) {
-            if let Some(name) = self.read(scope) {
-                task.act = Act::Exec(vec![t("use"), t(format!("{{{{ {name} }}}}"))]);
-            }
+        if self.rng.chance(10)
+            && let Some(name) = self.read(scope)
+        {
+            task.act = Act::Exec(vec![t("use"), t(format!("{{{{ {name} }}}}"))]);
         }
         match self.rng.below(10) {
             0 | 1 => task.retry = Some(self.retry()),

@@ -119,8 +119,9 @@ impl<'a> Run<'a> {
         let mut terminal = spawn_command(command, Some(LIMIT_MS)).expect("a terminal");
         let mut text = String::new();
         let mut answers = self.answers.iter();
+        let prompt = Regex::new(PROMPT).expect("a good pattern");
         loop {
-            let stops = vec![ReadUntil::Regex(Regex::new(PROMPT).expect("a good pattern")), ReadUntil::EOF];
+            let stops = vec![ReadUntil::Regex(prompt.clone()), ReadUntil::EOF];
             let (before, found) = terminal.exp_any(stops).unwrap_or_else(|e| panic!("{e}\n{text}"));
             text += &before;
             if found.is_empty() {

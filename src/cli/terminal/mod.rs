@@ -101,7 +101,7 @@ pub(crate) fn transcript(common: &Common, plan: Arc<Plan>) -> Screen {
     let is_terminal = std::io::stdout().is_terminal();
     let look = Look { color: wants_color(common, is_terminal), ..look(common) };
     let out = Box::new(std::io::BufWriter::new(std::io::stdout()));
-    Screen::new(Form::plain(look.clone()), View::new(plan), look, Box::new(Nothing), None, out, Box::new(size))
+    Screen::new(Form::plain(look), View::new(plan), look, Box::new(Nothing), None, out, Box::new(size))
 }
 
 /// How text on standard error looks: width, symbols, colours.

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn each_line_of_a_key_is_a_secret_and_short_lines_are_not() {
         let all = forms(b"first-line\n  second-line\nab\n");
-        assert!(all.contains(&b"second-line".to_vec()));
-        assert!(!all.contains(&b"ab".to_vec()));
+        assert!(all.contains(b"second-line".as_slice()));
+        assert!(!all.contains(b"ab".as_slice()));
     }
 }
