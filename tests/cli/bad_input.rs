@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
-const FINE: &str = "steps: [{ id: one, shell: touch ran }]";
+pub(crate) const FINE: &str = "steps: [{ id: one, shell: touch ran }]";
 
 #[test]
 fn a_file_that_is_not_there() {

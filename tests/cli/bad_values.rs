@@ -1,11 +1,8 @@
 //! Values that do not fit their inputs.
 
-use crate::support::{RUNBOOK, Test, book};
+use crate::bad_input::FINE;
+use crate::support::Test;
 use snapbox::str;
-use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::process::Command;
 
 #[test]
 fn an_unknown_input() {
