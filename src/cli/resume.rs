@@ -4,7 +4,7 @@ use super::args::{Common, ResumeArgs};
 use super::error::CliError;
 use super::inputs::hidden;
 use super::runs::{load_plan, replay, view_of};
-use super::session::{Session, drive};
+use super::session::{self, Session, drive};
 use crate::drive::record;
 use crate::drive::world::SecretSource;
 use crate::log::{SecretKey, Verdict};
@@ -24,6 +24,11 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         Err(StoreError::Ended(_)) => return finish_ended(&home, &dir, &identity.key),
         other => other?,
     };
+    if point.report.verdict == Verdict::Untrusted {
+        return Err(CliError::Unverified(format!(
+            "run {id} was not signed by anybody this user trusts, so it cannot be gone on with; `runbook verify {id}` says more"
+        )));
+    }
     let plan = Arc::new(load_plan(&dir, &point.log)?);
     let (mut state, mut view) = (State::new(plan.clone()), View::new(plan.clone()));
     replay(&point.log, &mut state, &mut |event, _, now| {
@@ -38,7 +43,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| name == "in_doubt");
     go_to_start(&state)?;
-    let secrets = secrets_of(&plan, args.no_input)?;
+    let secrets = session::secrets(secrets_of(&plan, args.no_input)?)?;
     let (_, journal) = point.open(Box::new(identity.key), &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
         common,

@@ -4,7 +4,7 @@ use super::args::{Common, Making, PlanArgs, RunArgs};
 use super::error::CliError;
 use super::library::Files;
 use super::prepare::prepare;
-use super::session::{Session, drive};
+use super::session::{self, Session, drive};
 use super::target;
 use crate::drive::record;
 use crate::log::{RunStart, Sha256Sum};
@@ -24,6 +24,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     Files.sound(&args.making.file)?;
     start_demo(&args.making, &home)?;
     let prepared = prepare(&args.making, &home, true)?;
+    let secrets = session::secrets(prepared.secrets)?;
     let identity = keys::load_or_create(home.config_dir())?;
     if identity.created {
         super::say(&format!(
@@ -54,7 +55,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         run,
         operator: &started.operator,
         host: &started.host,
-        plan_sha256: Sha256Sum::from_hex(&prepared.digest).unwrap_or(Sha256Sum([0; 32])),
+        plan_sha256: Sha256Sum::of(&prepared.bytes),
         prev_run: None,
         extra,
     };
@@ -69,7 +70,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         view,
         journal,
         clock,
-        secrets: prepared.secrets,
+        secrets,
         operator: started.operator,
         no_input: args.making.no_input,
     })

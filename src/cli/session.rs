@@ -32,9 +32,16 @@ pub(crate) struct Session<'a> {
     pub(crate) view: View,
     pub(crate) journal: store::Journal,
     pub(crate) clock: RunClock,
-    pub(crate) secrets: Vec<(String, SecretSource)>,
+    pub(crate) secrets: Secrets,
     pub(crate) operator: String,
     pub(crate) no_input: bool,
+}
+
+/// The values of a run's secrets; all of them are needed before anything is touched.
+pub(crate) fn secrets(sources: Vec<(String, SecretSource)>) -> Result<Secrets, CliError> {
+    let secrets = Secrets::resolve(sources, ShortSecrets::Refuse);
+    let missing: Vec<&str> = secrets.missing().map(|(_, why)| why).collect();
+    if missing.is_empty() { Ok(secrets) } else { Err(CliError::Usage(missing.join("; "))) }
 }
 
 /// Drives a run until it is over or parked, and says how in the exit code.
@@ -81,7 +88,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
 fn start_world(
     journal: &store::Journal,
     run: &str,
-    secrets: Vec<(String, SecretSource)>,
+    secrets: Secrets,
     send: UnboundedSender<Incoming>,
 ) -> Result<RealWorld, CliError> {
     let system = |what: &str| {
@@ -94,7 +101,7 @@ fn start_world(
         next_output: next_free_output(&run_dir).map_err(system("read the run directory"))?,
         start_dir: std::env::current_dir().map_err(system("find the current directory"))?,
         base_env: base_env(run, &exe),
-        secrets: Secrets::resolve(secrets, ShortSecrets::Refuse),
+        secrets,
         simple_command: crate::template::simple_command,
         grace: crate::drive::world::GRACE,
         run_dir,

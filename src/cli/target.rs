@@ -74,8 +74,10 @@ fn names_in(dir: &Path) -> Vec<String> {
 fn demo_values(dir: &Path) -> Map<String, Value> {
     let addresses = demo::addresses(dir);
     let paths = Paths::new(dir);
+    // This very program, not whatever of the same name stands first in a step's PATH.
+    let exe = std::env::current_exe().map_or_else(|_| "runbook".into(), |exe| exe.display().to_string());
     let command = |words: &[&str]| {
-        let mut argv = vec!["runbook".to_string(), "demo".into(), "--dir".into(), dir.display().to_string()];
+        let mut argv = vec![exe.clone(), "demo".into(), "--dir".into(), dir.display().to_string()];
         argv.extend(words.iter().map(|w| w.to_string()));
         json!(argv)
     };

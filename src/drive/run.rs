@@ -4,7 +4,7 @@
 //! arrives through one channel, so that events have one order.
 
 use super::clock::Clock;
-use crate::machine::event::{Asked, Event, StepStarted};
+use crate::machine::event::{Asked, Direction, Event, StepStarted};
 use crate::machine::{IllegalEvent, Input, State, Timestamp, accept, apply, next};
 use std::fmt;
 use std::time::Duration;
@@ -155,7 +155,10 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
         for event in batch.drain(..) {
             match &event {
                 Event::StepStarted(started) => self.world.start(started),
-                Event::Interrupted { stage } if *stage >= 2 => self.world.cancel(*stage >= 3),
+                Event::Interrupted { stage: 2 } if self.state.direction == Direction::Forward => {
+                    self.world.cancel(false);
+                }
+                Event::Interrupted { stage: 3 } => self.world.cancel(true),
                 _ => {}
             }
             self.audience.tell(&event, &self.state, now);

@@ -1,5 +1,6 @@
 //! The one table of (state, event). Live runs, resume, reports and simulations all pass through it.
 
+use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
 use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
@@ -56,10 +57,15 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if inst.status != Status::Running || inst.attempt != *attempt || *attempt == 0 {
                 return Err(illegal("this attempt is not running"));
             }
-            inst.status = Status::Answered;
             inst.touched |= done.changed != Some(false);
             inst.done = Some(done.clone());
             state.in_flight -= 1;
+            // What the third press killed may have happened or not; whoever resumes settles that.
+            let killed = state.interrupt >= 3 && done.ended == Ended::Cancelled;
+            inst.status = if killed { Status::InDoubt } else { Status::Answered };
+            if killed {
+                forget_probe(state, id);
+            }
         }
         Event::LateResult { path, .. } => {
             find(state, event, path)?;

@@ -35,7 +35,8 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
         path: inst.path.clone(),
         attempt: inst.attempt + 1,
         title: title(state, id),
-        changes: node.effect != Effect::Read,
+        // A file step changes a file, whatever it says of itself.
+        changes: node.effect != Effect::Read || matches!(action, Action::File(_) | Action::Restore(_)),
         capture: !task.expect.is_empty() || !task.save.is_empty(),
         action,
         undo,

@@ -123,7 +123,7 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
         Ended::Exit(code) if accepted(task, *code) => {}
         Ended::Exit(code) => return fail(format!("exit {code}")),
         Ended::Signal(n) => return fail(format!("ended by signal {n}{}", signal_name(*n))),
-        Ended::TimedOut => return fail(format!("timed out after {}", duration_words(done.duration_us))),
+        Ended::TimedOut => return fail(timed_out(names, task, done.duration_us)),
         Ended::Cancelled => return fail("cancelled".into()),
         Ended::Failed(reason) => return fail(reason.clone()),
         Ended::Unavailable(reason) => {
@@ -156,6 +156,15 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
         saved.insert(name.clone(), value);
     }
     Ok(saved)
+}
+
+/// The limit, and how long it really took where ending it needed force.
+fn timed_out(names: &Names<'_>, task: &Task, took_us: u64) -> String {
+    let limit = task.timeout.as_ref().and_then(|t| names.duration_us(t).ok()).unwrap_or(took_us);
+    match took_us.saturating_sub(limit) > 1_000_000 {
+        true => format!("timed out after {} (gone after {})", duration_words(limit), duration_words(took_us)),
+        false => format!("timed out after {}", duration_words(limit)),
+    }
 }
 
 fn cannot_tell(unseen: bool, trouble: String) -> Found {

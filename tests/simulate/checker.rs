@@ -241,6 +241,11 @@ impl Judge<'_> {
         item.streak = if good { item.streak + 1 } else { 0 };
         item.unjudged = Some(done.clone());
         item.said = Some(done.clone());
+        // What the third press killed may have happened or not.
+        if self.stage >= 3 && done.ended == Ended::Cancelled {
+            item.unjudged = None;
+            self.doubt(id);
+        }
         Ok(())
     }
 
@@ -398,19 +403,25 @@ impl Judge<'_> {
         ensure(running == in_doubt.len(), "a running step is forgotten")?;
         for path in in_doubt {
             let id = self.tree.find(path)?;
-            let item = &mut self.tree.items[id];
-            ensure(item.running, "a doubt about what did not run")?;
-            (item.running, item.doubt, item.cleared, item.touched) = (false, true, false, true);
-            item.granted += 1;
-            if let Some(probe) = item.probe {
-                let probe = &mut self.tree.items[probe];
-                (probe.finished, probe.unjudged, probe.said) = (None, None, None);
-                probe.granted = probe.attempts;
-            }
+            ensure(self.tree.items[id].running, "a doubt about what did not run")?;
+            self.tree.items[id].touched = true;
+            self.doubt(id);
         }
         self.parked = false;
         self.stage = 0;
         Ok(())
+    }
+
+    /// Nobody saw how it ended: one more attempt may follow, and its probe may be asked anew.
+    fn doubt(&mut self, id: Id) {
+        let item = &mut self.tree.items[id];
+        (item.running, item.doubt, item.cleared) = (false, true, false);
+        item.granted += 1;
+        if let Some(probe) = item.probe {
+            let probe = &mut self.tree.items[probe];
+            (probe.finished, probe.unjudged, probe.said) = (None, None, None);
+            probe.granted = probe.attempts;
+        }
     }
 }
 

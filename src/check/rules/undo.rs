@@ -6,6 +6,11 @@ use crate::text::{Code, Diagnostic};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     for (block, step) in facts.steps() {
+        if matches!(step.kind, Kind::File(_)) && step.effect == Effect::Read {
+            let message = "a file step changes a file; it cannot be `effect: read`";
+            let problem = Diagnostic::error(Code::FILE_THAT_READS, message, step.place.clone());
+            found.push(problem.help("leave `effect` out; to look at a file, use `shell: cat FILE`"));
+        }
         match (&step.undo, step.effect) {
             (Some(Undo::Previous | Undo::Step(_)), Effect::Irreversible) => {
                 let message = "a step that is irreversible cannot have an undo";

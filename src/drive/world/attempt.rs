@@ -58,7 +58,7 @@ impl Attempt {
     pub(super) fn finish_stream(&self, sink: Sink, stream: Stream, done: &mut Done) {
         match sink.finish() {
             Ok(stored) => {
-                let capture_spoiled = self.capture && stored.secrets_seen > 0 && stream == Stream::Stdout;
+                let capture_spoiled = self.capture && stored.secrets_seen > 0;
                 if capture_spoiled && matches!(done.ended, Ended::Exit(0) | Ended::Ok) {
                     let why = "its output contains a secret, so it cannot be captured; print the secret nowhere, or drop \
                                `save:` and conditions on the output";

@@ -40,4 +40,15 @@ wrong:
 right:
     expect: status == 200
 "#
+605 FILE_THAT_READS "a file step that says it only reads" r#"
+Steps that only look may run again at any time and share a sync with others. A file step writes or removes a file, so it
+is a change, and its intent is on disk before it happens.
+
+wrong:
+    effect: read
+    file: { path: /etc/app.conf, template: "x" }
+right:
+    file: { path: /etc/app.conf, template: "x" }
+    undo: previous
+"#
 }
