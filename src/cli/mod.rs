@@ -17,6 +17,7 @@ mod run;
 mod runs;
 mod schema;
 mod session;
+mod survivors;
 mod target;
 mod terminal;
 

@@ -5,9 +5,11 @@ use super::error::CliError;
 use super::inputs::hidden;
 use super::runs::{load_plan, replay, view_of};
 use super::session::{self, Session, drive};
+use super::survivors;
 use crate::drive::record;
 use crate::drive::world::SecretSource;
 use crate::log::{SecretKey, Verdict};
+use crate::machine::event::Event;
 use crate::machine::{Input, State, accept};
 use crate::plan::Plan;
 use crate::report::{View, exit_code};
@@ -40,6 +42,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let Some(first) = accept(&state, input) else {
         return Err(CliError::Usage(format!("run {id} is over; there is nothing to resume")));
     };
+    if let Event::Resumed { in_doubt, .. } = &first {
+        survivors::refuse(&id.to_string(), in_doubt)?;
+    }
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| name == "in_doubt");
     go_to_start(&state)?;

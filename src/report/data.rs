@@ -68,6 +68,7 @@ fn row(row: &Row) -> Value {
         "verdict": row.verdict,
         "reason": row.reason,
         "attempts": row.attempts,
+        "output_held": row.output_held,
         "began": row.began.map(time_words),
         "ended": row.ended.map(time_words),
         "took_us": row.took_us(),

@@ -157,6 +157,8 @@ pub struct Row {
     pub reason: Option<String>,
     /// Attempts started.
     pub attempts: u32,
+    /// A process that outlived the step still has its output open; what it writes later is not in the log.
+    pub output_held: bool,
     /// When it began.
     pub began: Option<Timestamp>,
     /// When it was over.
@@ -407,6 +409,7 @@ impl View {
             verdict: inst.and_then(|inst| inst.verdict),
             reason: inst.and_then(|inst| inst.reason.clone()),
             attempts: inst.map_or(0, |inst| inst.attempt),
+            output_held: inst.and_then(|inst| inst.done.as_ref()).is_some_and(|done| done.output_held),
             began: times.began,
             ended: times.ended,
             tail: inst.and_then(|inst| inst.done.as_ref()).map(|done| done.tail.clone()).unwrap_or_default(),

@@ -23,6 +23,20 @@ fn killed(body: &str, when: &str) -> Ran {
     ran
 }
 
+/// Two of the same step at once would be a silent re-run of the worst kind.
+#[test]
+fn a_step_that_outlived_the_program_must_end_before_the_run_goes_on() {
+    let mut running = Test::book(&format!("steps:\n{}", waits("slow", "    repeat: safe\n"))).start();
+    running.until("began-slow");
+    let ran = running.kill();
+    let refused = ran.of_run("resume").code(7).run();
+    assert!(refused.stderr.contains("`main.slow` (process "), "{}", refused.stderr);
+    assert!(refused.stderr.contains("is still running; wait for it or end it, then resume"), "{}", refused.stderr);
+    ran.sandbox.write("finish", "");
+    ran.resume().args("--no-input").run();
+    assert_eq!(lines(&ran, "trace"), ["slow", "slow"]);
+}
+
 #[test]
 fn a_step_that_may_be_repeated_runs_again() {
     let body = format!("steps:\n{}  - id: after\n    shell: echo after >> trace", waits("slow", "    repeat: safe\n"));
@@ -211,7 +225,10 @@ fn a_run_may_be_killed_again_while_it_is_resumed() {
     let mut ran = running.kill();
     for _ in 0..2 {
         std::fs::remove_file(ran.sandbox.work().join("began-slow")).unwrap();
-        let mut again = ran.resume().args("--no-input").start();
+        ran.sandbox.write("finish", "");
+        let resume = ran.resume().args("--no-input");
+        std::fs::remove_file(ran.sandbox.work().join("finish")).unwrap();
+        let mut again = resume.start();
         again.until("began-slow");
         ran = again.kill();
     }

@@ -77,7 +77,7 @@ fn a_second_driver_is_told_who_drives() {
     let mut first = Test::book(SLOW).start();
     first.until("began");
     let words = format!("is being driven by pid {}", first.pid());
-    let second = first.ran().resume().code(7).run();
+    let second = first.ran().of_run("resume").code(7).run();
     assert!(second.stderr.contains(&words), "{}", second.stderr);
     second.sandbox.write("finish", "");
     first.end();

@@ -279,7 +279,7 @@ steps:
 }
 
 #[test]
-fn a_secret_without_a_value_is_told_when_it_is_needed() {
+fn a_secret_without_a_value_is_told_before_anything_is_touched() {
     let body = "
 inputs: { token: { type: secret, from: env:THE_TOKEN } }
 steps:
@@ -289,9 +289,10 @@ steps:
     shell: 'true'
     env: { TOKEN: '{{ inputs.token }}' }
 ";
-    let ran = Test::book(body).code(1).run();
-    assert_eq!(ran.steps(), ["main.first pass", "main.uses unavailable"]);
-    assert!(ran.reason("main.uses").contains("THE_TOKEN"), "{}", ran.reason("main.uses"));
+    let ran = Test::book(body).code(2).run();
+    let words = "secret `token` has no value: environment variable THE_TOKEN is not set";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    assert!(ran.sandbox.runs().is_empty());
 }
 
 /// Not there, or dead and only waiting for whoever adopted it.

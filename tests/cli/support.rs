@@ -329,6 +329,12 @@ impl Terminal {
     }
 }
 
+fn is_in_some_environment(variable: &str) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let mut environments = processes.filter_map(|process| fs::read(process.path().join("environ")).ok());
+    environments.any(|environ| environ.split(|b| *b == 0).any(|v| v == variable.as_bytes()))
+}
+
 fn wait_for(what: &str, holds: impl Fn() -> bool) {
     let since = Instant::now();
     while !holds() {
@@ -444,8 +450,10 @@ impl Ran {
         Test::within(self.sandbox.clone()).args(args)
     }
 
-    /// `runbook resume` of the newest run.
+    /// `runbook resume` of the newest run, once the steps that outlived a killed program are over.
     pub(crate) fn resume(&self) -> Test {
+        let run = format!("RUNBOOK_RUN_ID={}", self.sandbox.run_id());
+        wait_for("the end of what a killed program had started", || !is_in_some_environment(&run));
         self.then("resume").arg(self.sandbox.run_id())
     }
 

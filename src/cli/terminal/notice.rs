@@ -151,7 +151,8 @@ fn finished(row: &Row, words: &str) -> Notice {
         _ if matches!(row.kind, Kind::Checkpoint | Kind::Manual) => words,
         _ => format!("{title}: {words}"),
     };
-    let mut notice = of_row(row, words);
+    let held = if row.output_held { " (output held by a process it left running)" } else { "" };
+    let mut notice = of_row(row, format!("{words}{held}"));
     notice.word = verdict_words(row.kind, verdict).into();
     if row.is_failed() && row.kind.is_step() {
         notice.below = last_lines(&row.tail);
