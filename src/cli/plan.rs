@@ -15,7 +15,8 @@ pub(crate) fn run(common: &Common, args: PlanArgs) -> Result<u8, CliError> {
         let plan = serde_json::json!({ "digest": prepared.digest, "plan": prepared.plan });
         super::print(&format!("{plan:#}\n"))?;
     } else {
-        let style = PreviewStyle { full: args.full, ..PreviewStyle::default() };
+        let style =
+            PreviewStyle { full: args.full, findings: prepared.findings(&args.making.file), ..PreviewStyle::default() };
         super::print(&report::preview(&prepared.plan, &prepared.digest, &style))?;
     }
     Ok(if args.detailed_exitcode && changes(&prepared.plan) { exit::CHANGES } else { exit::DONE })

@@ -122,6 +122,7 @@ phase main
              2  change                no back-out
              3  x                     no back-out
 
+  1 warning RB0601: runbook check a.yml
 Plan: 1 read, 2 change
 digest [SHA256]
 
@@ -157,6 +158,7 @@ phase main
              2  change                no back-out
              3  x                     no back-out
 
+  1 warning RB0601: runbook check a.yml
 Plan: 1 read, 2 change
 digest [SHA256]
 
