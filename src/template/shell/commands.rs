@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::flow::{Reader, Stream};
 use super::lexer::{Lexer, Word};
 use super::place::Refusal;
 
@@ -29,14 +30,29 @@ pub(crate) enum Ended {
 pub(crate) struct Command {
     pub(crate) words: Vec<Word>,
     pub(crate) assignments: Vec<Word>,
+    /// Its here-documents and here-strings.
+    pub(crate) input: Stream,
+    /// It is a group of commands, of which one runs its input.
+    pub(crate) reader: Option<Reader>,
 }
 
 /// Words after which a command may start.
-const OPENERS: [&str; 11] = ["if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "coproc"];
+const OPENERS: [&str; 7] = ["then", "else", "elif", "do", "!", "time", "coproc"];
 
 impl Lexer<'_> {
     /// Reads commands up to and with the mark that ends the list.
     pub(super) fn list(&mut self, until: Until) -> Ended {
+        self.list_of_reader(until).0
+    }
+
+    /// The same; also gives what in the list runs the input of the list.
+    fn list_of_reader(&mut self, until: Until) -> (Ended, Option<Reader>) {
+        let outer = self.enter();
+        let ended = self.commands(until);
+        (ended, self.leave(outer))
+    }
+
+    fn commands(&mut self, until: Until) -> Ended {
         let mut command = Command::default();
         loop {
             self.skip_blanks();
@@ -46,9 +62,14 @@ impl Lexer<'_> {
             };
             match c {
                 '\n' => {
+                    // A pipeline goes on behind `|` and a newline.
+                    let goes_on = self.flow.piped && command.is_empty();
                     self.judge(&mut command);
                     self.at += 1;
                     self.bodies();
+                    if !goes_on {
+                        self.end_pipeline();
+                    }
                 }
                 '#' => self.comment(),
                 ';' => {
@@ -56,14 +77,21 @@ impl Lexer<'_> {
                     if self.semicolons() && until == Until::Clause {
                         return Ended::Closed;
                     }
+                    self.end_pipeline();
                 }
                 '&' if self.look(1) == Some('>') => {
                     self.at += 1;
-                    self.redirection();
+                    self.redirection(&mut command);
+                }
+                '|' if self.look(1) != Some('|') => {
+                    self.judge(&mut command);
+                    self.pipe();
+                    self.at += if self.look(1) == Some('&') { 2 } else { 1 };
                 }
                 '&' | '|' => {
                     self.judge(&mut command);
-                    self.at += 1;
+                    self.at += if self.look(1) == Some(c) { 2 } else { 1 };
+                    self.end_pipeline();
                 }
                 '(' => self.open_paren(&mut command),
                 ')' => {
@@ -78,7 +106,7 @@ impl Lexer<'_> {
                         Until::Clause => self.at += 1,
                     }
                 }
-                '<' | '>' if self.look(1) != Some('(') => self.redirection(),
+                '<' | '>' if self.look(1) != Some('(') => self.redirection(&mut command),
                 _ => {
                     if self.command_word(&mut command, until) {
                         return Ended::Esac;
@@ -112,9 +140,7 @@ impl Lexer<'_> {
             command.words.clear();
             return;
         }
-        self.nest(|l| {
-            l.list(Until::Paren);
-        });
+        self.nest(|l| command.reader = l.list_of_reader(Until::Paren).1);
         command.words.push(marker());
     }
 
@@ -143,7 +169,14 @@ impl Lexer<'_> {
                 return true;
             }
             "case" => self.compound(command, Self::case),
-            "for" | "select" => self.for_head(command),
+            "for" | "select" => {
+                self.open_group();
+                self.for_head(command);
+            }
+            "}" | "done" | "fi" => {
+                command.reader = self.close_group();
+                command.words.push(word);
+            }
             "function" => {
                 self.skip_blanks();
                 self.word();
@@ -152,6 +185,7 @@ impl Lexer<'_> {
                     self.at += 2;
                 }
             }
+            "{" | "if" | "while" | "until" => self.open_group(),
             keyword if OPENERS.contains(&keyword) => {}
             _ if word.assigns.is_some() => command.assignments.push(word),
             _ => command.words.push(word),
@@ -277,13 +311,15 @@ impl Lexer<'_> {
     }
 
     /// `< file`, `>> file`, `2>&1`, `<<EOF`, `<<< word`.
-    fn redirection(&mut self) {
-        if self.starts("<<<") {
+    fn redirection(&mut self, command: &mut Command) {
+        let (here, from) = (self.starts("<<<"), self.peek() == Some('<'));
+        if here {
             self.at += 3;
         } else if self.starts("<<") {
             let tabs = self.look(2) == Some('-');
             self.at += if tabs { 3 } else { 2 };
-            return self.announce(tabs);
+            let doc = self.announce(tabs);
+            return self.note_doc(command, doc);
         } else {
             self.at += 1;
             while matches!(self.peek(), Some('>' | '<' | '&' | '|')) && self.look(1) != Some('(') {
@@ -292,7 +328,11 @@ impl Lexer<'_> {
         }
         self.skip_blanks();
         if !matches!(self.peek(), None | Some('\n' | ';' | ')' | '#')) {
-            self.word();
+            let word = self.word();
+            // Also `< <(commands)`.
+            if here || from && self.chars[word.range.clone()].starts_with(&['<', '(']) {
+                command.input.texts.push(word.range);
+            }
         }
     }
 }

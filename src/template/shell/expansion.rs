@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::commands::Until;
+use super::judge::LintKind;
 use super::lexer::{HOLE, Lexer};
 use super::place::{Place, Refusal};
 
@@ -30,7 +31,10 @@ impl Lexer<'_> {
                 self.refusing(Refusal::AfterDollar, |l| l.hole(Place::Bare));
             }
             Some('$' | '?' | '!' | '#' | '@' | '*' | '-') => self.at += 2,
-            _ => self.at += 1,
+            _ => {
+                self.at += 1;
+                self.note_expansion();
+            }
         }
     }
 
@@ -98,11 +102,27 @@ impl Lexer<'_> {
             .extend(names.filter(|n| !n.is_empty() && !n.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned));
     }
 
+    /// Remembers the variable whose name is at the cursor.
+    fn note_expansion(&mut self) -> Option<String> {
+        let rest = self.chars.get(self.at..self.end).unwrap_or_default();
+        let name: String = rest.iter().take_while(|c| **c == '_' || c.is_ascii_alphanumeric()).collect();
+        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        self.expansions.insert(self.at, name.clone());
+        Some(name)
+    }
+
     /// `${...}`; the caller refuses the holes inside.
     fn parameter(&mut self, quoted: bool) {
         self.at += 2;
+        let mut indirect = false;
         while matches!(self.peek(), Some('#' | '!')) && self.look(1) != Some('}') {
+            indirect |= self.peek() == Some('!');
             self.at += 1;
+        }
+        if let Some(name) = self.note_expansion().filter(|_| indirect) {
+            self.reread.insert(name, (LintKind::Eval, "is used in `${!...}`, which runs commands hidden in it"));
         }
         while self.peek().is_some_and(|c| c == '_' || c.is_ascii_alphanumeric() || matches!(c, '@' | '*' | '?' | '$')) {
             self.at += 1;

@@ -6,6 +6,8 @@ use super::place::{Place, Refusal};
 /// A here-document whose body is still to come.
 #[derive(Debug)]
 pub(crate) struct HereDoc {
+    /// Where the script announces it; its name among the inputs of a command.
+    start: usize,
     delimiter: String,
     /// Nothing in the body is expanded.
     quoted: bool,
@@ -16,10 +18,11 @@ pub(crate) struct HereDoc {
 }
 
 impl Lexer<'_> {
-    /// Reads the delimiter; the cursor is behind `<<` or `<<-`.
-    pub(super) fn announce(&mut self, tabs: bool) {
+    /// Reads the delimiter; the cursor is behind `<<` or `<<-`. Gives the position that names the here-document.
+    pub(super) fn announce(&mut self, tabs: bool) -> usize {
         self.skip_blanks();
-        let mut doc = HereDoc { delimiter: String::new(), quoted: false, tabs, unknown: false };
+        let start = self.at;
+        let mut doc = HereDoc { start, delimiter: String::new(), quoted: false, tabs, unknown: false };
         let mut quote = None;
         while let Some(c) = self.peek() {
             match (quote, c) {
@@ -48,12 +51,14 @@ impl Lexer<'_> {
             self.at += 1;
         }
         self.pending.push(doc);
+        start
     }
 
     /// Reads the announced bodies; the cursor is behind the newline.
     pub(super) fn bodies(&mut self) {
         for doc in std::mem::take(&mut self.pending) {
             let (body_end, after) = self.body_end(&doc);
+            let body = self.at..body_end;
             let end = self.end;
             self.end = body_end;
             match (doc.unknown, doc.quoted) {
@@ -63,6 +68,10 @@ impl Lexer<'_> {
             }
             self.end = end;
             self.at = after;
+            if let Some((sure, reason)) = self.script_docs.get(&doc.start).copied() {
+                self.hand_over(&body, sure, reason);
+            }
+            self.read_docs.insert(doc.start, body);
         }
     }
 

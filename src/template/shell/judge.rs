@@ -32,20 +32,20 @@ pub(crate) struct Finding {
     pub(crate) help: String,
 }
 
-const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ksh", "su"];
 /// Commands whose arguments are never options, or whose value arguments are harmless when they look like some.
 const NO_OPTIONS: [&str; 9] = ["echo", "printf", "test", "[", "true", "false", "exit", "return", "sleep"];
 /// Variables whose new value bash computes or later runs.
 const EVALUATED: [&str; 10] =
     ["RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "BASH_ENV", "PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4"];
 const DECLARATIONS: [&str; 5] = ["declare", "typeset", "local", "readonly", "export"];
-/// Options of ssh that take a value.
-const SSH_VALUES: &str = "bcDeEFIiJLlmOopQRSWw";
 
 impl Lexer<'_> {
     /// Judges a finished simple command and clears it.
     pub(super) fn judge(&mut self, command: &mut Command) {
-        let Command { words, assignments } = std::mem::take(command);
+        let Command { words, assignments, input, reader } = std::mem::take(command);
+        if let Some(reader) = reader {
+            self.hand_over_stream(&input, reader);
+        }
         for word in &assignments {
             self.note_assigned(word);
         }
@@ -56,6 +56,7 @@ impl Lexer<'_> {
         }
         let prefixes = words.iter().take_while(|w| matches!(w.keyword(), "command" | "builtin" | "exec")).count();
         let words = &words[prefixes..];
+        self.judge_input(words, &input);
         let Some((name, arguments)) = words.split_first() else { return };
         if !name.range.is_empty() && self.holes.range(name.range.clone()).next().is_some() {
             self.find(
@@ -80,6 +81,7 @@ impl Lexer<'_> {
                 self.refuse_in(&range, Refusal::ArrayText);
             }
         }
+        self.judge_reread();
         for (name, hole) in std::mem::take(&mut self.assigned) {
             if self.computed.contains(&name) {
                 let finding = Finding {
@@ -103,6 +105,8 @@ impl Lexer<'_> {
                 self.assigned.push((name.to_owned(), hole));
             }
         }
+        let copied: Vec<String> = self.expansions.range(word.range.clone()).map(|(_, from)| from.clone()).collect();
+        self.copied.extend(copied.into_iter().map(|from| (name.to_owned(), from)));
     }
 
     /// Builtins that evaluate their arguments as names or arithmetic.
@@ -206,53 +210,6 @@ impl Lexer<'_> {
                 }
                 _ => self.refuse_in(&word.range, Refusal::VariableName),
             }
-        }
-    }
-
-    /// Commands that hand a value to a shell as text.
-    fn judge_second_reading(&mut self, program: &str, words: &[Word]) {
-        if matches!(program, "eval" | "trap" | "alias") {
-            for word in &words[1..] {
-                let message = format!("`{program}` reads the value as shell text");
-                self.find(word, LintKind::Eval, &message, "call the command directly");
-            }
-        }
-        for (i, word) in words.iter().enumerate() {
-            let base = word.literal.as_deref().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-            if base == "ssh" {
-                self.judge_ssh(&words[i + 1..]);
-            }
-            if SHELLS.contains(&base) {
-                self.judge_shell(base, &words[i + 1..]);
-            }
-        }
-    }
-
-    fn judge_shell(&mut self, shell: &str, arguments: &[Word]) {
-        let flag = arguments.iter().position(|w| {
-            let text = w.literal.as_deref().unwrap_or_default();
-            text.starts_with('-') && !text.starts_with("--") && text.ends_with('c')
-        });
-        if let Some(script) = flag.and_then(|at| arguments.get(at + 1)) {
-            let message = format!("`{shell} -c` reads the value as shell text");
-            let help = format!("pass it as an argument: `{shell} -c 'echo \"$1\"' _ {{{{ ... }}}}`");
-            self.find(script, LintKind::NestedShell, &message, &help);
-        }
-    }
-
-    fn judge_ssh(&mut self, arguments: &[Word]) {
-        let mut rest = arguments;
-        while let Some((word, tail)) = rest.split_first() {
-            let text = word.literal.as_deref().unwrap_or(&word.lead);
-            if !text.starts_with('-') {
-                break;
-            }
-            let takes_value = text.len() == 2 && text.ends_with(|c| SSH_VALUES.contains(c));
-            rest = if takes_value { tail.get(1..).unwrap_or_default() } else { tail };
-        }
-        for word in rest.get(1..).unwrap_or_default() {
-            let help = "use `hosts:`, or send the script on standard input";
-            self.find(word, LintKind::RemoteShell, "ssh gives the value to a remote shell as text", help);
         }
     }
 

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::flow::{Flow, Reader};
 use super::heredoc::HereDoc;
-use super::judge::Finding;
+use super::judge::{Finding, LintKind};
 use super::place::{Hole, Place, Refusal};
 
 /// The character that stands for a hole in the text given to `walk`.
@@ -60,6 +61,17 @@ pub(crate) struct Lexer<'a> {
     pub(super) arrays: BTreeSet<String>,
     /// Variables set by `declare`, `local` and their kin, and the words that do it.
     pub(super) declared: Vec<(String, Range<usize>)>,
+    /// Variables that the shell expands, by position.
+    pub(super) expansions: BTreeMap<usize, String>,
+    /// Variables set from other variables: to, from.
+    pub(super) copied: Vec<(String, String)>,
+    /// Variables whose value is read again as shell text, and by whom.
+    pub(super) reread: BTreeMap<String, (LintKind, &'static str)>,
+    /// Here-documents that a shell surely or maybe reads as its script, before and after their bodies were read.
+    pub(super) script_docs: BTreeMap<usize, Reader>,
+    pub(super) read_docs: BTreeMap<usize, Range<usize>>,
+    /// Pipes and groups around the command being read.
+    pub(super) flow: Flow,
     /// Something in the script is not understood.
     pub(super) unreadable: bool,
 }
@@ -101,6 +113,12 @@ impl<'a> Lexer<'a> {
             assigned: Vec::new(),
             arrays: BTreeSet::new(),
             declared: Vec::new(),
+            expansions: BTreeMap::new(),
+            copied: Vec::new(),
+            reread: BTreeMap::new(),
+            script_docs: BTreeMap::new(),
+            read_docs: BTreeMap::new(),
+            flow: Flow::default(),
             unreadable: false,
         }
     }

@@ -3,13 +3,16 @@
 //! A value never becomes script text. It travels in the environment as `RB_1`, `RB_2` ..., and the place where it stands
 //! decides how the constant script refers to it, so that it arrives byte for byte as one piece of data.
 
+mod again;
 mod assignment;
 mod commands;
 mod expansion;
+mod flow;
 mod heredoc;
 mod judge;
 mod lexer;
 mod place;
+mod second;
 mod simple;
 mod weave;
 
@@ -17,6 +20,8 @@ mod weave;
 mod tests;
 #[cfg(test)]
 mod tests_bash;
+#[cfg(test)]
+mod tests_second;
 
 use std::ops::Range;
 

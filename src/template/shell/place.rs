@@ -36,6 +36,16 @@ pub(crate) enum Refusal {
     ArrayText,
     /// The format of `printf`, which has options and writes variables.
     Format,
+    /// Text that `eval`, `trap` or `alias` reads as commands.
+    Eval,
+    /// The script of `bash -c`.
+    ShellArgument,
+    /// What a shell reads as its script on standard input.
+    ShellInput,
+    /// The command that ssh gives to a remote shell.
+    RemoteShell,
+    /// What a remote shell reads as its script.
+    RemoteInput,
     Unreadable,
 }
 
@@ -122,6 +132,13 @@ impl Refusal {
             Refusal::Evaluated => "a value cannot be given to what bash evaluates",
             Refusal::ArrayText => "a value cannot be given to an array in a declaration, which reads it as shell words",
             Refusal::Format => "a value cannot be the format of `printf`, which obeys options and directives in it",
+            Refusal::Eval => "a value cannot stand in text that `eval`, `trap` or `alias` reads as commands",
+            Refusal::ShellArgument => {
+                "a value cannot stand in a script that another shell reads, where it becomes code"
+            }
+            Refusal::ShellInput => "a value cannot be fed to a shell, which runs its input as a script",
+            Refusal::RemoteShell => "a value cannot stand in a remote command, which a shell over there reads again",
+            Refusal::RemoteInput => "a value cannot be fed to a remote shell, which runs its input as a script",
             Refusal::Unreadable => "the place of this value in the script cannot be determined",
         }
     }
@@ -146,6 +163,16 @@ impl Refusal {
             Refusal::Evaluated => "use a variable with a name of your own",
             Refusal::ArrayText => "declare it first, then assign: `name=({{ ... }})`",
             Refusal::Format => "write `printf '%s\\n' {{ ... }}`",
+            Refusal::Eval => {
+                "assign it first: `value={{ ... }}`, then name it in single quotes: `trap 'rm -- \"$value\"' EXIT`; instead of `eval`, call the command directly"
+            }
+            Refusal::ShellArgument => "pass it as an argument: `bash -c 'echo \"$1\"' _ {{ ... }}`",
+            Refusal::ShellInput => {
+                "pass it as an argument and quote the delimiter: `bash -s -- {{ ... }} <<'END'`, with \"$1\" in the script"
+            }
+            Refusal::RemoteShell | Refusal::RemoteInput => {
+                "write the value to a file and copy that, or let the remote program read it: `printf '%s\\n' {{ ... }} | ssh host program`; a here-document for a remote shell is not safe"
+            }
             Refusal::Unreadable => "make the script simpler, or pass the value through `env:`",
         }
     }

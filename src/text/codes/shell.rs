@@ -5,13 +5,21 @@ use super::codes;
 codes! {
 401 SHELL_PLACE "no safe form for a value at this place of a script" r#"
 A value reaches a script as data, never as text of the script. In some places bash has no form that keeps it data: a
-quoted here-document, arithmetic, a comment.
+quoted here-document, arithmetic, a comment, and text that another shell reads again: of `eval`, `trap` and `bash -c`,
+of a command for ssh, and what is fed to a shell by `<<`, `<<<` or a pipe.
 
 wrong:
     shell: echo $(( {{ inputs.count }} + 1 ))
 right:
-    shell: echo $(( COUNT + 1 ))
-    env: { COUNT: "{{ inputs.count }}" }
+    shell: n={{ inputs.count | int }}; echo $(( n + 1 ))
+
+wrong:
+    shell: bash -c "echo {{ inputs.name }}"
+right:
+    shell: bash -c 'echo "$1"' _ {{ inputs.name }}
+
+Nothing quotes a value for a remote shell, and a here-document does not either: write it to a file and copy that, or
+let the remote program read it from its standard input.
 "#
 402 RAW_VALUE "a value becomes script text" r#"
 `| raw` pastes the value into the script unquoted: whoever can choose the value can run commands.
@@ -38,12 +46,13 @@ right:
     shell: systemctl restart {{ inputs.unit }}
 "#
 405 SECOND_SHELL "a second shell reads the value" r#"
-`eval`, `bash -c` and `ssh host "..."` read their text again as a script, so a value in it can become code there. Give
-it as an argument or a variable.
+`eval`, `bash -c`, `ssh host "..."` and shells that read standard input take their text as a script, and arithmetic
+runs commands hidden in its operands. A variable that holds a value can become code there. Give it as an argument, or
+let the other shell read it from its environment.
 
 wrong:
-    shell: bash -c "echo {{ inputs.name }}"
+    shell: n={{ inputs.name }}; bash -c "echo $n"
 right:
-    shell: bash -c 'echo "$1"' -- {{ inputs.name }}
+    shell: bash -c 'echo "$1"' _ {{ inputs.name }}
 "#
 }
