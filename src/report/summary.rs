@@ -39,9 +39,10 @@ pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String 
     if let Some((_, words)) = left.filter(|(_, words)| !words.is_empty()) {
         out.push_str(&labelled("trouble", &visible_line(words), look));
     }
-    let next = next_commands(view).join(look.dot());
+    // A command that is broken over two lines cannot be copied.
+    let next: Vec<String> = next_commands(view).iter().map(|command| command.replace(' ', "\u{a0}")).collect();
     if !next.is_empty() {
-        out.push_str(&labelled("next", &next, look));
+        out.push_str(&labelled("next", &next.join(look.dot()), look).replace('\u{a0}', " "));
     }
     out.push_str(&result_line(view, look, left.map(|(code, _)| code)));
     out.push('\n');

@@ -114,8 +114,8 @@ fn the_screen_of_an_old_run_that_went_through() {
 [CLOCK]         ok       always.tell [TOOK]
 
   changed and kept  act.conf, act.slow (nothing to undo), act.each[a].one, act.each[b].one
-  next              runbook show [RUN] · runbook verify
-                    [RUN]
+  next              runbook show [RUN] ·
+                    runbook verify [RUN]
 DONE [TOOK] · 8 ok, 1 warned, 1 skipped · exit code 0
 
 "#]])
@@ -167,8 +167,9 @@ fn the_screen_of_an_old_run_that_was_killed_resumed_and_backed_out() {
   changed and kept  act.slow (nothing to undo)
   changed, undone   act.conf, act.each[a].one, act.each[b].one
   unknown           nothing
-  next              runbook show [RUN] · runbook logs
-                    [RUN] · runbook verify [RUN]
+  next              runbook show [RUN] ·
+                    runbook logs [RUN] ·
+                    runbook verify [RUN]
 ROLLED BACK  at act.prove · [TOOK] · 7 ok, 1 warned, 1 failed, 1 skipped, 3 backed out · exit code 11
 
 "#]])

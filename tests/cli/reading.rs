@@ -84,8 +84,9 @@ fn show_tells_how_it_ended_and_what_to_do_next() {
   changed and kept  always.tell
   changed, undone   act.restart
   unknown           nothing
-  next              runbook show [RUN] · runbook logs
-                    [RUN] · runbook verify [RUN]
+  next              runbook show [RUN] ·
+                    runbook logs [RUN] ·
+                    runbook verify [RUN]
 ROLLED BACK  at act.prove · [TOOK] · 2 ok, 1 warned, 1 failed, 1 skipped, 1 backed out · exit code 11
 
 "#]])
