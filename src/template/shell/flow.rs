@@ -85,8 +85,8 @@ impl Lexer<'_> {
 
     /// The cursor is at `|`: all that was read of the pipeline goes to the next command.
     pub(super) fn pipe(&mut self) {
-        let texts = vec![self.flow.start..self.at];
-        self.flow.feed = Stream { texts, docs: self.flow.docs.clone() };
+        let written = self.flow.start..self.at;
+        self.flow.feed = Stream { texts: Vec::from([written]), docs: self.flow.docs.clone() };
         self.flow.piped = true;
     }
 

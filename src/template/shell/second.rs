@@ -151,6 +151,10 @@ fn shell_input(shell: &str, arguments: &[String]) -> Input {
     if let Some(at) = script_argument(shell, arguments) {
         return arguments.get(at).map_or(Input::Data, |text| text_input(text));
     }
+    if let Some(at) = arguments.iter().position(|word| shell == "runuser" && word == "-u") {
+        let command = arguments.get(at + 2..).unwrap_or_default();
+        return input(command.strip_prefix(&["--".to_owned()]).unwrap_or(command));
+    }
     if matches!(shell, "su" | "runuser") {
         return Input::Script;
     }

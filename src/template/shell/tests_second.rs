@@ -28,6 +28,7 @@ fn a_value_in_text_that_another_shell_reads_is_refused() {
         "su",
         "su - app",
         "sudo su - app",
+        "runuser -u app -- bash",
         "bash -o pipefail",
         "docker exec -i c sh",
         "kubectl exec -i p -- /bin/bash",
@@ -134,6 +135,10 @@ fn a_value_that_another_shell_gets_as_data_is_allowed_without_complaint() {
         "echo @ | sudo -u app psql",
         "echo @ | xargs -n1 sh -c 'echo \"$1\"' _",
         "echo @ | xargs rm --",
+        "runuser -u app -- psql <<X\n@\nX\n",
+        "sudo su - app -c psql <<X\n@\nX\n",
+        "while read -r h; do ssh \"$h\" uptime; done <<< @",
+        "if true; then echo ls | bash; fi; echo @ | cat",
         "bash script.sh <<X\n@\nX\n",
         "{ echo @; } > f; bash f",
         "x=@; trap 'rm -- \"$x\"' EXIT",
@@ -165,7 +170,7 @@ fn a_variable_that_holds_a_value_and_is_read_again_is_found() {
         ("n=@; echo \"echo $n\" | bash", NestedShell),
         ("./as-root bash -c \"ls @\"", NestedShell),
         ("./as-root bash <<X\nls @\nX\n", NestedShell),
-        ("./on-all ssh host ls @", RemoteShell),
+        ("./on-all ssh host ls -- @", RemoteShell),
     ] {
         let (_, lints) = check_shell(&template(case)).unwrap_or_else(|e| panic!("{case}: {e:?}"));
         let kinds: Vec<LintKind> = lints.iter().map(|l| l.kind).collect();
