@@ -128,8 +128,9 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                 Some(Incoming::Input(input)) => batch.extend(accept(&self.state, input)),
                 Some(Incoming::TerminalLost) => person = false,
                 Some(Incoming::OutputLost(words)) => {
+                    // What ran is in doubt from here on. The log may still take the reason why nobody goes on.
                     self.end_everything().await;
-                    return Err(DriveError::Journal(words));
+                    batch.extend(accept(&self.state, Input::Trouble(words)));
                 }
             }
         }

@@ -3,9 +3,14 @@
 use crate::support::{Test, lines};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One test at a time: they share the small disk.
+static DISK: Mutex<()> = Mutex::new(());
 
 /// The state directory on a small disk, and a way to fill it.
-fn on_the_small_disk(name: &str, body: &str) -> (Test, PathBuf) {
+fn on_the_small_disk(name: &str, body: &str) -> (Test, PathBuf, MutexGuard<'static, ()>) {
+    let turn = DISK.lock().unwrap_or_else(PoisonError::into_inner);
     let disk = std::env::var_os("RUNBOOK_SMALL_DISK").expect("RUNBOOK_SMALL_DISK names a directory of about 2 MiB");
     let mine = PathBuf::from(disk).join(name);
     fs::create_dir_all(&mine).unwrap();
@@ -13,7 +18,7 @@ fn on_the_small_disk(name: &str, body: &str) -> (Test, PathBuf) {
     let state = test.sandbox.state().parent().unwrap().to_path_buf();
     fs::remove_dir(&state).unwrap();
     std::os::unix::fs::symlink(&mine, &state).unwrap();
-    (test, mine.join("filler"))
+    (test, mine.join("filler"), turn)
 }
 
 fn fill(filler: &PathBuf) {
@@ -34,7 +39,7 @@ fn many_steps(count: u32) -> String {
 #[test]
 #[ignore = "needs a directory on a file system of about 2 MiB in RUNBOOK_SMALL_DISK; tests/run makes it"]
 fn a_full_disk_stops_the_run_before_the_next_step_and_not_for_good() {
-    let (test, filler) = on_the_small_disk("full", &many_steps(100));
+    let (test, filler, _turn) = on_the_small_disk("full", &many_steps(100));
     let mut running = test.file("wait", "").code(8).start();
     running.until("began");
     fill(&filler);
@@ -73,7 +78,7 @@ steps:
   - id: after
     shell: touch after
 ";
-    let (test, filler) = on_the_small_disk("loud", body);
+    let (test, filler, _turn) = on_the_small_disk("loud", body);
     let mut running = test.file("wait", "").code(8).start();
     running.until("began");
     fill(&filler);
