@@ -9,7 +9,7 @@ fn waits(id: &str, more: &str) -> String {
     shell: |
       echo {id} >> trace
       touch began-{id}
-      while [ ! -e finish ]; do sleep 0.02; done
+      while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
 {more}"
     )
 }
@@ -139,7 +139,7 @@ steps:
       shell: |
         echo undo-two >> trace
         touch undoing
-        while [ ! -e finish ]; do sleep 0.02; done
+        while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
   - id: three
     shell: exit 1
 always:
@@ -165,7 +165,7 @@ always:
     shell: |
       echo clean >> trace
       touch cleaning
-      while [ ! -e finish ]; do sleep 0.02; done
+      while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
   - id: tell
     shell: echo tell >> trace
 ";
@@ -254,7 +254,7 @@ steps:
       steps:
         - id: one
           repeat: safe
-          shell: echo {{ item }} >> trace; touch began; while [ ! -e finish ]; do sleep 0.02; done
+          shell: echo {{ item }} >> trace; touch began; while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
 ";
     let mut running = Test::book(body).file("names", "a\nb\n").start();
     running.until("began");
@@ -287,7 +287,7 @@ steps:
     activate: |
       echo activate $(cat conf) >> trace
       touch activating
-      while [ ! -e finish ]; do sleep 0.02; done
+      while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
   - id: fail
     shell: exit 1
 ";

@@ -26,7 +26,7 @@ steps:
 const SLOW: &str = "
 steps:
   - id: slow
-    shell: touch began; while [ ! -e finish ]; do sleep 0.02; done
+    shell: touch began; while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
     repeat: once
   - id: after
     shell: touch after

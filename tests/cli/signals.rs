@@ -15,7 +15,7 @@ steps:
     shell: |
       trap 'echo term >> trace; exit 143' TERM
       touch began
-      while [ ! -e finish ]; do sleep 0.02; done
+      while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
       echo slow >> trace
     undo: { shell: echo undo-slow >> trace }
   - id: after
@@ -98,7 +98,7 @@ steps:
     undo:
       shell: |
         touch undoing
-        while [ ! -e finish ]; do sleep 0.02; done
+        while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
         echo undo-two >> trace
   - id: three
     shell: exit 1

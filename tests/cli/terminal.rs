@@ -127,7 +127,7 @@ fn a_step_in_doubt_is_decided_by_a_person() {
     let body = "
 steps:
   - id: slow
-    shell: echo slow >> trace; touch began; while [ ! -e finish ]; do sleep 0.02; done
+    shell: echo slow >> trace; touch began; while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
   - id: after
     shell: echo after >> trace
 ";
@@ -185,7 +185,7 @@ steps:
     shell: |
       trap 'echo term >> trace; exit 143' TERM
       touch began
-      while [ ! -e finish ]; do sleep 0.02; done
+      while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done
       echo slow >> trace
   - id: after
     shell: echo after >> trace
@@ -251,7 +251,7 @@ steps:
 fn what_was_typed_before_the_question_does_not_answer_it() {
     let body = GO.replace(
         "shell: echo one >> trace",
-        "shell: touch began; while [ ! -e finish ]; do sleep 0.02; done; echo one >> trace",
+        "shell: touch began; while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done; echo one >> trace",
     );
     let mut person = Test::book(&body).code(4).at_terminal();
     person.until("began").types("g").types("g");
@@ -276,7 +276,7 @@ fn ctrl_c_at_a_question_leaves_it_open() {
 fn a_closed_terminal_neither_ends_a_run_nor_answers_for_anybody() {
     let test = Test::book(&GO.replace(
         "shell: echo one >> trace",
-        "shell: touch began; while [ ! -e finish ]; do sleep 0.02; done; echo one >> trace",
+        "shell: touch began; while [ ! -e finish ] && [ -e $PWD ]; do sleep 0.02; done; echo one >> trace",
     ));
     let mut command = Command::new("setsid");
     command.args(["script", "-qec", &format!("exec {RUNBOOK} run a.yml"), "/dev/null"]);
