@@ -2,6 +2,7 @@
 
 use super::error::CliError;
 use crate::check::Includes;
+use crate::log::Sha256Sum;
 use crate::plan::{Library, Unreadable};
 use crate::runbook::{self, model::Runbook};
 use crate::text::{Diagnostic, Severity, Source};
@@ -78,7 +79,7 @@ impl Library for Files {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             match file.read(&mut buffer).map_err(unreadable)? {
-                0 => return Ok(hex(&hash.finalize())),
+                0 => return Ok(Sha256Sum::so_far(&hash).to_string()),
                 n => hash.update(&buffer[..n]),
             }
         }
@@ -87,11 +88,7 @@ impl Library for Files {
 
 /// SHA-256 in hex.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    Sha256Sum::of(bytes).to_string()
 }
 
 /// Only regular files of a sane size: a FIFO or a device would block or never end.

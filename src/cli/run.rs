@@ -21,7 +21,6 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     }
     let home = Home::from_env()?;
     home.prepare()?;
-    Files.sound(&args.making.file)?;
     start_demo(&args.making, &home)?;
     let prepared = prepare(&args.making, &home, true)?;
     let secrets = session::secrets(prepared.secrets)?;
@@ -88,12 +87,14 @@ fn current_dir() -> Result<String, CliError> {
 /// planned, since the plan names its addresses.
 fn start_demo(making: &Making, home: &Home) -> Result<(), CliError> {
     let Some(name) = &making.target else { return Ok(()) };
-    let Some(dir) = target::load(name, &making.file, home)?.demo else { return Ok(()) };
+    // Whatever is wrong with the target is told where the plan is made, after what is wrong with the runbook.
+    let Some(dir) = target::load(name, &making.file, home).ok().and_then(|loaded| loaded.demo) else { return Ok(()) };
     let exe = std::env::current_exe().map_err(|e| CliError::System(format!("cannot find this program: {e}")))?;
     let demo = crate::demo::Demo::new(&dir);
     if demo.status().is_ok() {
         return Ok(());
     }
+    Files.sound(&making.file)?;
     let addresses = demo.up(&exe).map_err(|e| CliError::System(e.to_string()))?;
     super::say(&format!("started the demo target at {}; `runbook demo down` ends it\n", addresses.balancer_url()));
     Ok(())

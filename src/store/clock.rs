@@ -25,8 +25,12 @@ impl RunClock {
     /// The present moment.
     pub fn now(&self) -> At {
         let wall = jiff::Timestamp::now();
-        let mono_us = u64::try_from(boottime_us() - self.origin_us).unwrap_or(0);
-        At { t: format!("{wall:.6}"), mono_us }
+        At { t: format!("{wall:.6}"), mono_us: self.elapsed_us() }
+    }
+
+    /// Microseconds since the run started.
+    pub fn elapsed_us(&self) -> u64 {
+        u64::try_from(boottime_us() - self.origin_us).unwrap_or(0)
     }
 }
 
