@@ -10,7 +10,7 @@ mod read;
 mod reference;
 
 pub use model::Runbook;
-pub use read::{Profile, contract_accepts, keys, kinds, read, read_target};
+pub use read::{Profile, contract_accepts, keys, kinds, metric_sources, read, read_target};
 pub use reference::reference;
 
 /// The JSON Schema of runbooks, for editors and `runbook schema`.

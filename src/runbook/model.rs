@@ -4,6 +4,18 @@
 
 use crate::text::Place;
 
+mod metric;
+mod schedule;
+mod stages;
+mod table;
+mod watch;
+
+pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
+pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
+pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
+pub use table::{Action, Cell, Condition, Escalate, Hit, Investigate, Level, Outcome, Rule, Table, Then};
+pub use watch::{NewPatterns, Watch, WatchSource};
+
 /// A string of the file with its place. It may be a template, an expression or prose; the field says which.
 #[derive(Debug, Clone)]
 pub struct Text {
@@ -47,6 +59,14 @@ pub struct Runbook {
     pub rollback: Rollback,
     /// Steps of every exit path.
     pub always: Vec<Step>,
+    /// Named measurements in file order.
+    pub metrics: Vec<Metric>,
+    /// The decision table that runs beside the whole run.
+    pub guards: Option<Table>,
+    /// What T of the marks is.
+    pub anchor: Option<Anchor>,
+    /// When the run may happen.
+    pub window: Option<Window>,
     /// The whole document's place (its first key).
     pub place: Place,
 }
@@ -131,6 +151,10 @@ pub struct Phase {
     pub estimate: Option<Text>,
     /// Expression; false skips the whole phase.
     pub when: Option<Text>,
+    /// When it may begin.
+    pub marks: Marks,
+    /// The decision table that runs beside the phase.
+    pub guards: Option<Table>,
     /// Steps in order.
     pub steps: Vec<Step>,
     /// Go/no-go after the last step; becomes a step with id `checkpoint`.
@@ -183,6 +207,10 @@ pub struct Step {
     pub repeat: Option<Repeat>,
     /// A step that succeeds exactly when this one has already happened; asked by `repeat: probe`.
     pub done_when: Option<Box<Step>>,
+    /// When it may begin.
+    pub marks: Marks,
+    /// The decision table that runs beside it (groups and waits).
+    pub guards: Option<Table>,
     /// What it does.
     pub kind: Kind,
     /// The step's id (or its first key).
@@ -296,8 +324,8 @@ pub enum Kind {
     Manual(Manual),
     /// `checkpoint: { ... }`
     Checkpoint(Checkpoint),
-    /// `wait: DURATION`
-    Wait(Text),
+    /// `wait: DURATION` or `wait: { until: MARK }`
+    Wait(Wait),
     /// `set: { NAME: EXPRESSION }`
     Set(Vec<(String, Text)>),
     /// `run: { runbook: PATH, inputs: { NAME: TEMPLATE } }`
@@ -306,6 +334,14 @@ pub enum Kind {
     Parallel(Parallel),
     /// `for_each: { in, as, key, max, parallel, collect, steps }`
     ForEach(Box<ForEach>),
+    /// `decide: { hit, rules, over, every }`
+    Decide(Box<Table>),
+    /// `stages: { table, every, extend, steps, promote }`
+    Stages(Box<Stages>),
+    /// `rounds: { times, steps }`
+    Rounds(Box<Rounds>),
+    /// `watch: { file | journal | shell, for, must, must_not, new_patterns }`
+    Watch(Box<Watch>),
 }
 
 /// Arguments of `exec`.

@@ -26,6 +26,19 @@ pub fn duration_us(text: &str) -> Option<u64> {
     Some(total)
 }
 
+/// Microseconds after T of a mark such as `T-30m`, `T` or `T+1h30m`; none when it is not one.
+pub fn mark_us(text: &str) -> Option<i64> {
+    let offset = text.trim().strip_prefix('T')?.trim_start();
+    if offset.is_empty() {
+        return Some(0);
+    }
+    let (sign, duration) = match offset.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, offset.strip_prefix('+')?),
+    };
+    i64::try_from(duration_us(duration)?).ok().map(|us| sign * us)
+}
+
 /// Bytes of a size such as `10 GiB`, `512 MB`, `4096 B`; none when it is not one. A bare number is not.
 pub fn size_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
@@ -78,6 +91,23 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(duration_us(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn marks_stand_around_t() {
+        let cases = [
+            ("T", Some(0)),
+            ("T-30m", Some(-1_800_000_000)),
+            ("T+1h30m", Some(5_400_000_000)),
+            ("T + 5m", Some(300_000_000)),
+            ("T5m", None),
+            ("T+5", None),
+            ("t-5m", None),
+            ("30m", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(mark_us(text), want, "{text}");
         }
     }
 

@@ -14,9 +14,14 @@ pub(super) const RUNBOOK: &[&str] = &[
     "on_failure",
     "rollback",
     "always",
+    "metrics",
+    "guards",
+    "anchor",
+    "window",
 ];
 pub(super) const INPUT: &[&str] = &["type", "default", "pattern", "choices", "min", "max", "from", "help"];
-pub(super) const PHASE: &[&str] = &["id", "title", "goal", "estimate", "when", "steps", "checkpoint"];
+pub(super) const PHASE: &[&str] =
+    &["id", "title", "goal", "estimate", "when", "at", "not_after", "guards", "steps", "checkpoint"];
 /// Keys of a step beside its kind.
 pub(super) const AROUND: &[&str] = &[
     "id",
@@ -40,6 +45,9 @@ pub(super) const AROUND: &[&str] = &[
     "done_when",
     "activate",
     "evidence",
+    "at",
+    "not_after",
+    "guards",
 ];
 /// Keys of a body (a step without id) beside its kind.
 pub(super) const AROUND_BODY: &[&str] =
@@ -57,6 +65,82 @@ pub(super) const CHECKPOINT: &[&str] = &["title", "show", "timeout"];
 pub(super) const RUN: &[&str] = &["runbook", "inputs"];
 pub(super) const PARALLEL: &[&str] = &["max", "collect", "steps"];
 pub(super) const FOR_EACH: &[&str] = &["in", "as", "key", "max", "parallel", "collect", "steps"];
+pub(super) const GUARDS: &[&str] = &["every", "hit", "rules", "investigate", "escalate", "extend"];
+pub(super) const DECIDE: &[&str] = &["over", "every", "hit", "rules", "investigate", "escalate", "extend"];
+pub(super) const RULE: &[&str] = &["symptom", "if", "for", "action", "within", "then"];
+pub(super) const OTHERWISE: &[&str] = &["otherwise", "within", "then"];
+pub(super) const NO_DATA: &[&str] = &["no_data", "within", "then"];
+pub(super) const CELL: &[&str] = &["is", "slope", "over", "vs_baseline", "vs", "trend", "in_a_row"];
+pub(super) const INVESTIGATE: &[&str] = &["within", "then"];
+pub(super) const ESCALATE: &[&str] = &["levels", "then"];
+pub(super) const LEVEL: &[&str] = &["to", "within"];
+pub(super) const EXTEND: &[&str] = &["by", "max", "then"];
+pub(super) const STAGES: &[&str] = &["table", "every", "share", "extend", "investigate", "steps", "promote"];
+pub(super) const STAGE: &[&str] = &["percent", "wait", "criteria"];
+pub(super) const SHARE: &[&str] = &["metric", "tolerance"];
+pub(super) const PROMOTE: &[&str] = &["main", "remove"];
+pub(super) const UNTIL: &[&str] = &["until"];
+pub(super) const ANCHOR: &[&str] = &["time", "end_of"];
+pub(super) const WINDOW: &[&str] = &["allow", "forbid", "must_end_inside", "exempt"];
+pub(super) const ROUNDS: &[&str] = &["times", "steps"];
+pub(super) const ROUND: &[&str] = &["every", "until"];
+pub(super) const WATCH_SOURCES: &[&str] = &["file", "journal", "shell"];
+pub(super) const WATCH: &[&str] = &["for", "since", "must", "must_not", "new_patterns"];
+pub(super) const NEW_PATTERNS: &[&str] = &["baseline", "max"];
+/// Where a metric's values come from.
+pub(super) const SOURCES: &[&str] = &["prometheus", "scrape", "http", "shell", "latency_of", "ratio"];
+/// Keys of a metric beside its source.
+pub(super) const METRIC: &[&str] = &[
+    "title",
+    "unit",
+    "quantile",
+    "buckets",
+    "min_samples",
+    "stale_after",
+    "baseline",
+    "url",
+    "range",
+    "step",
+    "reduce",
+    "samples",
+    "value",
+    "effect",
+    "env",
+    "dir",
+    "timeout",
+];
+pub(super) const SCRAPE: &[&str] = &["url", "series", "rate", "delta"];
+pub(super) const RATIO: &[&str] = &["of", "to"];
+
+/// The keys that have a meaning beside each source of a metric.
+pub(super) const METRIC_KINDS: &[(&str, &[&str])] = &[
+    (
+        "prometheus",
+        &[
+            "title",
+            "unit",
+            "quantile",
+            "buckets",
+            "min_samples",
+            "stale_after",
+            "baseline",
+            "url",
+            "range",
+            "step",
+            "reduce",
+            "samples",
+            "timeout",
+        ],
+    ),
+    (
+        "scrape",
+        &["title", "unit", "quantile", "buckets", "min_samples", "stale_after", "baseline", "timeout"],
+    ),
+    ("http", &["title", "unit", "baseline", "value", "timeout"]),
+    ("shell", &["title", "unit", "baseline", "value", "effect", "env", "dir", "timeout"]),
+    ("latency_of", &["title", "quantile", "reduce", "min_samples", "stale_after", "baseline"]),
+    ("ratio", &["title", "min_samples", "baseline"]),
+];
 
 const PROCESS: &[&str] = &[
     "id",
@@ -78,9 +162,13 @@ const PROCESS: &[&str] = &[
     "undo",
     "repeat",
     "done_when",
+    "at",
+    "not_after",
 ];
-const BLOCK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure"];
-const PLAIN: &[&str] = &["id", "title", "note", "when"];
+const BLOCK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure", "at", "not_after", "guards"];
+const PLAIN: &[&str] = &["id", "title", "note", "when", "at", "not_after"];
+const PAUSE: &[&str] = &["id", "title", "note", "when", "at", "not_after", "guards"];
+const LOOK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure", "at", "not_after"];
 
 /// Each kind of step and the keys that have a meaning beside it.
 pub(super) const KINDS: &[(&str, &[&str])] = &[
@@ -104,6 +192,8 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
             "undo",
             "repeat",
             "done_when",
+            "at",
+            "not_after",
         ],
     ),
     (
@@ -122,15 +212,24 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
             "repeat",
             "done_when",
             "activate",
+            "at",
+            "not_after",
         ],
     ),
-    ("manual", &["id", "title", "note", "when", "effect", "severity", "on_failure", "evidence"]),
-    ("checkpoint", PLAIN),
-    ("wait", PLAIN),
+    (
+        "manual",
+        &["id", "title", "note", "when", "effect", "severity", "on_failure", "evidence", "at", "not_after", "guards"],
+    ),
+    ("checkpoint", PAUSE),
+    ("wait", PAUSE),
     ("set", PLAIN),
     ("run", BLOCK),
     ("parallel", BLOCK),
     ("for_each", BLOCK),
+    ("decide", LOOK),
+    ("stages", BLOCK),
+    ("rounds", BLOCK),
+    ("watch", LOOK),
 ];
 /// Kinds a body can have.
 pub(super) const BODY_KINDS: &[&str] = &["shell", "exec", "http", "file"];
@@ -145,6 +244,16 @@ pub(super) fn beside(kind: &str) -> &'static [&'static str] {
 /// The kinds a key has a meaning beside, for advice.
 pub(super) fn kinds_with(key: &str) -> Vec<&'static str> {
     KINDS.iter().filter(|(_, keys)| keys.contains(&key)).map(|(kind, _)| *kind).collect()
+}
+
+/// The keys that have a meaning beside a source of a metric.
+pub(super) fn beside_source(source: &str) -> &'static [&'static str] {
+    METRIC_KINDS.iter().find(|(name, _)| *name == source).map_or(&[], |(_, keys)| keys)
+}
+
+/// The sources of metrics a key has a meaning beside, for advice.
+pub(super) fn sources_with(key: &str) -> Vec<&'static str> {
+    METRIC_KINDS.iter().filter(|(_, keys)| keys.contains(&key)).map(|(source, _)| *source).collect()
 }
 
 /// The keys the reader knows, by the name the schema has for the object (`""` is the runbook itself).
@@ -167,10 +276,39 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("run", RUN.to_vec()),
         ("parallel", PARALLEL.to_vec()),
         ("for_each", FOR_EACH.to_vec()),
+        ("guards", GUARDS.to_vec()),
+        ("decide", DECIDE.to_vec()),
+        ("rule", RULE.to_vec()),
+        ("otherwise_row", OTHERWISE.to_vec()),
+        ("no_data_row", NO_DATA.to_vec()),
+        ("cell", CELL.to_vec()),
+        ("investigate", INVESTIGATE.to_vec()),
+        ("escalate", ESCALATE.to_vec()),
+        ("level", LEVEL.to_vec()),
+        ("extend", EXTEND.to_vec()),
+        ("stages", STAGES.to_vec()),
+        ("stage", STAGE.to_vec()),
+        ("share", SHARE.to_vec()),
+        ("promote", PROMOTE.to_vec()),
+        ("until", UNTIL.to_vec()),
+        ("anchor", ANCHOR.to_vec()),
+        ("window", WINDOW.to_vec()),
+        ("rounds", ROUNDS.to_vec()),
+        ("round", ROUND.to_vec()),
+        ("watch", join(WATCH_SOURCES, WATCH)),
+        ("new_patterns", NEW_PATTERNS.to_vec()),
+        ("metric", join(SOURCES, METRIC)),
+        ("scrape", SCRAPE.to_vec()),
+        ("ratio", RATIO.to_vec()),
     ]
 }
 
 /// Each kind of step and the keys that have a meaning beside it.
 pub fn kinds() -> &'static [(&'static str, &'static [&'static str])] {
     KINDS
+}
+
+/// Each source of a metric and the keys that have a meaning beside it.
+pub fn metric_sources() -> &'static [(&'static str, &'static [&'static str])] {
+    METRIC_KINDS
 }

@@ -17,10 +17,14 @@ impl<'a> Reader<'a> {
                 evidence: obj.get("evidence").map(|f| self.evidence(f)).unwrap_or_default(),
             }),
             "checkpoint" => Kind::Checkpoint(self.checkpoint(field)?),
-            "wait" => Kind::Wait(self.duration(field)?),
+            "wait" => Kind::Wait(self.wait(field)?),
             "set" => Kind::Set(self.named_texts(field, is_id)),
             "run" => Kind::Run(self.run(field)?),
             "parallel" => Kind::Parallel(self.parallel(field)?),
+            "decide" => Kind::Decide(Box::new(self.decide(field)?)),
+            "stages" => Kind::Stages(Box::new(self.stages(field)?)),
+            "rounds" => Kind::Rounds(Box::new(self.rounds(field)?)),
+            "watch" => Kind::Watch(Box::new(self.watch(field)?)),
             _ => Kind::ForEach(Box::new(self.for_each(field)?)),
         })
     }

@@ -9,13 +9,18 @@ mod http;
 mod inputs;
 mod keys;
 mod kinds;
+mod metric;
 mod phase;
 mod scalars;
+mod schedule;
+mod stages;
 mod step;
+mod table;
 #[cfg(test)]
 mod tests;
 mod target;
 mod unique;
+mod watch;
 
 use super::model::{OnFailure, Rollback, Runbook, Step, TargetUse};
 use crate::text::{self, Code, Diagnostic, Node, Source};
@@ -23,7 +28,7 @@ use cursor::{Field, Obj, Reader};
 use scalars::{SLUG_RULE, is_id, is_slug};
 
 pub use contract::contract_accepts;
-pub use keys::{keys, kinds};
+pub use keys::{keys, kinds, metric_sources};
 pub use target::{Profile, read_target};
 
 /// Reads a runbook and reports everything that is wrong with its form.
@@ -68,6 +73,10 @@ impl<'a> Reader<'a> {
             on_failure: obj.get("on_failure").and_then(|f| self.word(f, ON_FAILURE)).unwrap_or(OnFailure::Stop),
             rollback: obj.get("rollback").map_or(Rollback::Undo, |f| self.rollback(f)),
             always: obj.get("always").map(|f| self.steps(f)).unwrap_or_default(),
+            metrics: obj.get("metrics").map(|f| self.metrics(f)).unwrap_or_default(),
+            guards: obj.get("guards").and_then(|f| self.guards(f)),
+            anchor: obj.get("anchor").and_then(|f| self.anchor(f)),
+            window: obj.get("window").and_then(|f| self.window(f)),
             place: self.place(obj.at),
         };
         unique::check(self, &runbook);

@@ -3,7 +3,7 @@
 use super::cursor::{Field, Obj, Reader};
 use super::keys;
 use super::scalars::is_anything;
-use crate::runbook::model::{Checkpoint, Phase};
+use crate::runbook::model::{Checkpoint, Marks, Phase};
 use crate::text::Code;
 
 /// Phase ids that are the names of other parts of a run.
@@ -21,6 +21,8 @@ impl<'a> Reader<'a> {
                 goal: None,
                 estimate: None,
                 when: None,
+                marks: Marks::default(),
+                guards: None,
                 steps,
                 checkpoint: None,
                 place: self.place(field.key),
@@ -48,6 +50,8 @@ impl<'a> Reader<'a> {
             goal: self.optional_text(&obj, "goal"),
             estimate: obj.get("estimate").and_then(|f| self.plain_duration(f)),
             when: self.optional_text(&obj, "when"),
+            marks: self.marks(&obj),
+            guards: obj.get("guards").and_then(|f| self.guards(f)),
             steps: obj.get("steps").map(|f| self.steps(f)).unwrap_or_default(),
             checkpoint: obj.get("checkpoint").and_then(|f| self.checkpoint(f)),
             place: self.place(id.map_or(obj.at, |id| id.node.span)),

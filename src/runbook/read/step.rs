@@ -3,7 +3,7 @@
 use super::cursor::{Field, Obj, Reader};
 use super::scalars::{is_env_name, is_id};
 use super::{advice, keys};
-use crate::runbook::model::{Effect, Kind, OnFailure, Poll, Repeat, Retry, Severity, Step, Text, Undo};
+use crate::runbook::model::{Effect, Kind, Marks, OnFailure, Poll, Repeat, Retry, Severity, Step, Text, Undo};
 use crate::text::{Code, Kind as Yaml};
 
 /// Words for `effect`.
@@ -46,6 +46,8 @@ impl<'a> Reader<'a> {
         let repeats = [("safe", Repeat::Safe), ("probe", Repeat::Probe), ("once", Repeat::Once)];
         step.repeat = obj.get("repeat").and_then(|f| self.word(f, &repeats));
         step.done_when = obj.get("done_when").and_then(|f| self.body(f, Body::DoneWhen)).map(Box::new);
+        step.marks = self.marks(&obj);
+        step.guards = obj.get("guards").and_then(|f| self.guards(f));
         Some(step)
     }
 
@@ -72,7 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The keys that steps and bodies share.
-    fn fill(&mut self, step: &mut Step, obj: &Obj<'a>) {
+    pub(super) fn fill(&mut self, step: &mut Step, obj: &Obj<'a>) {
         step.title = self.optional_text(obj, "title");
         step.env = obj.get("env").map(|f| self.named_texts(f, is_env_name)).unwrap_or_default();
         step.dir = self.optional_text(obj, "dir");
@@ -205,9 +207,16 @@ fn bare(id: String, kind: Kind, place: crate::text::Place) -> Step {
         undo: None,
         repeat: None,
         done_when: None,
+        marks: Marks::default(),
+        guards: None,
         kind,
         place,
     }
+}
+
+/// A step that only looks and is nothing but its kind, as a metric needs one.
+pub(super) fn looking(id: String, kind: Kind, place: crate::text::Place) -> Step {
+    bare(id, kind, place)
 }
 
 /// A changing step that is nothing but its kind, as a script after `activate:` is.

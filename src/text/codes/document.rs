@@ -194,4 +194,22 @@ right:
     repeat: probe
     done_when: { shell: test -e /var/lib/app/migrated }
 "#
+220 BAD_MARK "not a mark" r#"
+A mark is a moment before or after T, the anchor of the run: `T`, `T-30m`, `T+1h30m`. Durations carry units.
+
+wrong:
+    at: 30m before
+right:
+    at: T-30m
+"#
+221 BAD_WINDOW "not a span of a window" r#"
+A window is said in days, times and a time zone, because 02:00 is another moment in every zone. Days are Mon to Sun, as
+a range (`Mon-Thu`) or a list (`Sat,Sun`); times are `02:00-05:00`, and an end before the begin is on the next day.
+Either may be left out. The zone is `UTC` or a name such as `Europe/Berlin`.
+
+wrong:
+    window: { allow: "02:00-05:00" }
+right:
+    window: { allow: "Mon-Thu 02:00-05:00 UTC" }
+"#
 }

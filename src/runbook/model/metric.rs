@@ -1,0 +1,122 @@
+//! Named measurements.
+
+use super::{Step, Text};
+use crate::text::Place;
+
+/// One entry of `metrics:`.
+#[derive(Debug, Clone)]
+pub struct Metric {
+    /// Name as `[a-z][a-z0-9_]*`; tables use it.
+    pub name: String,
+    /// Words for people.
+    pub title: Option<Text>,
+    /// Where its values come from.
+    pub source: MetricSource,
+    /// Unit of its values as written.
+    pub unit: Option<Text>,
+    /// Quantile to take of a histogram or of samples, between 0 and 1.
+    pub quantile: Option<Text>,
+    /// Upper bounds of the histogram's buckets in the metric's unit, without infinity.
+    pub buckets: Vec<Text>,
+    /// Fewer samples than this are inconclusive.
+    pub min_samples: Option<u64>,
+    /// A value older than this is no data.
+    pub stale_after: Option<Text>,
+    /// How long to look before the first change to learn the usual value.
+    pub baseline: Option<Text>,
+    /// The key in the file.
+    pub place: Place,
+}
+
+/// Where the values of a metric come from.
+#[derive(Debug, Clone)]
+pub enum MetricSource {
+    /// `prometheus: QUERY`
+    Prometheus {
+        /// PromQL that yields one series (with `quantile`: one per bucket); a template.
+        query: Text,
+        /// Base URL of the server; `{{ target.prometheus }}` unless written.
+        url: Option<Text>,
+        /// Query over a range instead of an instant.
+        sampling: Option<Sampling>,
+        /// PromQL of the number of samples behind the value.
+        samples: Option<Text>,
+    },
+    /// `scrape: { url, series, rate | delta }`
+    Scrape {
+        /// URL of a page in the Prometheus text format; a template.
+        url: Text,
+        /// Name and label matchers; matching series are added up.
+        series: Text,
+        /// The change between two samples instead of the value.
+        change: Option<Change>,
+    },
+    /// `http: { get: URL }` with `value: EXPRESSION`
+    Http {
+        /// The request as a step that only reads.
+        request: Box<Step>,
+        /// Expression over its result that yields the number.
+        value: Text,
+    },
+    /// `shell: SCRIPT` with `effect: read`
+    Shell {
+        /// The script as a step that only reads.
+        script: Box<Step>,
+        /// Expression over its result; the number on standard output unless written.
+        value: Option<Text>,
+    },
+    /// `latency_of: STEP`: the durations of the requests of an `http` step.
+    LatencyOf {
+        /// Id of the step.
+        step: Text,
+        /// How they become one; none with `quantile`.
+        reduce: Option<Reduce>,
+    },
+    /// `ratio: { of, to }`: one metric divided by another of the same moment.
+    Ratio {
+        /// Name of the metric above the line.
+        of: Text,
+        /// Name of the metric below the line; its value is the number of samples.
+        to: Text,
+    },
+}
+
+/// A query over a range and how its samples become one value.
+#[derive(Debug, Clone)]
+pub struct Sampling {
+    /// How far back.
+    pub range: Text,
+    /// Distance of samples.
+    pub step: Text,
+    /// How they become one.
+    pub reduce: Reduce,
+}
+
+/// How samples become one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduce {
+    /// The newest.
+    Last,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// Their mean.
+    Mean,
+    /// Their sum.
+    Sum,
+    /// The value that 95 of 100 do not exceed.
+    P95,
+    /// How many there are.
+    Count,
+}
+
+/// A change of a counter between two samples; a counter that fell was reset and counts from zero.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Divide by the time between them: per second.
+    pub per_second: bool,
+    /// Time between the two samples.
+    pub over: Text,
+}

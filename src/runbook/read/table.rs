@@ -1,0 +1,218 @@
+//! Decision tables: guards and `decide` steps.
+
+use super::cursor::{Field, Obj, Reader};
+use super::keys;
+use super::scalars::{ID_RULE, is_id};
+use crate::runbook::model::{
+    Action, Cell, Condition, Escalate, Extend, Hit, Investigate, Level, Outcome, Rule, Table, Then,
+};
+use crate::text::Code;
+
+/// Words for `action` and `otherwise`.
+const ACTIONS: &[(&str, Action)] = &[
+    ("rollback", Action::Rollback),
+    ("abort", Action::Abort),
+    ("escalate", Action::Escalate),
+    ("investigate", Action::Investigate),
+    ("hold", Action::Hold),
+    ("extend", Action::Extend),
+    ("continue", Action::Continue),
+];
+/// Words for `no_data`: no data is never good.
+const NO_DATA: &[(&str, Action)] = &[
+    ("inconclusive", Action::Inconclusive),
+    ("rollback", Action::Rollback),
+    ("abort", Action::Abort),
+    ("escalate", Action::Escalate),
+    ("investigate", Action::Investigate),
+    ("hold", Action::Hold),
+    ("extend", Action::Extend),
+];
+/// What silence may mean.
+const SILENCE: &[(&str, Then)] = &[("rollback", Then::Rollback), ("abort", Then::Abort)];
+/// What may come after the last extension.
+const AFTER: &[(&str, Then)] =
+    &[("rollback", Then::Rollback), ("abort", Then::Abort), ("investigate", Then::Investigate)];
+
+impl<'a> Reader<'a> {
+    pub(super) fn guards(&mut self, field: Field<'a>) -> Option<Table> {
+        let obj = self.object(field, "a table of guards", keys::GUARDS)?;
+        self.required(&obj, "every", "10s");
+        self.table(&obj, field)
+    }
+
+    pub(super) fn decide(&mut self, field: Field<'a>) -> Option<Table> {
+        let obj = self.object(field, "a decision", keys::DECIDE)?;
+        for (key, other, example) in [("over", "every", "10s"), ("every", "over", "10m")] {
+            if let (Some(one), None) = (obj.get(key), obj.get(other)) {
+                let problem = self.error(Code::MISSING_KEY, format!("`{key}` also needs `{other}`"), one.key);
+                problem.help.push(format!("add `{other}: {example}`; without both the table is evaluated once"));
+            }
+        }
+        self.table(&obj, field)
+    }
+
+    fn table(&mut self, obj: &Obj<'a>, field: Field<'a>) -> Option<Table> {
+        let hits = [("worst", Hit::Worst), ("first", Hit::First)];
+        let hit = self.required(obj, "hit", "worst").and_then(|f| self.word(f, &hits));
+        let mut table = Table {
+            every: obj.get("every").and_then(|f| self.duration(f)),
+            over: obj.get("over").and_then(|f| self.duration(f)),
+            hit: hit.unwrap_or(Hit::Worst),
+            rules: Vec::new(),
+            otherwise: None,
+            no_data: None,
+            investigate: obj.get("investigate").and_then(|f| self.investigate(f)),
+            escalate: obj.get("escalate").and_then(|f| self.escalate(f)),
+            extend: obj.get("extend").and_then(|f| self.extend(f)),
+            place: self.place(field.key),
+        };
+        let rows = self.required(obj, "rules", "[...]")?;
+        for row in self.list(rows, "a list of rows") {
+            self.row(row, &mut table);
+        }
+        self.require_rows(rows, &table);
+        Some(table)
+    }
+
+    fn row(&mut self, field: Field<'a>, table: &mut Table) {
+        let has = |key| field.node.get(key).is_some();
+        if has("otherwise") {
+            let obj = self.object(field, "the row for everything else", keys::OTHERWISE);
+            let outcome = obj.and_then(|obj| self.outcome(&obj, "otherwise", ACTIONS));
+            self.only_once(field, "otherwise", table.otherwise.is_some());
+            table.otherwise = outcome.or(table.otherwise.take());
+        } else if has("no_data") {
+            let obj = self.object(field, "the row for missing data", keys::NO_DATA);
+            let outcome = obj.and_then(|obj| self.outcome(&obj, "no_data", NO_DATA));
+            self.only_once(field, "no_data", table.no_data.is_some());
+            table.no_data = outcome.or(table.no_data.take());
+        } else {
+            table.rules.extend(self.rule(field));
+        }
+    }
+
+    fn rule(&mut self, field: Field<'a>) -> Option<Rule> {
+        let obj = self.object(field, "a row", keys::RULE)?;
+        let symptom = self.required(&obj, "symptom", "\"Error rate over 5 %\"").and_then(|f| self.text(f));
+        let conditions = self.required(&obj, "if", "{ error_ratio: \"> 5%\" }").map(|f| self.cells(f));
+        let outcome = self.outcome(&obj, "action", ACTIONS);
+        let hold = obj.get("for").and_then(|f| self.plain_duration(f));
+        Some(Rule { symptom: symptom?, conditions: conditions?, hold, outcome: outcome?, place: self.place(obj.at) })
+    }
+
+    fn only_once(&mut self, field: Field<'a>, key: &str, again: bool) {
+        if again {
+            let at = super::cursor::first_line(self.source, field.node.span);
+            self.error(Code::ONE_OF, format!("the table has two `{key}` rows"), at);
+        }
+    }
+
+    /// Every value and its absence have an answer.
+    fn require_rows(&mut self, rows: Field<'a>, table: &Table) {
+        if rows.node.seq().is_none_or(<[_]>::is_empty) {
+            return;
+        }
+        let written = |key: &str| rows.node.seq().into_iter().flatten().any(|row| row.get(key).is_some());
+        if table.rules.is_empty() && !rows.node.seq().into_iter().flatten().any(|row| row.get("if").is_some()) {
+            let problem = self.error(Code::EMPTY, "the table has no row with a condition", rows.key);
+            problem.help.push("such as `{ symptom: ..., if: { error_ratio: \"> 5%\" }, action: rollback }`".into());
+        }
+        for (key, example, why) in [
+            ("otherwise", "investigate", "what a value that no row covers means: never OK by itself"),
+            ("no_data", "inconclusive", "what missing values mean: never OK"),
+        ] {
+            if !written(key) {
+                let problem = self.error(Code::MISSING_KEY, format!("the table has no `{key}` row"), rows.key);
+                problem.help.push(format!("add `- {{ {key}: {example} }}`; it says {why}"));
+            }
+        }
+    }
+
+    pub(super) fn cells(&mut self, field: Field<'a>) -> Vec<Condition> {
+        let entries = self.open_object(field, "a mapping of metrics and conditions");
+        if field.node.map().is_some_and(<[_]>::is_empty) {
+            self.error(Code::EMPTY, format!("`{}` is empty", field.name), field.key)
+                .help
+                .push("a row needs a metric and a condition, such as { error_ratio: \"> 5%\" }".into());
+        }
+        let mut conditions = Vec::new();
+        for entry in entries {
+            if !is_id(entry.name) {
+                self.bad_name(entry.name, entry.key, ID_RULE);
+                continue;
+            }
+            let (metric, place) = (entry.name.to_string(), self.place(entry.key));
+            conditions.extend(self.cell(entry).map(|cell| Condition { metric, place, cell }));
+        }
+        conditions
+    }
+
+    fn cell(&mut self, field: Field<'a>) -> Option<Cell> {
+        if field.node.map().is_none() {
+            return self.text_as(field, "a condition such as \"> 5%\" or { slope: ..., over: ... }").map(Cell::Limit);
+        }
+        let obj = self.object(field, "a condition", keys::CELL)?;
+        if obj.fields.is_empty() {
+            self.error(Code::EMPTY, "the condition is empty", field.key);
+        }
+        let parts = obj.fields.iter().filter_map(|f| {
+            let key = keys::CELL.iter().find(|key| **key == f.name)?;
+            Some((*key, self.text(*f)?))
+        });
+        Some(Cell::Named(parts.collect()))
+    }
+
+    fn outcome(&mut self, obj: &Obj<'a>, key: &str, words: &[(&'static str, Action)]) -> Option<Outcome> {
+        let field = self.required(obj, key, words[0].0)?;
+        let within = obj.get("within").and_then(|f| self.plain_duration(f));
+        let then = obj.get("then").and_then(|f| self.word(f, SILENCE));
+        let action = self.action(field, words)?;
+        Some(Outcome { action, within, then, place: self.place(self.span_of(field)) })
+    }
+
+    fn action(&mut self, field: Field<'a>, words: &[(&'static str, Action)]) -> Option<Action> {
+        if matches!(field.node.str(), Some("ok" | "pass" | "go")) {
+            let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+            let message = format!("`{}` cannot be `{}`", field.name, field.node.str().unwrap_or_default());
+            let problem = self.error(Code::BAD_VALUE, message, field.node.span);
+            problem.help.push(format!("it is one of: {}", names.join(", ")));
+            if field.name != "no_data" {
+                *problem = problem.clone().fix(field.node.span, "continue", "write `continue`");
+            }
+            return None;
+        }
+        self.word(field, words)
+    }
+
+    pub(super) fn investigate(&mut self, field: Field<'a>) -> Option<Investigate> {
+        let obj = self.object(field, "an investigation", keys::INVESTIGATE)?;
+        let within = self.required(&obj, "within", "15m").and_then(|f| self.plain_duration(f));
+        let then = self.required(&obj, "then", "rollback").and_then(|f| self.word(f, SILENCE));
+        Some(Investigate { within: within?, then: then? })
+    }
+
+    fn escalate(&mut self, field: Field<'a>) -> Option<Escalate> {
+        let obj = self.object(field, "an escalation", keys::ESCALATE)?;
+        let levels = self.required(&obj, "levels", "[{ to: on-call, within: 15m }]");
+        let levels = levels.map(|f| self.list(f, "a list of levels")).unwrap_or_default();
+        let levels = levels.into_iter().filter_map(|level| self.level(level)).collect();
+        let then = self.required(&obj, "then", "rollback").and_then(|f| self.word(f, SILENCE));
+        Some(Escalate { levels, then: then? })
+    }
+
+    fn level(&mut self, field: Field<'a>) -> Option<Level> {
+        let obj = self.object(field, "a level", keys::LEVEL)?;
+        let to = self.required(&obj, "to", "on-call").and_then(|f| self.text_as(f, "who is asked"));
+        let within = self.required(&obj, "within", "15m").and_then(|f| self.plain_duration(f));
+        Some(Level { to: to?, within: within? })
+    }
+
+    pub(super) fn extend(&mut self, field: Field<'a>) -> Option<Extend> {
+        let obj = self.object(field, "an extension", keys::EXTEND)?;
+        let max = self.required(&obj, "max", "2").and_then(|f| self.int(f, 1..=100));
+        let then = self.required(&obj, "then", "rollback").and_then(|f| self.word(f, AFTER));
+        let by = obj.get("by").and_then(|f| self.plain_duration(f));
+        Some(Extend { by, max: max.and_then(|n| u32::try_from(n).ok())?, then: then? })
+    }
+}
