@@ -5,6 +5,8 @@
 
 pub mod text;
 
+pub mod decide;
+
 pub mod runbook;
 
 pub mod template;
