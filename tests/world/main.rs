@@ -7,4 +7,5 @@ mod bench;
 mod common;
 mod files;
 mod http;
+mod metrics;
 mod processes;
