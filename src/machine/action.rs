@@ -21,6 +21,8 @@ pub enum Action {
     Restore(RestoreAction),
     /// Read metrics once. Changes nothing.
     Sample(SampleAction),
+    /// Look at what a log gets for a time. Changes nothing.
+    Watch(WatchAction),
 }
 
 /// How a process is surrounded: environment, directory, standard input, time limit.
@@ -290,6 +292,71 @@ pub enum ReadValue {
     Unreadable(String),
 }
 
+/// New lines of a log, for a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WatchAction {
+    /// The log.
+    pub source: WatchSource,
+    /// How long, in microseconds.
+    pub for_us: u64,
+    /// Where to begin in a file; none is its end at the start of the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<LogPosition>,
+    /// Patterns of which each must match a line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must: Vec<String>,
+    /// Patterns that no line may match; the first that does ends the attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_not: Vec<String>,
+    /// Lines are also compared, numbers and ids set aside, with those that stood in the file before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_patterns: bool,
+}
+
+/// Where lines come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchSource {
+    /// A file, followed by its name: a log that is rotated is followed into its next file.
+    File(String),
+    /// What a script or program prints while it runs; it is ended when the time is over.
+    Command(Box<Action>),
+}
+
+/// A place in a log file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// Which file, whatever its name is by now.
+    pub inode: u64,
+    /// Bytes from its beginning.
+    pub offset: u64,
+}
+
+/// What was seen in a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Whole lines that came.
+    pub lines: u64,
+    /// Where looking ended; none for a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<LogPosition>,
+    /// For each `must` the first line that matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must: Vec<Option<String>>,
+    /// For each `must_not` the first line that matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_not: Vec<Option<String>>,
+    /// Lines of a pattern that was not there before: the first of each, at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new: Vec<String>,
+    /// How many patterns were known before.
+    #[serde(default)]
+    pub known: u64,
+    /// How often the file was replaced or cut meanwhile.
+    #[serde(default)]
+    pub rotations: u32,
+}
+
 /// What the world says about one attempt. A fact: nothing in it depends on what the runbook wanted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Done {
@@ -312,6 +379,9 @@ pub struct Done {
     /// What was read of metrics, in order of the queries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Reading>,
+    /// What was seen in a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
     /// False where it is shown that nothing was changed (never spawned, write refused, file already right); none where
     /// the world cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,3 +9,4 @@ mod files;
 mod http;
 mod metrics;
 mod processes;
+mod watch;

@@ -20,6 +20,7 @@ mod output;
 mod pool;
 mod process;
 mod secrets;
+mod watch;
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -168,6 +169,7 @@ impl RealWorld {
             let done = match &action {
                 Action::File(change) => file::change(&attempt, change),
                 Action::Restore(restore) => file::restore(&attempt, restore),
+                Action::Watch(wanted) => watch::run(&attempt, wanted),
                 Action::Shell(_) | Action::Exec(_) | Action::Http(_) | Action::Sample(_) => {
                     command::run(&attempt, &action)
                 }

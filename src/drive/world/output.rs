@@ -21,6 +21,9 @@ pub(super) struct Sink {
     secrets_seen: u64,
 }
 
+/// Sees every stored piece.
+pub(super) type Observer = Box<dyn FnMut(&[u8]) + Send>;
+
 /// What a stream came to.
 pub(super) struct Stored {
     pub(super) captured: Captured,
@@ -48,8 +51,15 @@ impl Sink {
             bytes: 0,
             text: capture.then(Vec::new),
             live,
+            observer: None,
         };
         Sink { masker, masking: MaskStream::default(), store, secrets_seen: 0 }
+    }
+
+    /// Every piece is shown to `observer` after masking.
+    pub(super) fn observed(mut self, observer: Observer) -> Sink {
+        self.store.observer = Some(observer);
+        self
     }
 
     /// Store a piece. After an error the stream is lost: the attempt must end.
@@ -87,6 +97,7 @@ struct Store {
     bytes: u64,
     text: Option<Vec<u8>>,
     live: Arc<Live>,
+    observer: Option<Observer>,
 }
 
 impl Store {
@@ -104,6 +115,9 @@ impl Store {
             text.extend_from_slice(part);
         }
         self.live.saw(self.stream, part);
+        if let Some(observer) = &mut self.observer {
+            observer(part);
+        }
         Ok(())
     }
 

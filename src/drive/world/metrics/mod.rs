@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::attempt::{Attempt, untouched};
 use super::command;
 use super::http::{self, Clients};
-use crate::machine::action::{Action, Done, Ended, HttpAction, Query, ReadValue, Reading, SampleAction, Source};
+use crate::machine::action::{Done, Ended, HttpAction, Query, ReadValue, Reading, SampleAction, Source};
 
 /// Read everything once.
 pub(super) async fn run(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -> Done {
@@ -101,7 +101,7 @@ fn get(url: String) -> HttpAction {
 /// The first line a command prints. Its exit code counts: what a failing command printed is not a measurement.
 fn by_command(attempt: &Attempt, query: &Query, limit: Duration) -> ReadValue {
     let Source::Command(action) = &query.from else { return ReadValue::Empty };
-    let done = command::run(attempt, &with_limit(action, limit));
+    let done = command::run(attempt, &command::with_limit(action, limit));
     match &done.ended {
         Ended::Exit(0) => {}
         Ended::Exit(code) => return ReadValue::Unreadable(format!("exit {code}")),
@@ -122,17 +122,6 @@ fn by_command(attempt: &Attempt, query: &Query, limit: Duration) -> ReadValue {
     }
 }
 
-fn with_limit(action: &Action, limit: Duration) -> Action {
-    let mut action = action.clone();
-    if let Action::Shell(crate::machine::action::ShellAction { around, .. })
-    | Action::Exec(crate::machine::action::ExecAction { around, .. }) = &mut action
-    {
-        let limit = limit.as_micros() as u64;
-        around.timeout_us = Some(around.timeout_us.map_or(limit, |own| own.min(limit)));
-    }
-    action
-}
-
 /// Texts stand in the log, so nothing secret may be in them.
 fn masked(attempt: &Attempt, value: ReadValue) -> ReadValue {
     let mask = |text: String| attempt.site.masker.text(&text).into_owned();
@@ -144,7 +133,7 @@ fn masked(attempt: &Attempt, value: ReadValue) -> ReadValue {
 }
 
 /// At most 200 characters of what somebody else wrote.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     let mut short: String = text.chars().take(200).collect();
     if short.len() < text.len() {
         short.push('…');
