@@ -19,6 +19,10 @@ pub enum Action {
     File(FileAction),
     /// Put back what a file step of this run found, and run its `activate` again.
     Restore(RestoreAction),
+    /// Read metrics once. Changes nothing.
+    Sample(SampleAction),
+    /// Look at what a log gets for a time. Changes nothing.
+    Watch(WatchAction),
 }
 
 /// How a process is surrounded: environment, directory, standard input, time limit.
@@ -142,6 +146,217 @@ pub struct RestoreAction {
     pub activate: Option<Box<Action>>,
 }
 
+/// Metrics to read at one moment, side by side.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SampleAction {
+    /// What to read.
+    pub queries: Vec<Query>,
+    /// Microseconds for each source; what does not answer in time has no value.
+    pub timeout_us: u64,
+}
+
+/// One number to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Query {
+    /// The name its reading gets.
+    pub name: String,
+    /// Where from.
+    pub from: Source,
+}
+
+/// Where a number comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A query of Prometheus' HTTP API, version 1.
+    Prometheus {
+        /// Base address of the server.
+        url: String,
+        /// PromQL. It must yield one series, or a reducer must make one number of several.
+        query: String,
+        /// A range query looks this many microseconds back; none is an instant query.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over_us: Option<u64>,
+        /// Distance of the samples of a range query, in microseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step_us: Option<u64>,
+        /// How several numbers become one.
+        #[serde(default)]
+        reduce: Reduce,
+    },
+    /// The sum over all matching series of a page in Prometheus' text format.
+    Page {
+        /// The page.
+        url: String,
+        /// Which series.
+        select: Selector,
+    },
+    /// A cumulative histogram of such a page, summed over all its matching series by bucket.
+    PageBuckets {
+        /// The page.
+        url: String,
+        /// Which series; the name without `_bucket`.
+        select: Selector,
+    },
+    /// A value in a JSON answer.
+    Json {
+        /// The request.
+        request: HttpAction,
+        /// Keys and positions from the top: `pool.idle`, `items[0].size`.
+        path: String,
+    },
+    /// The first line a script or program prints.
+    Command(Box<Action>),
+}
+
+/// How several numbers become one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduce {
+    /// There must be one; several are an error.
+    #[default]
+    Only,
+    /// The newest of a range.
+    Last,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// The arithmetic mean.
+    Mean,
+    /// The sum.
+    Sum,
+    /// How many there are.
+    Count,
+}
+
+/// Series of a metrics page: a name and conditions on labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selector {
+    /// Name of the metric.
+    pub name: String,
+    /// Conditions; all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelMatch>,
+}
+
+/// A condition on a label, as in PromQL. A label that is not there is an empty text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelMatch {
+    /// Name of the label.
+    pub label: String,
+    /// `=`, `!=`, `=~` or `!~`; patterns are anchored at both ends.
+    pub op: MatchOp,
+    /// Text or pattern.
+    pub value: String,
+}
+
+/// How a label is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Matches,
+    /// `!~`
+    NotMatches,
+}
+
+/// What was read of one query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The query's name.
+    pub name: String,
+    /// What was there.
+    pub value: ReadValue,
+}
+
+/// A value as it was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadValue {
+    /// A finite number.
+    Number(f64),
+    /// A text that is no number.
+    Text(String),
+    /// Cumulative counts by upper bound, ascending; the bound of the last is none: +Inf.
+    Buckets(Vec<(Option<f64>, f64)>),
+    /// The source answered, and there was nothing: no series, no such key, no line.
+    Empty,
+    /// The source answered with something that is not a number, such as NaN of 0/0.
+    NotANumber,
+    /// The source did not answer, or not what can be read, for this reason.
+    Unreadable(String),
+}
+
+/// New lines of a log, for a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WatchAction {
+    /// The log.
+    pub source: WatchSource,
+    /// How long, in microseconds.
+    pub for_us: u64,
+    /// Where to begin in a file; none is its end at the start of the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<LogPosition>,
+    /// Patterns of which each must match a line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must: Vec<String>,
+    /// Patterns that no line may match; the first that does ends the attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_not: Vec<String>,
+    /// Lines are also compared, numbers and ids set aside, with those that stood in the file before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_patterns: bool,
+}
+
+/// Where lines come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchSource {
+    /// A file, followed by its name: a log that is rotated is followed into its next file.
+    File(String),
+    /// What a script or program prints while it runs; it is ended when the time is over.
+    Command(Box<Action>),
+}
+
+/// A place in a log file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// Which file, whatever its name is by now.
+    pub inode: u64,
+    /// Bytes from its beginning.
+    pub offset: u64,
+}
+
+/// What was seen in a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Whole lines that came.
+    pub lines: u64,
+    /// Where looking ended; none for a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<LogPosition>,
+    /// For each `must` the first line that matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must: Vec<Option<String>>,
+    /// For each `must_not` the first line that matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_not: Vec<Option<String>>,
+    /// Lines of a pattern that was not there before: the first of each, at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new: Vec<String>,
+    /// How many patterns were known before.
+    #[serde(default)]
+    pub known: u64,
+    /// How often the file was replaced or cut meanwhile.
+    #[serde(default)]
+    pub rotations: u32,
+}
+
 /// What the world says about one attempt. A fact: nothing in it depends on what the runbook wanted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Done {
@@ -161,6 +376,12 @@ pub struct Done {
     /// What became of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileDone>,
+    /// What was read of metrics, in order of the queries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Reading>,
+    /// What was seen in a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
     /// False where it is shown that nothing was changed (never spawned, write refused, file already right); none where
     /// the world cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]

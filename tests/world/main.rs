@@ -7,4 +7,6 @@ mod bench;
 mod common;
 mod files;
 mod http;
+mod metrics;
 mod processes;
+mod watch;

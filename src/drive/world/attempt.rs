@@ -40,6 +40,8 @@ pub(super) struct Attempt {
     /// Number of its output files.
     pub(super) number: u32,
     pub(super) capture: bool,
+    /// What it prints is kept in a file; what a sample's commands print is not.
+    pub(super) keep: bool,
 }
 
 impl Attempt {
@@ -48,7 +50,7 @@ impl Attempt {
             Stream::Stdout => "stdout",
             Stream::Stderr => "stderr",
         };
-        let name = format!("out/{:04}.{extension}", self.number);
+        let name = self.keep.then(|| format!("out/{:04}.{extension}", self.number));
         let masker = Arc::clone(&self.site.masker);
         Sink::new(&self.site.run_dir, name, stream, self.capture, masker, Arc::clone(&self.live))
     }
@@ -83,7 +85,7 @@ impl Attempt {
     }
 
     /// The last word: nothing secret in messages, the tail where it explains a failure, and off the live view.
-    pub(super) fn done(self, mut done: Done, since: Instant) -> WorldEvent {
+    pub(super) fn done(&self, mut done: Done, since: Instant) -> WorldEvent {
         if done.duration_us == 0 {
             done.duration_us = micros(since.elapsed());
         }

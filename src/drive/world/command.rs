@@ -16,6 +16,11 @@ use crate::machine::action::{Action, Done, Ended, ExecAction, ShellAction, Surro
 
 /// Run a shell or exec action to its end.
 pub(super) fn run(attempt: &Attempt, action: &Action) -> Done {
+    run_dressed(attempt, action, &|sink| sink)
+}
+
+/// The same, with standard output going through what `dress` makes of its sink.
+pub(super) fn run_dressed(attempt: &Attempt, action: &Action, dress: &dyn Fn(Sink) -> Sink) -> Done {
     let result = match action {
         Action::Shell(shell) => prepare_shell(attempt, shell).map(|launches| (launches, &shell.around)),
         Action::Exec(exec) => prepare_exec(attempt, exec).map(|launch| (vec![launch], &exec.around)),
@@ -23,9 +28,19 @@ pub(super) fn run(attempt: &Attempt, action: &Action) -> Done {
     };
     match result {
         Ok(_) if attempt.live.cancelled().is_some() => untouched(Ended::Cancelled),
-        Ok((launches, around)) => run_first_that_starts(attempt, &launches, around),
+        Ok((launches, around)) => run_first_that_starts(attempt, &launches, around, dress),
         Err(ended) => untouched(ended),
     }
+}
+
+/// The same action with at most this much time.
+pub(super) fn with_limit(action: &Action, limit: Duration) -> Action {
+    let mut action = action.clone();
+    if let Action::Shell(ShellAction { around, .. }) | Action::Exec(ExecAction { around, .. }) = &mut action {
+        let limit = micros(limit);
+        around.timeout_us = Some(around.timeout_us.map_or(limit, |own| own.min(limit)));
+    }
+    action
 }
 
 /// The program itself where that is equal, then bash.
@@ -111,11 +126,16 @@ fn surroundings(attempt: &Attempt, around: &Surroundings) -> Result<Surrounded, 
     Ok((env, dir, stdin))
 }
 
-fn run_first_that_starts(attempt: &Attempt, launches: &[Launch], around: &Surroundings) -> Done {
+fn run_first_that_starts(
+    attempt: &Attempt,
+    launches: &[Launch],
+    around: &Surroundings,
+    dress: &dyn Fn(Sink) -> Sink,
+) -> Done {
     let limits = Limits { timeout: around.timeout_us.map(Duration::from_micros), grace: attempt.site.grace };
     let mut refusal = None;
     for launch in launches {
-        let mut sinks = [attempt.sink(Stream::Stdout), attempt.sink(Stream::Stderr)];
+        let mut sinks = [dress(attempt.sink(Stream::Stdout)), attempt.sink(Stream::Stderr)];
         let started = |pid| {
             let _ = attempt.site.events.send(WorldEvent::Started { id: attempt.live.id.clone(), pid });
         };

@@ -22,6 +22,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// A longer body fails the step: an endless one must not fill the disk.
 const LONGEST_BODY: u64 = 64 * 1024 * 1024;
 
+/// A metrics page or answer beyond this is not read.
+const LONGEST_READING: usize = 8 * 1024 * 1024;
+
 /// Clients by what cannot be said per request, made when first needed: reading the CA certificates takes milliseconds.
 #[derive(Clone, Default)]
 pub(super) struct Clients(Arc<Mutex<HashMap<Kind, Client>>>);
@@ -64,6 +67,27 @@ pub(super) async fn run(attempt: &Attempt, clients: &Clients, action: &HttpActio
     }
     attempt.finish_stream(sink, Stream::Stdout, &mut done);
     done
+}
+
+/// The status and body of one answer, kept nowhere; for metrics.
+///
+/// # Errors
+/// In words: nobody there, no TLS, a body longer than 8 MiB.
+pub(super) async fn fetch(attempt: &Attempt, clients: &Clients, action: &HttpAction) -> Result<(u16, Vec<u8>), String> {
+    let words = |error: reqwest::Error| format!("{}: {}", action.url, in_plain_words(&error));
+    let request = prepare(attempt, clients, action).map_err(|ended| match ended {
+        Ended::Failed(why) | Ended::Unavailable(why) => why,
+        _ => "cancelled".to_owned(),
+    })?;
+    let mut response = request.send().await.map_err(words)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(words)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_READING {
+            return Err(format!("{}: the answer is longer than {} MiB", action.url, LONGEST_READING >> 20));
+        }
+    }
+    Ok((response.status().as_u16(), body))
 }
 
 enum Problem {

@@ -15,10 +15,12 @@ mod http;
 mod kept;
 mod live;
 mod mask;
+mod metrics;
 mod output;
 mod pool;
 mod process;
 mod secrets;
+mod watch;
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -141,7 +143,9 @@ impl RealWorld {
             Err(error) => return self.refuse(id, &error),
         };
         self.running_now().push(Arc::clone(&live));
-        let attempt = Attempt { site: Arc::clone(&self.site), live, number, capture: wants.capture };
+        let sample = matches!(action, Action::Sample(_));
+        let attempt =
+            Attempt { site: Arc::clone(&self.site), live, number, capture: wants.capture || sample, keep: !sample };
         let since = Instant::now();
         if let Action::Http(request) = action {
             let (request, clients, events) = (request.clone(), self.http.clone(), self.site.events.clone());
@@ -151,12 +155,24 @@ impl RealWorld {
             });
             return;
         }
+        if let Action::Sample(sample) = action {
+            let (sample, clients, events) = (sample.clone(), self.http.clone(), self.site.events.clone());
+            tokio::spawn(async move {
+                let attempt = Arc::new(attempt);
+                let done = metrics::run(&attempt, &clients, &sample).await;
+                let _ = events.send(attempt.done(done, since));
+            });
+            return;
+        }
         let action = action.clone();
         let hired = self.pool.run(move || {
             let done = match &action {
                 Action::File(change) => file::change(&attempt, change),
                 Action::Restore(restore) => file::restore(&attempt, restore),
-                Action::Shell(_) | Action::Exec(_) | Action::Http(_) => command::run(&attempt, &action),
+                Action::Watch(wanted) => watch::run(&attempt, wanted),
+                Action::Shell(_) | Action::Exec(_) | Action::Http(_) | Action::Sample(_) => {
+                    command::run(&attempt, &action)
+                }
             };
             attempt.done(done, since)
         });

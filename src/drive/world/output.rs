@@ -21,6 +21,9 @@ pub(super) struct Sink {
     secrets_seen: u64,
 }
 
+/// Sees every stored piece.
+pub(super) type Observer = Box<dyn FnMut(&[u8]) + Send>;
+
 /// What a stream came to.
 pub(super) struct Stored {
     pub(super) captured: Captured,
@@ -29,26 +32,34 @@ pub(super) struct Stored {
 }
 
 impl Sink {
-    /// `name` is the file inside the run directory `dir`; it comes to be with the first byte. `capture` keeps the text.
+    /// `name` is the file inside the run directory `dir`; it comes to be with the first byte. Without one nothing is
+    /// stored. `capture` keeps the text.
     pub(super) fn new(
         dir: &std::path::Path,
-        name: String,
+        name: Option<String>,
         stream: Stream,
         capture: bool,
         masker: Arc<Masker>,
         live: Arc<Live>,
     ) -> Sink {
         let store = Store {
-            path: dir.join(&name),
-            name,
+            path: name.as_ref().map(|name| dir.join(name)),
+            name: name.unwrap_or_default(),
             stream,
             file: None,
             hash: Sha256::new(),
             bytes: 0,
             text: capture.then(Vec::new),
             live,
+            observer: None,
         };
         Sink { masker, masking: MaskStream::default(), store, secrets_seen: 0 }
+    }
+
+    /// Every piece is shown to `observer` after masking.
+    pub(super) fn observed(mut self, observer: Observer) -> Sink {
+        self.store.observer = Some(observer);
+        self
     }
 
     /// Store a piece. After an error the stream is lost: the attempt must end.
@@ -78,7 +89,7 @@ impl Sink {
 }
 
 struct Store {
-    path: PathBuf,
+    path: Option<PathBuf>,
     name: String,
     stream: Stream,
     file: Option<File>,
@@ -86,6 +97,7 @@ struct Store {
     bytes: u64,
     text: Option<Vec<u8>>,
     live: Arc<Live>,
+    observer: Option<Observer>,
 }
 
 impl Store {
@@ -93,15 +105,7 @@ impl Store {
         if part.is_empty() {
             return Ok(());
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(OpenOptions::new().append(true).create_new(true).mode(0o600).open(&self.path)?),
-        };
-        if let Err(error) = file.write_all(part) {
-            // No half piece: the file ends where its hash ends.
-            let _ = file.set_len(self.bytes);
-            return Err(error);
-        }
+        self.store(part)?;
         self.hash.update(part);
         self.bytes += part.len() as u64;
         if self.bytes > CAPTURE_LIMIT {
@@ -111,7 +115,20 @@ impl Store {
             text.extend_from_slice(part);
         }
         self.live.saw(self.stream, part);
+        if let Some(observer) = &mut self.observer {
+            observer(part);
+        }
         Ok(())
+    }
+
+    fn store(&mut self, part: &[u8]) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?),
+        };
+        // No half piece: the file ends where its hash ends.
+        file.write_all(part).inspect_err(|_| drop(file.set_len(self.bytes)))
     }
 
     fn finish(self) -> io::Result<Captured> {
@@ -135,7 +152,7 @@ mod tests {
     fn sink(dir: &std::path::Path, secrets: &[&str]) -> Sink {
         let live = Live::new(AttemptId { path: "a".to_owned(), attempt: 1 }, String::new()).unwrap();
         let masker = Masker::new(secrets.iter().map(|secret| secret.as_bytes().to_vec()));
-        Sink::new(dir, "0001.stdout".to_owned(), Stream::Stdout, true, Arc::new(masker), Arc::new(live))
+        Sink::new(dir, Some("0001.stdout".to_owned()), Stream::Stdout, true, Arc::new(masker), Arc::new(live))
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! Reading metrics: all queries of one sample side by side, each with its own answer. A source that does not answer is a
+//! reading without a value, not a failed attempt: what it means is for the decision tables to say.
+
+mod json;
+mod page;
+mod prometheus;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::attempt::{Attempt, untouched};
+use super::command;
+use super::http::{self, Clients};
+use crate::machine::action::{Done, Ended, HttpAction, Query, ReadValue, Reading, SampleAction, Source};
+
+/// Read everything once.
+pub(super) async fn run(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -> Done {
+    let read = tokio::select! {
+        () = attempt.live.woken.notified() => None,
+        readings = all(attempt, clients, action) => Some(readings),
+    };
+    match read {
+        None => untouched(Ended::Cancelled),
+        Some(readings) => Done { readings, changed: Some(false), ..Done::default() },
+    }
+}
+
+async fn all(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -> Vec<Reading> {
+    let limit = Duration::from_micros(action.timeout_us);
+    let mut tasks = JoinSet::new();
+    let (commands, others): (Vec<_>, Vec<_>) =
+        action.queries.iter().cloned().enumerate().partition(|(_, query)| matches!(query.from, Source::Command(_)));
+    for (position, query) in others {
+        let (attempt, clients) = (Arc::clone(attempt), clients.clone());
+        tasks.spawn(async move {
+            let late = ReadValue::Unreadable(format!("no answer within {} ms", limit.as_millis()));
+            let read = tokio::time::timeout(limit, over_http(&attempt, &clients, &query.from)).await;
+            vec![(position, read.unwrap_or(late))]
+        });
+    }
+    if !commands.is_empty() {
+        let attempt = Arc::clone(attempt);
+        // One after another: they share the live view, and with it the way to be cancelled.
+        tasks.spawn_blocking(move || {
+            commands.into_iter().map(|(at, query)| (at, by_command(&attempt, &query, limit))).collect()
+        });
+    }
+    let mut values = vec![ReadValue::Unreadable("its reader died".into()); action.queries.len()];
+    while let Some(read) = tasks.join_next().await {
+        for (position, value) in read.unwrap_or_default() {
+            values[position] = masked(attempt, value);
+        }
+    }
+    action.queries.iter().zip(values).map(|(query, value)| Reading { name: query.name.clone(), value }).collect()
+}
+
+async fn over_http(attempt: &Attempt, clients: &Clients, source: &Source) -> ReadValue {
+    match source {
+        Source::Prometheus { url, query, over_us, step_us, reduce } => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let now = now.map_or(0, |since| since.as_micros() as i64);
+            let url = match prometheus::request(url, query, *over_us, *step_us, now) {
+                Ok(url) => url,
+                Err(why) => return ReadValue::Unreadable(why),
+            };
+            match http::fetch(attempt, clients, &get(url)).await {
+                Ok((status, body)) => prometheus::read(status, &body, *reduce),
+                Err(why) => ReadValue::Unreadable(why),
+            }
+        }
+        Source::Page { url, select } => match page(attempt, clients, url).await {
+            Ok(page) => page::sum(&page, select),
+            Err(why) => ReadValue::Unreadable(why),
+        },
+        Source::PageBuckets { url, select } => match page(attempt, clients, url).await {
+            Ok(page) => page::buckets(&page, select),
+            Err(why) => ReadValue::Unreadable(why),
+        },
+        Source::Json { request, path } => match http::fetch(attempt, clients, request).await {
+            Ok((200..=299, body)) => json::at(&body, path),
+            Ok((status, _)) => ReadValue::Unreadable(format!("{} answers {status}", request.url)),
+            Err(why) => ReadValue::Unreadable(why),
+        },
+        Source::Command(_) => ReadValue::Unreadable("a command is not read over HTTP".into()),
+    }
+}
+
+async fn page(attempt: &Attempt, clients: &Clients, url: &str) -> Result<String, String> {
+    match http::fetch(attempt, clients, &get(url.to_owned())).await? {
+        (200..=299, body) => String::from_utf8(body).map_err(|_| format!("{url} is not text")),
+        (status, _) => Err(format!("{url} answers {status}")),
+    }
+}
+
+fn get(url: String) -> HttpAction {
+    HttpAction { method: "GET".into(), url, headers: Vec::new(), body: None, follow: 0, timeout_us: None }
+}
+
+/// The first line a command prints. Its exit code counts: what a failing command printed is not a measurement.
+fn by_command(attempt: &Attempt, query: &Query, limit: Duration) -> ReadValue {
+    let Source::Command(action) = &query.from else { return ReadValue::Empty };
+    let done = command::run(attempt, &command::with_limit(action, limit));
+    match &done.ended {
+        Ended::Exit(0) => {}
+        Ended::Exit(code) => return ReadValue::Unreadable(format!("exit {code}")),
+        Ended::Signal(signal) => return ReadValue::Unreadable(format!("ended by signal {signal}")),
+        Ended::TimedOut => return ReadValue::Unreadable(format!("no answer within {} ms", limit.as_millis())),
+        Ended::Failed(why) | Ended::Unavailable(why) => return ReadValue::Unreadable(why.clone()),
+        Ended::Ok | Ended::Cancelled => return ReadValue::Unreadable("cancelled".into()),
+    }
+    let text = done.stdout.and_then(|stdout| stdout.text);
+    match text.as_deref().map(|text| text.lines().next().unwrap_or_default().trim()) {
+        None => ReadValue::Unreadable("what it printed is too long, or not text".into()),
+        Some("") => ReadValue::Empty,
+        Some(line) => match page::number(line) {
+            Ok(number) if number.is_finite() => ReadValue::Number(number),
+            Ok(_) => ReadValue::NotANumber,
+            Err(_) => ReadValue::Text(short(line)),
+        },
+    }
+}
+
+/// Texts stand in the log, so nothing secret may be in them.
+fn masked(attempt: &Attempt, value: ReadValue) -> ReadValue {
+    let mask = |text: String| attempt.site.masker.text(&text).into_owned();
+    match value {
+        ReadValue::Text(text) => ReadValue::Text(mask(text)),
+        ReadValue::Unreadable(why) => ReadValue::Unreadable(mask(why)),
+        other => other,
+    }
+}
+
+/// At most 200 characters of what somebody else wrote.
+pub(super) fn short(text: &str) -> String {
+    let mut short: String = text.chars().take(200).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,242 @@
+//! Pages in Prometheus' text format (exposition format 0.0.4, and the parts of OpenMetrics that differ only in comments).
+//! Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>
+
+use regex::Regex;
+
+use crate::machine::action::{LabelMatch, MatchOp, ReadValue, Selector};
+
+/// The sum over the matching series; [`ReadValue::Empty`] when there is none.
+pub(super) fn sum(page: &str, select: &Selector) -> ReadValue {
+    let mut sum = None;
+    let read = each(page, &select.name, select, |_, value| *sum.get_or_insert(0.0) += value);
+    match (read, sum) {
+        (Err(why), _) => ReadValue::Unreadable(why),
+        (Ok(()), None) => ReadValue::Empty,
+        (Ok(()), Some(sum)) if !sum.is_finite() => ReadValue::NotANumber,
+        (Ok(()), Some(sum)) => ReadValue::Number(sum),
+    }
+}
+
+/// The buckets of a cumulative histogram, summed over the matching series by bound.
+pub(super) fn buckets(page: &str, select: &Selector) -> ReadValue {
+    let mut buckets: Vec<(f64, f64)> = Vec::new();
+    let mut bad = None;
+    let read = each(page, &format!("{}_bucket", select.name), select, |labels, value| {
+        let le = labels.iter().find(|(name, _)| name == "le").map(|(_, bound)| number(bound));
+        match le {
+            Some(Ok(le)) if !le.is_nan() => match buckets.iter_mut().find(|(bound, _)| *bound == le) {
+                Some((_, count)) => *count += value,
+                None => buckets.push((le, value)),
+            },
+            _ => bad = Some(format!("a series of {}_bucket has no readable `le`", select.name)),
+        }
+    });
+    if let Some(why) = read.err().or(bad) {
+        return ReadValue::Unreadable(why);
+    }
+    buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    match buckets.last() {
+        None => ReadValue::Empty,
+        Some((bound, _)) if bound.is_finite() => {
+            ReadValue::Unreadable(format!("{}_bucket has no bucket with le=\"+Inf\"", select.name))
+        }
+        Some(_) if buckets.iter().any(|(_, count)| !count.is_finite()) => ReadValue::NotANumber,
+        Some(_) => ReadValue::Buckets(
+            buckets.into_iter().map(|(bound, count)| (bound.is_finite().then_some(bound), count)).collect(),
+        ),
+    }
+}
+
+type Labels = Vec<(String, String)>;
+
+/// Gives every matching series of the page, and fails on the first line that is not in the format.
+fn each(page: &str, name: &str, select: &Selector, mut see: impl FnMut(&Labels, f64)) -> Result<(), String> {
+    let conditions = select.labels.iter().map(Condition::new).collect::<Result<Vec<_>, _>>()?;
+    for (index, line) in page.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (found, labels, value) = series(line).ok_or_else(|| format!("line {} is not a series", index + 1))?;
+        if found == name && conditions.iter().all(|condition| condition.holds(&labels)) {
+            see(&labels, value);
+        }
+    }
+    Ok(())
+}
+
+/// `name{label="value",…} number [timestamp]`
+fn series(line: &str) -> Option<(&str, Labels, f64)> {
+    let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
+    let (name, mut rest) = line.split_at(end);
+    let mut found = Labels::new();
+    if let Some(inner) = rest.strip_prefix('{') {
+        rest = labels(inner, &mut found)?;
+    }
+    let mut words = rest.split_whitespace();
+    let value = number(words.next()?).ok()?;
+    Some((name, found, value))
+}
+
+/// The labels after `{`; what stands after `}` is left.
+fn labels<'a>(mut rest: &'a str, found: &mut Labels) -> Option<&'a str> {
+    loop {
+        rest = rest.trim_start_matches(|c: char| c == ',' || c.is_whitespace());
+        if let Some(after) = rest.strip_prefix('}') {
+            return Some(after);
+        }
+        let (name, after) = rest.split_once('=')?;
+        let (value, after) = quoted(after.trim_start().strip_prefix('"')?)?;
+        found.push((name.trim().to_owned(), value));
+        rest = after;
+    }
+}
+
+/// Text up to the closing quotes, with `\\`, `\"` and `\n` resolved.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => value.push(match chars.next()?.1 {
+                'n' => '\n',
+                other => other,
+            }),
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+/// A number as Prometheus writes it: `NaN`, `+Inf` and `-Inf` included.
+pub(super) fn number(text: &str) -> Result<f64, String> {
+    match text {
+        "+Inf" | "Inf" => Ok(f64::INFINITY),
+        "-Inf" => Ok(f64::NEG_INFINITY),
+        _ => text.parse().map_err(|_| format!("`{}` is not a number", super::short(text))),
+    }
+}
+
+/// A label condition ready to be asked.
+enum Condition<'a> {
+    Text { label: &'a str, value: &'a str, wanted: bool },
+    Pattern { label: &'a str, pattern: Regex, wanted: bool },
+}
+
+impl Condition<'_> {
+    fn new(from: &LabelMatch) -> Result<Condition<'_>, String> {
+        let label = from.label.as_str();
+        Ok(match from.op {
+            MatchOp::Equal | MatchOp::NotEqual => {
+                Condition::Text { label, value: &from.value, wanted: from.op == MatchOp::Equal }
+            }
+            MatchOp::Matches | MatchOp::NotMatches => {
+                let pattern = Regex::new(&format!("^(?:{})$", from.value))
+                    .map_err(|_| format!("`{}` is not a pattern", super::short(&from.value)))?;
+                Condition::Pattern { label, pattern, wanted: from.op == MatchOp::Matches }
+            }
+        })
+    }
+
+    fn holds(&self, labels: &Labels) -> bool {
+        let text = |name: &str| labels.iter().find(|(label, _)| label == name).map_or("", |(_, value)| value.as_str());
+        match self {
+            Condition::Text { label, value, wanted } => (text(label) == *value) == *wanted,
+            Condition::Pattern { label, pattern, wanted } => pattern.is_match(text(label)) == *wanted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = r#"
+# HELP http_requests_total Requests.
+# TYPE http_requests_total counter
+http_requests_total{method="GET",status="200"} 1027 1395066363000
+http_requests_total{method="POST",status="503"} 3
+http_requests_total{method="GET",status="500",} 2
+odd{path="C:\\DIR\\\"x\"\nline"} +Inf
+rpc_bucket{le="0.1"} 10
+rpc_bucket{le="0.5"} 15
+rpc_bucket{le="+Inf"} 20
+rpc_bucket{le="0.1",zone="b"} 1
+rpc_bucket{le="0.5",zone="b"} 1
+rpc_bucket{le="+Inf",zone="b"} 1
+process_resident_memory_bytes 2.45e+07
+empty NaN
+"#;
+
+    type Case = (&'static str, &'static [(&'static str, MatchOp, &'static str)], ReadValue);
+
+    fn select(name: &str, labels: &[(&str, MatchOp, &str)]) -> Selector {
+        let labels = labels.iter().map(|(label, op, value)| LabelMatch {
+            label: (*label).into(),
+            op: *op,
+            value: (*value).into(),
+        });
+        Selector { name: name.into(), labels: labels.collect() }
+    }
+
+    #[test]
+    fn series_are_summed_where_the_labels_match() {
+        let cases: &[Case] = &[
+            ("http_requests_total", &[], ReadValue::Number(1032.0)),
+            ("http_requests_total", &[("status", MatchOp::Matches, "5..")], ReadValue::Number(5.0)),
+            ("http_requests_total", &[("status", MatchOp::NotMatches, "5..")], ReadValue::Number(1027.0)),
+            ("http_requests_total", &[("method", MatchOp::Equal, "GET")], ReadValue::Number(1029.0)),
+            ("http_requests_total", &[("method", MatchOp::NotEqual, "GET")], ReadValue::Number(3.0)),
+            ("process_resident_memory_bytes", &[], ReadValue::Number(24_500_000.0)),
+            ("rpc_bucket", &[("zone", MatchOp::Equal, "")], ReadValue::Number(45.0)),
+        ];
+        for (name, labels, wanted) in cases {
+            assert_eq!(sum(PAGE, &select(name, labels)), *wanted, "{name} {labels:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_must_match_the_whole_label() {
+        let part = select("http_requests_total", &[("status", MatchOp::Matches, "50")]);
+        assert_eq!(sum(PAGE, &part), ReadValue::Empty);
+    }
+
+    #[test]
+    fn nothing_there_is_empty_and_not_zero() {
+        assert_eq!(sum(PAGE, &select("http_request_total", &[])), ReadValue::Empty);
+        assert_eq!(sum("", &select("up", &[])), ReadValue::Empty);
+        assert_eq!(buckets(PAGE, &select("nope", &[])), ReadValue::Empty);
+    }
+
+    #[test]
+    fn nan_and_infinity_are_not_numbers() {
+        assert_eq!(sum(PAGE, &select("empty", &[])), ReadValue::NotANumber);
+        assert_eq!(sum(PAGE, &select("odd", &[])), ReadValue::NotANumber);
+    }
+
+    #[test]
+    fn buckets_are_summed_by_bound_and_end_in_infinity() {
+        let wanted = vec![(Some(0.1), 11.0), (Some(0.5), 16.0), (None, 21.0)];
+        assert_eq!(buckets(PAGE, &select("rpc", &[])), ReadValue::Buckets(wanted));
+    }
+
+    #[test]
+    fn a_histogram_without_its_last_bucket_cannot_be_read() {
+        let read = buckets("x_bucket{le=\"1\"} 3\n", &select("x", &[]));
+        assert_eq!(read, ReadValue::Unreadable("x_bucket has no bucket with le=\"+Inf\"".into()));
+    }
+
+    #[test]
+    fn a_page_that_is_something_else_is_unreadable() {
+        for page in ["<html><body>404</body></html>", "{\"a\": 1}", "up{a=\"b} 1", "up one"] {
+            assert!(matches!(sum(page, &select("up", &[])), ReadValue::Unreadable(_)), "{page}");
+        }
+    }
+
+    #[test]
+    fn escapes_in_labels_are_resolved() {
+        let (name, labels, _) = series(r#"odd{path="C:\\DIR\\\"x\"\nline"} 1"#).unwrap();
+        assert_eq!((name, labels[0].1.as_str()), ("odd", "C:\\DIR\\\"x\"\nline"));
+    }
+}

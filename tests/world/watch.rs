@@ -1,0 +1,180 @@
+//! Logs that are really written, renamed and cut while somebody watches.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use runbook::drive::world::Cancel;
+use runbook::machine::action::{Action, Done, Ended, LogPosition, WatchAction, WatchSource, Watched};
+
+use super::common::{Bed, shell};
+
+const SECOND: u64 = 1_000_000;
+
+fn watch(path: &Path, for_us: u64) -> WatchAction {
+    WatchAction {
+        source: WatchSource::File(path.display().to_string()),
+        for_us,
+        since: None,
+        must: Vec::new(),
+        must_not: Vec::new(),
+        new_patterns: false,
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+/// Starts watching, waits until it has begun, does something to the log, and takes the result.
+fn meanwhile(bed: &mut Bed, wanted: WatchAction, work: impl FnOnce()) -> Done {
+    bed.start(&Action::Watch(wanted));
+    std::thread::sleep(Duration::from_millis(250));
+    work();
+    bed.done()
+}
+
+fn seen(done: &Done) -> &Watched {
+    done.watched.as_ref().expect("something was watched")
+}
+
+#[test]
+fn only_lines_written_after_the_beginning_count() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "ERROR of yesterday\nhalf a li");
+    let wanted = WatchAction { must: vec!["ready".into()], must_not: vec!["ERROR".into()], ..watch(&log, SECOND) };
+    let done = meanwhile(&mut bed, wanted, || append(&log, "ne\nINFO ready\n"));
+    assert_eq!((done.ended.clone(), done.changed), (Ended::Ok, Some(false)));
+    assert_eq!((seen(&done).must[0].as_deref(), &seen(&done).must_not[0]), (Some("INFO ready"), &None));
+    assert_eq!(bed.stored(done.stdout.as_ref()), b"ne\nINFO ready\n", "what was seen is kept");
+}
+
+#[test]
+fn the_first_forbidden_line_ends_the_watch() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "");
+    let since = Instant::now();
+    let wanted = WatchAction { must_not: vec![r"(?i)\berror\b".into()], ..watch(&log, 60 * SECOND) };
+    let done = meanwhile(&mut bed, wanted, || append(&log, "terrors are fine\nan Error came\n"));
+    assert!(since.elapsed() < Duration::from_secs(20));
+    assert_eq!(seen(&done).must_not[0].as_deref(), Some("an Error came"));
+}
+
+#[test]
+fn a_log_that_is_renamed_is_read_to_its_end_and_then_in_its_next_file() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "old\n");
+    let done = meanwhile(&mut bed, watch(&log, SECOND), || {
+        append(&log, "before\n");
+        std::fs::rename(&log, log.with_extension("log.1")).unwrap();
+        append(&log.with_extension("log.1"), "late in the old\n");
+        append(&log, "first in the new\n");
+    });
+    assert_eq!(bed.stored(done.stdout.as_ref()), b"before\nlate in the old\nfirst in the new\n");
+    assert_eq!((seen(&done).lines, seen(&done).rotations), (3, 1));
+}
+
+#[test]
+fn a_log_that_is_cut_is_read_from_its_beginning() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, &"old line\n".repeat(100));
+    let done = meanwhile(&mut bed, watch(&log, SECOND), || {
+        OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
+        append(&log, "after the cut\n");
+    });
+    assert_eq!(bed.stored(done.stdout.as_ref()), b"after the cut\n");
+    assert_eq!(seen(&done).rotations, 1);
+}
+
+#[test]
+fn watching_goes_on_where_an_earlier_watch_ended_even_over_a_rotation() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "one\n");
+    let first = bed.act(&Action::Watch(watch(&log, SECOND / 10)));
+    let since = seen(&first).position;
+    append(&log, "two\n");
+    std::fs::rename(&log, bed.work("app.log.1")).unwrap();
+    append(&log, "three\n");
+    let done = bed.act(&Action::Watch(WatchAction { since, ..watch(&log, SECOND / 10) }));
+    assert_eq!(bed.stored(done.stdout.as_ref()), b"two\nthree\n");
+    let gone = Some(LogPosition { inode: 1, offset: 0 });
+    let lost = bed.act(&Action::Watch(WatchAction { since: gone, ..watch(&log, SECOND / 10) }));
+    assert!(matches!(&lost.ended, Ended::Unavailable(why) if why.contains("lines between are lost")), "{lost:?}");
+}
+
+#[test]
+fn lines_of_a_kind_that_was_not_there_before_are_named() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "10:00:01 took 12 ms\n10:00:02 connected to 10.0.0.7:5432\n");
+    let wanted = WatchAction { new_patterns: true, ..watch(&log, SECOND) };
+    let done = meanwhile(&mut bed, wanted, || {
+        append(
+            &log,
+            "11:30:00 took 7 ms\n11:30:01 deadlock of 2\n11:30:02 connected to 10.0.0.9:5432\n11:31:00 deadlock of 3\n",
+        );
+    });
+    assert_eq!(seen(&done).new, ["11:30:01 deadlock of 2"]);
+    assert_eq!(seen(&done).known, 2);
+}
+
+#[test]
+fn a_log_that_never_comes_is_unavailable_and_one_that_comes_late_is_read() {
+    let mut bed = Bed::new();
+    let log = bed.work("none.log");
+    let done = bed.act(&Action::Watch(watch(&log, SECOND / 5)));
+    assert!(matches!(&done.ended, Ended::Unavailable(why) if why.ends_with("none.log does not exist")), "{done:?}");
+    let done = meanwhile(&mut bed, watch(&log, SECOND), || append(&log, "hello\n"));
+    assert_eq!((done.ended.clone(), seen(&done).lines), (Ended::Ok, 1));
+}
+
+#[test]
+fn a_directory_a_device_or_a_fifo_is_no_log_and_nothing_hangs() {
+    let mut bed = Bed::new();
+    let fifo = bed.work("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for path in [fifo.as_path(), Path::new("/dev/zero"), Path::new("/tmp")] {
+        let done = bed.act(&Action::Watch(watch(path, SECOND)));
+        assert!(matches!(&done.ended, Ended::Failed(why) if why.contains("is not a file")), "{done:?}");
+    }
+}
+
+#[test]
+fn a_command_is_watched_until_the_time_is_over_and_then_ended() {
+    let mut bed = Bed::new();
+    let source = WatchSource::Command(Box::new(shell("echo ready; sleep 30; echo never")));
+    let wanted = WatchAction { source, must: vec!["ready".into()], ..watch(Path::new(""), SECOND / 2) };
+    let done = bed.act(&Action::Watch(wanted));
+    assert_eq!((done.ended.clone(), seen(&done).must[0].as_deref(), seen(&done).lines), (Ended::Ok, Some("ready"), 1));
+}
+
+#[test]
+fn a_watch_can_be_cancelled_and_keeps_what_it_saw() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "");
+    bed.start(&Action::Watch(watch(&log, 60 * SECOND)));
+    std::thread::sleep(Duration::from_millis(250));
+    append(&log, "one\n");
+    std::thread::sleep(Duration::from_millis(250));
+    bed.world.cancel(Cancel::Term);
+    let done = bed.done();
+    assert_eq!((done.ended.clone(), seen(&done).lines), (Ended::Cancelled, 1));
+}
+
+#[test]
+fn secrets_in_a_log_are_masked_where_they_are_kept_and_shown() {
+    let mut bed = Bed::with_secret("swordfish");
+    let log = bed.work("app.log");
+    append(&log, "");
+    let wanted = WatchAction { must: vec!["login".into()], ..watch(&log, SECOND) };
+    let done = meanwhile(&mut bed, wanted, || append(&log, "login with swordfish\n"));
+    assert_eq!(bed.stored(done.stdout.as_ref()), b"login with ***\n");
+    assert_eq!(seen(&done).must[0].as_deref(), Some("login with ***"));
+}
