@@ -7,15 +7,31 @@
 
 mod bounds;
 mod cell;
+mod decision;
+mod judge;
+mod line;
 mod quantity;
+mod reduce;
 mod ruling;
+mod sample;
+mod state;
+mod step;
 mod table;
+#[cfg(test)]
+mod tests;
 mod unit;
+mod window;
 mod words;
 
 pub use bounds::{Bounds, Op};
 pub use cell::{Cell, CellError, Direction};
+pub use decision::{Because, CellReport, Decision, RowReport, RowStatus, Truth};
+pub use line::MIN_TREND_POINTS;
 pub use quantity::{Limit, Quantity};
+pub use reduce::{Bucket, Reducer, histogram_quantile, increase, quantile, rate, ratio, within_buckets};
 pub use ruling::Ruling;
+pub use sample::{Measured, Missing, Sample};
+pub use state::{Baseline, TableState};
+pub use step::step;
 pub use table::{Condition, HitPolicy, MAX_ROWS, Metric, Row, Table, TableError};
 pub use unit::{Dimension, Kind, Unit};

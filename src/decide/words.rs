@@ -1,6 +1,6 @@
 //! Times and values as people read them.
 
-use super::unit::{Kind, Unit};
+use super::unit::Unit;
 
 /// A length of time without loss: `5m`, `1h30m`, `1.5s`.
 pub(super) fn duration(us: u64) -> String {
@@ -34,8 +34,15 @@ pub(super) fn clock(at_us: u64) -> String {
 /// A value in the base unit, in a unit that suits it, with four digits: `6.2%`, `131.4MiB`.
 pub(super) fn value(base: f64, unit: Unit) -> String {
     let shown = unit.for_people(base);
-    let name = if shown.is_plain() && unit.dimension().kind == Kind::Count { String::new() } else { shown.to_string() };
+    let name = if shown == Unit::COUNT { String::new() } else { shown.to_string() };
     format!("{}{name}", number(shown.from_base(base)))
+}
+
+/// The same with all digits.
+pub(super) fn exact(base: f64, unit: Unit) -> String {
+    let shown = unit.for_people(base);
+    let name = if shown == Unit::COUNT { String::new() } else { shown.to_string() };
+    format!("{}{name}", shown.from_base(base))
 }
 
 /// A number with four digits at most after the leading ones, no more than it has.

@@ -1,0 +1,165 @@
+//! What a table remembers between samples. A value: store it, read it back, go on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::reduce::Reducer;
+use super::sample::{Measured, Missing, Sample, decimal};
+use super::table::Table;
+use super::unit::Unit;
+use super::window::{Hold, Point, Streak, Stretch};
+
+/// What a table remembers between samples.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableState {
+    pub(super) metrics: BTreeMap<String, MetricState>,
+    /// By row; grows to the table's rows at the first step.
+    pub(super) rows: Vec<RowState>,
+    baselines: BTreeMap<String, Baseline>,
+}
+
+/// What a metric was before the change.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// The median of the samples, in the metric's unit.
+    #[serde(with = "decimal")]
+    pub value: f64,
+    /// How many samples it was taken from.
+    pub samples: u64,
+    /// When the first of them was measured.
+    pub from_us: u64,
+    /// When the last of them was measured.
+    pub to_us: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct MetricState {
+    newest: Option<Sample>,
+    pub(super) stretch: Stretch,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct RowState {
+    pub(super) hold: Option<Hold>,
+    /// By condition.
+    pub(super) streaks: Vec<Streak>,
+}
+
+/// The newest value of a metric, fit to be judged.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Reading {
+    pub(super) at_us: u64,
+    pub(super) value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    /// In the base unit.
+    Number(f64),
+    Text(String),
+}
+
+impl Baseline {
+    /// Takes the median of samples of a metric; those without a number are left out.
+    ///
+    /// # Errors
+    /// When none of them is a number.
+    pub fn from_samples<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Result<Baseline, Missing> {
+        let numbers: Vec<(u64, f64)> = samples
+            .into_iter()
+            .filter_map(|s| match s.value {
+                Measured::Number { value, .. } if value.is_finite() => Some((s.at_us, value)),
+                _ => None,
+            })
+            .collect();
+        let values: Vec<f64> = numbers.iter().map(|(_, value)| *value).collect();
+        let times = || numbers.iter().map(|(at, _)| *at);
+        Ok(Baseline {
+            value: Reducer::Median.reduce(&values)?,
+            samples: values.len() as u64,
+            from_us: times().min().unwrap_or_default(),
+            to_us: times().max().unwrap_or_default(),
+        })
+    }
+}
+
+impl TableState {
+    /// Sets what a metric was before the change.
+    pub fn set_baseline(&mut self, metric: impl Into<String>, baseline: Baseline) {
+        self.baselines.insert(metric.into(), baseline);
+    }
+
+    /// What a metric was before the change, if that was taken.
+    pub fn baseline(&self, metric: &str) -> Option<Baseline> {
+        self.baselines.get(metric).copied()
+    }
+
+    /// Room for the table's rows; a state of another table begins anew.
+    pub(super) fn fit(&mut self, table: &Table) {
+        let shape = |rows: &[RowState]| rows.iter().map(|r| r.streaks.len()).collect::<Vec<_>>();
+        let rows: Vec<RowState> = table
+            .rows
+            .iter()
+            .map(|row| RowState { hold: None, streaks: vec![Streak::default(); row.conditions.len()] })
+            .collect();
+        if shape(&self.rows) != shape(&rows) {
+            self.rows = rows;
+        }
+    }
+
+    /// Takes in a newer sample of a metric of the table; what is known already or older is left alone.
+    pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: Sample) {
+        let state = self.metrics.entry(metric.into()).or_default();
+        if state.newest.as_ref().is_some_and(|newest| newest.at_us >= sample.at_us) {
+            return;
+        }
+        if let Ok(Value::Number(value)) = usable(table, metric, &sample) {
+            let back = table.conditions().filter(|(_, c)| c.metric == metric).filter_map(|(_, c)| c.cell.over_us());
+            let keep_us = back.max().unwrap_or_default();
+            state.stretch.push(Point { at_us: sample.at_us, value }, table.gap_us(), keep_us);
+        }
+        state.newest = Some(sample);
+    }
+
+    /// The newest sample of a metric, whatever it says.
+    pub(super) fn newest_us(&self, metric: &str) -> Option<u64> {
+        self.metrics.get(metric)?.newest.as_ref().map(|s| s.at_us)
+    }
+
+    /// The newest value of a metric, if it can be judged.
+    pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<Reading, Missing> {
+        let newest = self.metrics.get(metric).and_then(|m| m.newest.as_ref()).ok_or(Missing::NotYet)?;
+        let value = usable(table, metric, newest)?;
+        let age_us = now_us.saturating_sub(newest.at_us);
+        let stale_after_us = table.metrics.get(metric).and_then(|m| m.stale_after_us).unwrap_or(table.gap_us());
+        if age_us > stale_after_us {
+            return Err(Missing::Stale { age_us });
+        }
+        Ok(Reading { at_us: newest.at_us, value })
+    }
+
+    /// The baseline of a metric in the base unit.
+    pub(super) fn baseline_base(&self, metric: &str, unit: Unit) -> Result<f64, Missing> {
+        let baseline = self.baseline(metric).ok_or(Missing::NoBaseline)?;
+        Some(unit.to_base(baseline.value)).filter(|v| v.is_finite()).ok_or(Missing::NotANumber)
+    }
+}
+
+/// The value of a sample in the base unit, if enough is behind it.
+fn usable(table: &Table, metric: &str, sample: &Sample) -> Result<Value, Missing> {
+    match &sample.value {
+        Measured::NoData(why) => Err(why.clone()),
+        Measured::Text(text) => Ok(Value::Text(text.clone())),
+        Measured::Number { value, evidence } => {
+            let have = evidence.unwrap_or(0);
+            match table.metrics.get(metric).and_then(|m| m.min_samples) {
+                Some(need) if have < need => Err(Missing::TooFew { have, need }),
+                _ => {
+                    let base = table.unit(metric).to_base(*value);
+                    if base.is_finite() { Ok(Value::Number(base)) } else { Err(Missing::NotANumber) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What has to be remembered between samples: a stretch without gaps, how long a row has held, how many in a row.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::sample::decimal;
+
+/// The most points kept of a metric; the oldest go first.
+const MAX_POINTS: usize = 20_000;
+
+/// The values of a metric since the last gap, as far back as a row looks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stretch {
+    /// When it began: the first sample after the last gap.
+    since_us: u64,
+    points: VecDeque<Point>,
+}
+
+/// One value, in the base unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Point {
+    pub(super) at_us: u64,
+    #[serde(with = "decimal")]
+    pub(super) value: f64,
+}
+
+/// The last while of a stretch.
+#[derive(Debug, PartialEq)]
+pub(super) enum Window {
+    /// It is covered from end to end.
+    Full(Vec<Point>),
+    /// So much of it, in microseconds, is still to come.
+    Filling { remaining_us: u64 },
+}
+
+/// How long a row has held without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hold {
+    pub(super) since_us: u64,
+    pub(super) last_us: u64,
+    pub(super) samples: u64,
+}
+
+/// How many samples in a row were inside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Streak {
+    pub(super) count: u32,
+    last_us: Option<u64>,
+}
+
+impl Stretch {
+    /// Adds a newer value; after a gap everything older is forgotten.
+    pub(super) fn push(&mut self, point: Point, gap_us: u64, keep_us: u64) {
+        let after_gap = self.points.back().is_none_or(|last| point.at_us.saturating_sub(last.at_us) > gap_us);
+        if after_gap {
+            *self = Stretch { since_us: point.at_us, points: VecDeque::new() };
+        }
+        self.points.push_back(point);
+        let from = point.at_us.saturating_sub(keep_us);
+        while self.points.len() > MAX_POINTS || self.points.front().is_some_and(|p| p.at_us < from) {
+            self.points.pop_front();
+            if self.points.len() >= MAX_POINTS {
+                self.since_us = self.points.front().map_or(self.since_us, |p| p.at_us);
+            }
+        }
+    }
+
+    /// The last `over_us` up to the newest value.
+    pub(super) fn window(&self, over_us: u64) -> Window {
+        let Some(newest) = self.points.back() else { return Window::Filling { remaining_us: over_us } };
+        let covered = newest.at_us - self.since_us;
+        if covered < over_us {
+            return Window::Filling { remaining_us: over_us - covered };
+        }
+        let from = newest.at_us - over_us;
+        Window::Full(self.points.iter().filter(|p| p.at_us >= from).copied().collect())
+    }
+}
+
+impl Hold {
+    /// A row that holds from here on.
+    pub(super) fn begin(at_us: u64) -> Hold {
+        Hold { since_us: at_us, last_us: at_us, samples: 1 }
+    }
+
+    /// The row holds at this time too. The same time again adds nothing; after a gap it begins anew.
+    pub(super) fn again(self, at_us: u64, gap_us: u64) -> Hold {
+        match at_us.saturating_sub(self.last_us) {
+            0 => self,
+            passed if passed > gap_us => Hold::begin(at_us),
+            _ => Hold { last_us: at_us, samples: self.samples + 1, ..self },
+        }
+    }
+
+    pub(super) fn held_us(self) -> u64 {
+        self.last_us - self.since_us
+    }
+}
+
+impl Streak {
+    /// Counts a sample; one that is known already counts once.
+    pub(super) fn count(&mut self, at_us: u64, inside: bool, gap_us: u64) {
+        if self.last_us.is_some_and(|last| last >= at_us) {
+            return;
+        }
+        let unbroken = self.last_us.is_some_and(|last| at_us - last <= gap_us);
+        self.count = match (inside, unbroken) {
+            (false, _) => 0,
+            (true, true) => self.count.saturating_add(1),
+            (true, false) => 1,
+        };
+        self.last_us = Some(at_us);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000;
+
+    fn stretch(times_s: impl IntoIterator<Item = u64>) -> Stretch {
+        let mut stretch = Stretch::default();
+        for s in times_s {
+            stretch.push(Point { at_us: s * S, value: s as f64 }, 2 * S, 10 * S);
+        }
+        stretch
+    }
+
+    #[test]
+    fn a_window_is_full_when_it_is_covered_from_end_to_end() {
+        assert_eq!(stretch(100..109).window(10 * S), Window::Filling { remaining_us: 2 * S });
+        let Window::Full(points) = stretch(100..120).window(10 * S) else { panic!("not full") };
+        assert_eq!((points.len(), points[0].at_us), (11, 109 * S));
+        assert_eq!(Stretch::default().window(S), Window::Filling { remaining_us: S });
+    }
+
+    #[test]
+    fn a_gap_longer_than_allowed_empties_the_window() {
+        let with_allowed_gap = stretch((100..105).chain(106..112));
+        assert!(matches!(with_allowed_gap.window(10 * S), Window::Full(_)));
+        let with_gap = stretch((100..105).chain(107..113));
+        assert_eq!(with_gap.window(10 * S), Window::Filling { remaining_us: 5 * S });
+    }
+
+    #[test]
+    fn a_stretch_does_not_grow_without_end() {
+        let mut long = Stretch::default();
+        for at in 0..MAX_POINTS as u64 + 50 {
+            long.push(Point { at_us: at, value: 0.0 }, 1, u64::MAX);
+        }
+        assert_eq!(long.points.len(), MAX_POINTS);
+        assert_eq!(long.window(MAX_POINTS as u64 - 1), Window::Full(long.points.iter().copied().collect()));
+        assert_eq!(long.window(MAX_POINTS as u64), Window::Filling { remaining_us: 1 });
+    }
+
+    #[test]
+    fn a_hold_counts_each_sample_once_and_starts_again_after_a_gap() {
+        let hold = Hold::begin(10).again(12, 2).again(12, 2).again(14, 2);
+        assert_eq!((hold.held_us(), hold.samples), (4, 3));
+        assert_eq!(hold.again(17, 2), Hold::begin(17));
+    }
+
+    #[test]
+    fn a_streak_breaks_at_a_sample_outside_and_at_a_gap() {
+        let mut streak = Streak::default();
+        let mut counted = Vec::new();
+        for (at, inside) in [(1, true), (2, true), (2, true), (3, false), (4, true), (5, true), (9, true)] {
+            streak.count(at, inside, 2);
+            counted.push(streak.count);
+        }
+        assert_eq!(counted, [1, 2, 2, 0, 1, 2, 1]);
+    }
+}
