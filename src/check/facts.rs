@@ -4,9 +4,12 @@ use super::Includes;
 use super::included::{Included, Library};
 use super::uses::{Results, Role, Use, parse};
 use crate::runbook::model::{
-    Checkpoint, ExecArgs, FileChange, Http, HttpBody, Kind, Phase, Rollback, Runbook, Step, Text, Tree, Undo,
+    Checkpoint, ExecArgs, FileChange, Http, HttpBody, Kind, Phase, Rollback, Runbook, Step, Table, Text, Tree, Undo,
+    Wait,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+mod tables;
 
 /// The facts about one runbook.
 pub(crate) struct Facts<'r> {
@@ -20,6 +23,10 @@ pub(crate) struct Facts<'r> {
     pub(crate) whens: BTreeMap<usize, usize>,
     /// Included runbooks by the block of their `run` step.
     pub(crate) included: BTreeMap<usize, Included>,
+    /// Decision tables with the blocks they belong to.
+    pub(crate) tables: Vec<(usize, &'r Table)>,
+    /// Metrics that tables name, and those behind them.
+    pub(crate) named: BTreeSet<&'r str>,
     /// Counts beginnings and ends of blocks.
     clock: usize,
 }
@@ -49,6 +56,8 @@ pub(crate) struct Scope<'r> {
     pub(crate) parent: Option<usize>,
     /// Name of the item.
     pub(crate) item: Option<&'r str>,
+    /// What the item has, where that is fixed.
+    pub(crate) parts: Option<&'static [&'static str]>,
 }
 
 impl<'r> Facts<'r> {
@@ -56,11 +65,13 @@ impl<'r> Facts<'r> {
         let mut facts = Facts {
             runbook,
             blocks: Vec::new(),
-            scopes: vec![Scope { parent: None, item: None }],
+            scopes: vec![Scope { parent: None, item: None, parts: None }],
             uses: Vec::new(),
             by_id: BTreeMap::new(),
             whens: BTreeMap::new(),
             included: BTreeMap::new(),
+            tables: Vec::new(),
+            named: BTreeSet::new(),
             clock: 0,
         };
         facts.walk();
@@ -97,9 +108,16 @@ impl<'r> Facts<'r> {
         for help in book.inputs.iter().filter_map(|input| input.help.as_ref()) {
             self.add(forward, 0, "help", Role::Prose, Results::Nothing, help);
         }
+        if let Some(time) = book.anchor.as_ref().and_then(|anchor| anchor.time.as_ref()) {
+            self.add(forward, 0, "time", Role::Template, Results::Nothing, time);
+        }
+        if let Some(guards) = &book.guards {
+            self.table(guards, forward, 0);
+        }
         for phase in &book.phases {
             self.phase(phase, forward);
         }
+        self.unnamed_metrics(forward);
         self.close(forward);
         for (_, text) in &book.outputs {
             self.add(forward, 0, "outputs", Role::Expression, Results::Nothing, text);
@@ -121,6 +139,9 @@ impl<'r> Facts<'r> {
         self.add_some(at, 0, "when", Role::Condition, &phase.when);
         self.add_some(at, 0, "title", Role::Title, &phase.title);
         self.add_some(at, 0, "goal", Role::Prose, &phase.goal);
+        if let Some(guards) = &phase.guards {
+            self.table(guards, at, 0);
+        }
         self.steps_of(&phase.steps, at, 0);
         if let Some(checkpoint) = &phase.checkpoint {
             self.checkpoint(checkpoint, at, 0);
@@ -141,6 +162,9 @@ impl<'r> Facts<'r> {
     fn step(&mut self, step: &'r Step, at: usize, scope: usize) {
         self.add_some(at, scope, "when", Role::Condition, &step.when);
         self.add_some(at, scope, "note", Role::Prose, &step.note);
+        if let Some(guards) = &step.guards {
+            self.table(guards, at, scope);
+        }
         self.task(step, at, scope);
         if let Some(poll) = &step.poll {
             self.add(at, scope, "poll", Role::Template, Results::Nothing, &poll.every);
@@ -202,7 +226,8 @@ impl<'r> Facts<'r> {
             }
             Kind::Manual(manual) => self.add(at, scope, "manual", Role::Title, none, &manual.words),
             Kind::Checkpoint(checkpoint) => self.checkpoint(checkpoint, at, scope),
-            Kind::Wait(text) => self.add(at, scope, "wait", Role::Template, none, text),
+            Kind::Wait(Wait::For(text)) => self.add(at, scope, "wait", Role::Template, none, text),
+            Kind::Wait(Wait::Until(_)) => {}
             Kind::Set(values) => {
                 values.iter().for_each(|(_, text)| self.add(at, scope, "set", Role::Expression, none, text));
             }
@@ -213,11 +238,15 @@ impl<'r> Facts<'r> {
             Kind::Parallel(group) => self.steps_of(&group.steps, at, scope),
             Kind::ForEach(group) => {
                 self.tree(&group.items, "in", at, scope);
-                self.scopes.push(Scope { parent: Some(scope), item: Some(&group.name) });
+                self.scopes.push(Scope { parent: Some(scope), item: Some(&group.name), parts: None });
                 let inner = self.scopes.len() - 1;
                 self.add_some(at, inner, "key", Role::Expression, &group.key);
                 self.steps_of(&group.steps, at, inner);
             }
+            Kind::Decide(table) => self.table(table, at, scope),
+            Kind::Stages(stages) => self.stages(stages, at, scope),
+            Kind::Rounds(rounds) => self.rounds(rounds, at, scope),
+            Kind::Watch(watch) => self.watch(watch, at, scope),
         }
     }
 

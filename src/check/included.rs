@@ -88,9 +88,7 @@ fn collect<'b>(steps: &'b [Step], paths: &mut Vec<&'b Text>) {
     for step in steps {
         match &step.kind {
             Kind::Run(run) => paths.push(&run.runbook),
-            Kind::Parallel(group) => collect(&group.steps, paths),
-            Kind::ForEach(group) => collect(&group.steps, paths),
-            _ => {}
+            kind => kind.inner_steps().into_iter().for_each(|steps| collect(steps, paths)),
         }
     }
 }

@@ -93,6 +93,12 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(saved) => Event::StepFinished { path, verdict: Verdict::Pass, reason: None, then: None, saved },
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
+        // Planning refuses what cannot be executed; a plan from elsewhere fails here rather than pass for nothing.
+        NodeKind::WaitUntil(_)
+        | NodeKind::Decide(_)
+        | NodeKind::Stages(_)
+        | NodeKind::Rounds(_)
+        | NodeKind::Watch(_) => failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into()),
     }
 }
 

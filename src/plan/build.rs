@@ -4,6 +4,8 @@ use super::convert::{checkpoint_kind, default_repeat, line_of, pairs, request, r
 use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
+use super::schedule::{marks, until};
+use super::unsupported;
 use crate::runbook::model as doc;
 use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
@@ -58,11 +60,27 @@ pub enum Unreadable {
     Invalid(Vec<Diagnostic>),
 }
 
-/// Resolves a runbook into a plan.
+/// Resolves a runbook into a plan that can be executed.
+///
+/// # Errors
+/// All problems found, each with its place; also what the engine cannot execute yet.
+pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    let place = request.runbook.place.clone();
+    let plan = resolve(request)?;
+    let refused = unsupported::constructs(&plan).into_iter().map(|(name, at)| {
+        let message = format!("{name} can be checked and planned, but not executed yet ({at})");
+        let problem = Diagnostic::error(Code::NOT_EXECUTABLE, message, place.clone());
+        problem.help("leave it out to run this; nothing in a plan is ever ignored")
+    });
+    let refused: Vec<Diagnostic> = refused.collect();
+    if refused.is_empty() { Ok(plan) } else { Err(refused) }
+}
+
+/// Resolves a runbook into a plan, whether the engine can execute all of it or not.
 ///
 /// # Errors
 /// All problems found, each with its place.
-pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
+pub fn resolve(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut builder = Builder {
         library: request.library,
         nodes: Vec::new(),
@@ -72,6 +90,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
             sha256: request.library.sha256(&request.source),
         }],
         secrets: Map::new(),
+        metrics: Vec::new(),
         problems: Vec::new(),
         open: vec![request.source.name().to_string()],
         target: request.target.clone(),
@@ -81,6 +100,8 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     builder.check_target(&book);
     builder.bind_top_inputs(&book, &request.given);
     let at = Position { scope: 0, source: &request.source };
+    builder.metrics(&book, &at);
+    let schedule = builder.schedule(&book, &at);
     let forward = builder.phases(&book, &at);
     let always = builder.optional_steps("always", &book.always, &book, &at);
     let rollback = match &book.rollback {
@@ -102,6 +123,8 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         rollback,
         on_failure: book.on_failure,
         secrets: builder.secrets,
+        metrics: builder.metrics,
+        schedule,
         sources: builder.sources,
     })
 }
@@ -112,6 +135,7 @@ pub(super) struct Builder<'a> {
     pub(super) scopes: Vec<Scope>,
     pub(super) sources: Vec<SourceDigest>,
     pub(super) secrets: Map<String, Value>,
+    pub(super) metrics: Vec<Metric>,
     pub(super) problems: Vec<Diagnostic>,
     /// Files being included, outermost first.
     pub(super) open: Vec<String>,
@@ -181,8 +205,11 @@ impl Builder<'_> {
     }
 
     pub(super) fn phases(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
+        let guards = book.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
         let phases: Vec<NodeId> = book.phases.iter().map(|phase| self.phase(phase, at)).collect();
-        self.block("", &book.place, at, NodeKind::Sequence(phases))
+        let id = self.block("", &book.place, at, NodeKind::Sequence(phases));
+        self.nodes[id].guards = guards;
+        id
     }
 
     fn phase(&mut self, phase: &doc::Phase, at: &Position<'_>) -> NodeId {
@@ -192,12 +219,15 @@ impl Builder<'_> {
             children.push(self.block("checkpoint", &checkpoint.place, at, kind));
         }
         let id = self.block(&phase.id, &phase.place, at, NodeKind::Sequence(children));
+        let guards = phase.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
         let estimate = phase.estimate.as_ref().and_then(|e| super::units::duration_us(&e.value));
         let node = &mut self.nodes[id];
         node.title = phase.title.as_ref().map(template);
         node.when = phase.when.as_ref().map(template);
         node.goal = phase.goal.as_ref().map(|g| g.value.clone());
         node.estimate_s = estimate.map(|us| us / 1_000_000);
+        node.marks = marks(&phase.marks);
+        node.guards = guards;
         id
     }
 
@@ -228,12 +258,15 @@ impl Builder<'_> {
             on_failure: None,
             estimate_s: None,
             goal: None,
+            marks: Marks::default(),
+            guards: None,
             kind,
         });
         self.nodes.len() - 1
     }
 
     pub(super) fn step(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
+        let guards = step.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
         let kind = self.kind(step, at);
         let id = self.block(&step.id, &step.place, at, kind);
         let node = &mut self.nodes[id];
@@ -243,6 +276,8 @@ impl Builder<'_> {
         node.effect = step.effect;
         node.severity = step.severity;
         node.on_failure = step.on_failure;
+        node.marks = marks(&step.marks);
+        node.guards = guards;
         id
     }
 
@@ -253,7 +288,15 @@ impl Builder<'_> {
             }
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
             doc::Kind::Checkpoint(c) => checkpoint_kind(c),
-            doc::Kind::Wait(t) => NodeKind::Wait(template(t)),
+            doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),
+            doc::Kind::Wait(doc::Wait::Until(mark)) => NodeKind::WaitUntil(until(mark)),
+            // A table without `otherwise` or `no_data`, or with limits that are wrong, is a problem that was reported.
+            doc::Kind::Decide(table) => self
+                .decision(table, at)
+                .map_or(NodeKind::Sequence(Vec::new()), |decision| NodeKind::Decide(Box::new(decision))),
+            doc::Kind::Stages(stages) => self.stages(stages, &step.place, at),
+            doc::Kind::Rounds(rounds) => self.rounds(rounds, &step.place, at),
+            doc::Kind::Watch(watch) => self.watch(watch, at),
             doc::Kind::Set(values) => NodeKind::Set(pairs(values)),
             doc::Kind::Run(run) => self.include(run, step, at),
             doc::Kind::Parallel(p) => {
@@ -264,7 +307,7 @@ impl Builder<'_> {
         }
     }
 
-    fn task(&mut self, step: &doc::Step, at: &Position<'_>) -> Task {
+    pub(super) fn task(&mut self, step: &doc::Step, at: &Position<'_>) -> Task {
         let act = match &step.kind {
             doc::Kind::Shell(script) => Act::Shell(template(script)),
             doc::Kind::Exec(doc::ExecArgs::List(words)) => Act::Exec(words.iter().map(template).collect()),

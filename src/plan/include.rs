@@ -41,6 +41,8 @@ impl Builder<'_> {
         let inner = self.bind_included(&book, run, step, at);
         self.open.push(source.name().to_string());
         let inside = Position { scope: inner, source: &source };
+        self.refuse_inner_schedule(&book, &run.runbook.place);
+        self.metrics(&book, &inside);
         let body = self.body(&book, &inside);
         let always = self.optional_steps("always", &book.always, &book, &inside);
         self.open.pop();
@@ -91,11 +93,20 @@ impl Builder<'_> {
     /// What an included runbook does; one that is written as plain `steps:` adds no phase to the paths.
     fn body(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
         match &book.phases[..] {
-            [only] if only.id == "main" && only.when.is_none() && only.checkpoint.is_none() => {
+            [only] if is_plain(only) => {
+                let guards = book.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
                 let steps = only.steps.iter().map(|step| self.step(step, at)).collect();
-                self.block("", &book.place, at, NodeKind::Sequence(steps))
+                let id = self.block("", &book.place, at, NodeKind::Sequence(steps));
+                self.nodes[id].guards = guards;
+                id
             }
             _ => self.phases(book, at),
         }
     }
+}
+
+/// Whether a phase is nothing but steps, as `steps:` alone is.
+fn is_plain(phase: &doc::Phase) -> bool {
+    let marked = phase.marks.at.is_some() || phase.marks.not_after.is_some();
+    phase.id == "main" && phase.when.is_none() && phase.checkpoint.is_none() && phase.guards.is_none() && !marked
 }

@@ -5,11 +5,14 @@ pub mod model;
 
 mod build;
 mod convert;
+mod decisions;
 mod include;
 pub(crate) mod known;
+mod schedule;
+mod unsupported;
 
 pub use crate::runbook::units;
-pub use build::{Given, Library, Request, Unreadable, build};
+pub use build::{Given, Library, Request, Unreadable, build, resolve};
 pub use model::Plan;
 
 use sha2::{Digest, Sha256};

@@ -7,6 +7,15 @@ use crate::runbook::model::{Effect, InputKind, OnFailure, Repeat, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod decision;
+mod schedule;
+
+pub use decision::{
+    Ask, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote, Round, Rounds,
+    Sampling, Share, Stage, Stages, Watch, WatchSource,
+};
+pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
+
 /// Format name of a stored plan.
 pub const FORMAT: &str = "runbook-plan/1";
 
@@ -43,6 +52,12 @@ pub struct Plan {
     /// Where secrets come from, by name. Never their values.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub secrets: Map<String, Value>,
+    /// Measurements of all scopes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+    /// When the run may happen.
+    #[serde(default, skip_serializing_if = "Schedule::is_empty")]
+    pub schedule: Schedule,
     /// Files the plan was made from and their SHA-256.
     pub sources: Vec<SourceDigest>,
 }
@@ -146,6 +161,12 @@ pub struct Node {
     /// What is true when a phase is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<String>,
+    /// When it may begin.
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    pub marks: Marks,
+    /// The table that runs beside it; that of the root runs beside the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guards: Option<Box<Decision>>,
     /// What it is.
     pub kind: NodeKind,
 }
@@ -200,6 +221,16 @@ pub enum NodeKind {
     Wait(Template),
     /// Values written once.
     Set(Vec<(String, Template)>),
+    /// A pause until a mark.
+    WaitUntil(Until),
+    /// A table evaluated here.
+    Decide(Box<Decision>),
+    /// Traffic in stages.
+    Stages(Box<Stages>),
+    /// The same steps again and again.
+    Rounds(Box<Rounds>),
+    /// What a log says.
+    Watch(Box<Watch>),
 }
 
 /// `for_each`.

@@ -2,7 +2,7 @@
 
 use super::view::{Kind, Part};
 use crate::machine::{InstId, State, body_path, join};
-use crate::plan::model::{Items, NodeId, NodeKind};
+use crate::plan::model::{Items, NodeId, NodeKind, Stages};
 
 /// One place of the outline.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ impl Walk<'_> {
                     self.children(each.body, &path, depth + 1);
                 }
             }
+            NodeKind::Stages(stages) => self.stages(path, stages, depth),
+            NodeKind::Rounds(rounds) => self.children(rounds.body, &format!("{path}[*]"), depth),
             NodeKind::Run { body, always, .. } => {
                 self.children(*body, &body_path(path), depth);
                 if let Some(always) = always {
@@ -59,6 +61,15 @@ impl Walk<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The steps that set the share once, for all stages, then the promotion.
+    fn stages(&mut self, path: &str, stages: &Stages, depth: usize) {
+        self.children(stages.body, &format!("{path}[*]"), depth);
+        for part in stages.promote.iter().flat_map(|promote| [promote.main, promote.remove]) {
+            let path = join(path, &self.state.plan.node(part).id);
+            self.node(part, path, depth);
         }
     }
 
@@ -107,7 +118,9 @@ pub(super) fn kind_of(kind: &NodeKind, part: Part, depth: usize) -> Kind {
         NodeKind::Task(_) => Kind::Task,
         NodeKind::Manual { .. } => Kind::Manual,
         NodeKind::Checkpoint { .. } => Kind::Checkpoint,
-        NodeKind::Wait(_) => Kind::Wait,
+        NodeKind::Wait(_) | NodeKind::WaitUntil(_) => Kind::Wait,
         NodeKind::Set(_) => Kind::Set,
+        NodeKind::Decide(_) | NodeKind::Watch(_) => Kind::Task,
+        NodeKind::Stages(_) | NodeKind::Rounds(_) => Kind::List,
     }
 }

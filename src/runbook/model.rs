@@ -13,7 +13,7 @@ mod watch;
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
-pub use table::{Action, Cell, Condition, Escalate, Hit, Investigate, Level, Outcome, Rule, Table, Then};
+pub use table::{Cell, CellProblem, Condition, Escalate, Investigate, Level, Outcome, Rule, Table, Then};
 pub use watch::{NewPatterns, Watch, WatchSource};
 
 /// A string of the file with its place. It may be a template, an expression or prose; the field says which.
@@ -342,6 +342,22 @@ pub enum Kind {
     Rounds(Box<Rounds>),
     /// `watch: { file | journal | shell, for, must, must_not, new_patterns }`
     Watch(Box<Watch>),
+}
+
+impl Kind {
+    /// The lists of steps inside it.
+    pub fn inner_steps(&self) -> Vec<&[Step]> {
+        match self {
+            Kind::Parallel(group) => vec![&group.steps],
+            Kind::ForEach(group) => vec![&group.steps],
+            Kind::Rounds(rounds) => vec![&rounds.steps],
+            Kind::Stages(stages) => {
+                let promote = stages.promote.iter().flat_map(|p| [p.main.as_slice(), &p.remove]);
+                std::iter::once(stages.steps.as_slice()).chain(promote).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Arguments of `exec`.

@@ -1,10 +1,11 @@
 //! The registry of diagnostic codes. A code is API: it keeps its number and meaning for ever.
 //!
 //! One file per range: 01xx [`yaml`], 02xx [`document`], 03xx [`reference`], 04xx [`shell`], 05xx [`plan`],
-//! 06xx [`policy`], 07xx [`run`]. To add a code, add a row to the file of its range.
+//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`]. To add a code, add a row to the file of its range.
 
 use std::fmt;
 
+mod decision;
 mod document;
 mod plan;
 mod policy;
@@ -39,8 +40,16 @@ macro_rules! codes {
 }
 use codes;
 
-const RANGES: [&[Row]; 7] =
-    [yaml::ROWS, document::ROWS, reference::ROWS, shell::ROWS, plan::ROWS, policy::ROWS, run::ROWS];
+const RANGES: [&[Row]; 8] = [
+    yaml::ROWS,
+    document::ROWS,
+    reference::ROWS,
+    shell::ROWS,
+    plan::ROWS,
+    policy::ROWS,
+    run::ROWS,
+    decision::ROWS,
+];
 
 impl Code {
     /// Every code there is, in ascending order.

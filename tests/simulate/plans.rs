@@ -26,6 +26,8 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         rollback,
         on_failure,
         secrets: Map::new(),
+        metrics: Vec::new(),
+        schedule: Default::default(),
         sources: Vec::new(),
     }
 }
@@ -66,6 +68,8 @@ impl Maker<'_> {
             on_failure: None,
             estimate_s: None,
             goal: None,
+            marks: Default::default(),
+            guards: None,
             kind,
         });
         self.nodes.len() - 1

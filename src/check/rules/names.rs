@@ -67,6 +67,15 @@ fn unknown_part(facts: &Facts<'_>, usage: &Use<'_>, read: &Ref) -> Option<Diagno
             let problem = Diagnostic::error(Code::UNKNOWN_NAME, message, usage.place(read));
             Some(problem.help("write `target: required`, or use an input"))
         }
+        (root, Some(part)) => {
+            let parts = facts.scopes_from(usage.scope).map(|at| &facts.scopes[at]).find(|s| s.item == Some(root))?.parts?;
+            if parts.contains(&part.as_str()) {
+                return None;
+            }
+            let message = format!("`{root}` has no `{part}`{}", did_you_mean(part, parts.iter().copied()));
+            let problem = Diagnostic::error(Code::UNKNOWN_NAME, message, usage.place(read));
+            Some(problem.help(format!("it has: {}", parts.join(", "))))
+        }
         _ => None,
     }
 }

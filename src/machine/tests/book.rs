@@ -199,6 +199,8 @@ impl Book {
                 rollback: None,
                 on_failure: OnFailure::Stop,
                 secrets: Map::new(),
+                metrics: Vec::new(),
+                schedule: Default::default(),
                 sources: Vec::new(),
             },
         };
@@ -272,6 +274,8 @@ impl Book {
             on_failure: piece.on_failure,
             estimate_s: None,
             goal: None,
+            marks: Default::default(),
+            guards: None,
             kind,
         });
         self.plan.nodes.len() - 1

@@ -47,6 +47,8 @@ impl Builder {
             on_failure: None,
             estimate_s: None,
             goal: None,
+            marks: Default::default(),
+            guards: None,
             kind,
         });
         self.nodes.len() - 1
@@ -150,6 +152,8 @@ pub(crate) fn plan() -> Plan {
         rollback: None,
         on_failure: OnFailure::Rollback,
         secrets: Map::new(),
+        metrics: Vec::new(),
+        schedule: Default::default(),
         sources: vec![SourceDigest { path: "runbooks/deploy-web.yml".into(), sha256: "ab".repeat(32) }],
     }
 }

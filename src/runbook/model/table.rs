@@ -1,6 +1,7 @@
 //! Decision tables: guards and `decide` steps.
 
 use super::{Extend, Text};
+use crate::decide::{self, CellError, HitPolicy, Ruling};
 use crate::text::Place;
 
 /// `guards:` or `decide:`.
@@ -11,7 +12,7 @@ pub struct Table {
     /// How long a `decide` step looks; once unless written.
     pub over: Option<Text>,
     /// Which of several rows that hold decides.
-    pub hit: Hit,
+    pub hit: HitPolicy,
     /// Rows in order.
     pub rules: Vec<Rule>,
     /// What a value that no row covers means.
@@ -26,16 +27,6 @@ pub struct Table {
     pub extend: Option<Extend>,
     /// The key in the file.
     pub place: Place,
-}
-
-/// Which of several rows that hold decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hit {
-    /// The one with the gravest action.
-    Worst,
-    /// The first one.
-    First,
 }
 
 /// One row.
@@ -64,48 +55,111 @@ pub struct Condition {
     pub cell: Cell,
 }
 
-/// What a row says of one metric, as written.
+/// What a row says of one metric, as written: its texts may have holes that the plan fills.
 #[derive(Debug, Clone)]
 pub enum Cell {
-    /// `"> 5%"`
-    Limit(Text),
+    /// `"> 5%"`, `1% .. 5%`, or a word.
+    Value(Text),
+    /// `[ok, degraded]`
+    OneOf(Vec<Text>),
     /// `{ slope: "> 100MB/min", over: 3m }`
-    Named(Vec<(&'static str, Text)>),
+    Slope {
+        /// The limit.
+        is: Text,
+        /// How far back.
+        over_us: u64,
+    },
+    /// `{ vs_baseline: "<= +10%" }`
+    VsBaseline(Text),
+    /// `{ vs: main_p95, is: "<= 1.2x" }`
+    Vs {
+        /// The other metric.
+        metric: Text,
+        /// The limit.
+        is: Text,
+    },
+    /// `{ trend: increasing, over: 5m }`
+    Trend {
+        /// Which way.
+        direction: Text,
+        /// How far back.
+        over_us: u64,
+    },
+    /// `{ in_a_row: 3, is: "> 5%" }`
+    InARow {
+        /// How many samples.
+        count: u32,
+        /// The limit.
+        is: Text,
+    },
+}
+
+/// A cell that cannot be read, and where.
+#[derive(Debug, Clone)]
+pub struct CellProblem {
+    /// What is wrong and what to do.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+}
+
+impl Cell {
+    /// The condition itself; `fill` gives the text of a hole's value.
+    ///
+    /// # Errors
+    /// What cannot be read, or filled.
+    pub fn resolve(&self, fill: &dyn Fn(&Text) -> Result<String, String>) -> Result<decide::Cell, CellProblem> {
+        let read = |text: &Text, parse: &dyn Fn(&str) -> Result<decide::Cell, CellError>| {
+            let value = fill(text).map_err(|message| CellProblem { message, place: text.place.clone() })?;
+            parse(&value).map_err(|e| CellProblem {
+                place: if value == text.value { text.place_of(e.at..e.at + e.len) } else { text.place.clone() },
+                message: e.message,
+            })
+        };
+        match self {
+            Cell::Value(text) => read(text, &decide::Cell::parse),
+            Cell::OneOf(texts) => {
+                let values: Result<Vec<String>, CellProblem> = texts
+                    .iter()
+                    .map(|text| fill(text).map_err(|message| CellProblem { message, place: text.place.clone() }))
+                    .collect();
+                let place = texts.first().map(|text| text.place.clone());
+                match (decide::Cell::one_of(values?), place) {
+                    (Err(e), Some(place)) => Err(CellProblem { message: e.message, place }),
+                    // The reader lets no list pass that is empty.
+                    (cell, _) => Ok(cell.unwrap_or(decide::Cell::Text { not: false, any_of: Vec::new() })),
+                }
+            }
+            Cell::Slope { is, over_us } => read(is, &|text| decide::Cell::slope(text, *over_us)),
+            Cell::VsBaseline(is) => read(is, &decide::Cell::vs_baseline),
+            Cell::Vs { metric, is } => read(is, &|text| decide::Cell::vs(&metric.value, text)),
+            Cell::Trend { direction, over_us } => read(direction, &|text| decide::Cell::trend(text, *over_us)),
+            Cell::InARow { count, is } => read(is, &|text| decide::Cell::consecutive(*count, text)),
+        }
+    }
+
+    /// Its texts: what may have holes.
+    pub fn texts(&self) -> Vec<&Text> {
+        match self {
+            Cell::Value(is) | Cell::VsBaseline(is) => vec![is],
+            Cell::Slope { is, .. } | Cell::Vs { is, .. } | Cell::InARow { is, .. } => vec![is],
+            Cell::OneOf(texts) => texts.iter().collect(),
+            Cell::Trend { .. } => Vec::new(),
+        }
+    }
 }
 
 /// An action and what it needs.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// What happens.
-    pub action: Action,
+    pub action: Ruling,
     /// Time for a person's answer (`investigate`).
     pub within: Option<Text>,
     /// What happens without an answer (`investigate`).
     pub then: Option<Then>,
     /// The action's word.
     pub place: Place,
-}
-
-/// What a row does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Back out.
-    Rollback,
-    /// Stop, keep what was done.
-    Abort,
-    /// Ask one level of people after the other.
-    Escalate,
-    /// Ask a person.
-    Investigate,
-    /// Begin nothing new while it holds.
-    Hold,
-    /// Look longer.
-    Extend,
-    /// Nothing: it is as it should be.
-    Continue,
-    /// Neither good nor bad (`no_data` only): shown, and never a pass.
-    Inconclusive,
 }
 
 /// What happens without an answer, or after the last extension.

@@ -2,31 +2,39 @@
 
 use super::cursor::{Field, Obj, Reader};
 use super::keys;
-use super::scalars::{ID_RULE, is_id};
-use crate::runbook::model::{
-    Action, Cell, Condition, Escalate, Extend, Hit, Investigate, Level, Outcome, Rule, Table, Then,
-};
+use crate::decide::{HitPolicy, Ruling};
+use crate::runbook::model::{Condition, Escalate, Extend, Investigate, Level, Outcome, Rule, Table, Then};
 use crate::text::Code;
 
-/// Words for `action` and `otherwise`.
-const ACTIONS: &[(&str, Action)] = &[
-    ("rollback", Action::Rollback),
-    ("abort", Action::Abort),
-    ("escalate", Action::Escalate),
-    ("investigate", Action::Investigate),
-    ("hold", Action::Hold),
-    ("extend", Action::Extend),
-    ("continue", Action::Continue),
+/// Words for `action`.
+const ACTIONS: &[(&str, Ruling)] = &[
+    ("ok", Ruling::Ok),
+    ("continue", Ruling::Continue),
+    ("hold", Ruling::Hold),
+    ("extend", Ruling::Extend),
+    ("investigate", Ruling::Investigate),
+    ("escalate", Ruling::Escalate),
+    ("abort", Ruling::Abort),
+    ("rollback", Ruling::Rollback),
+];
+/// Words for `otherwise`: what no row covers is never good.
+const OTHERWISE: &[(&str, Ruling)] = &[
+    ("hold", Ruling::Hold),
+    ("extend", Ruling::Extend),
+    ("investigate", Ruling::Investigate),
+    ("escalate", Ruling::Escalate),
+    ("abort", Ruling::Abort),
+    ("rollback", Ruling::Rollback),
 ];
 /// Words for `no_data`: no data is never good.
-const NO_DATA: &[(&str, Action)] = &[
-    ("inconclusive", Action::Inconclusive),
-    ("rollback", Action::Rollback),
-    ("abort", Action::Abort),
-    ("escalate", Action::Escalate),
-    ("investigate", Action::Investigate),
-    ("hold", Action::Hold),
-    ("extend", Action::Extend),
+const NO_DATA: &[(&str, Ruling)] = &[
+    ("inconclusive", Ruling::Inconclusive),
+    ("hold", Ruling::Hold),
+    ("extend", Ruling::Extend),
+    ("investigate", Ruling::Investigate),
+    ("escalate", Ruling::Escalate),
+    ("abort", Ruling::Abort),
+    ("rollback", Ruling::Rollback),
 ];
 /// What silence may mean.
 const SILENCE: &[(&str, Then)] = &[("rollback", Then::Rollback), ("abort", Then::Abort)];
@@ -53,12 +61,12 @@ impl<'a> Reader<'a> {
     }
 
     fn table(&mut self, obj: &Obj<'a>, field: Field<'a>) -> Option<Table> {
-        let hits = [("worst", Hit::Worst), ("first", Hit::First)];
+        let hits = [("worst", HitPolicy::Worst), ("first", HitPolicy::First)];
         let hit = self.required(obj, "hit", "worst").and_then(|f| self.word(f, &hits));
         let mut table = Table {
             every: obj.get("every").and_then(|f| self.duration(f)),
             over: obj.get("over").and_then(|f| self.duration(f)),
-            hit: hit.unwrap_or(Hit::Worst),
+            hit: hit.unwrap_or(HitPolicy::Worst),
             rules: Vec::new(),
             otherwise: None,
             no_data: None,
@@ -79,7 +87,7 @@ impl<'a> Reader<'a> {
         let has = |key| field.node.get(key).is_some();
         if has("otherwise") {
             let obj = self.object(field, "the row for everything else", keys::OTHERWISE);
-            let outcome = obj.and_then(|obj| self.outcome(&obj, "otherwise", ACTIONS));
+            let outcome = obj.and_then(|obj| self.outcome(&obj, "otherwise", OTHERWISE));
             self.only_once(field, "otherwise", table.otherwise.is_some());
             table.otherwise = outcome.or(table.otherwise.take());
         } else if has("no_data") {
@@ -129,60 +137,31 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn cells(&mut self, field: Field<'a>) -> Vec<Condition> {
-        let entries = self.open_object(field, "a mapping of metrics and conditions");
-        if field.node.map().is_some_and(<[_]>::is_empty) {
-            self.error(Code::EMPTY, format!("`{}` is empty", field.name), field.key)
-                .help
-                .push("a row needs a metric and a condition, such as { error_ratio: \"> 5%\" }".into());
-        }
-        let mut conditions = Vec::new();
-        for entry in entries {
-            if !is_id(entry.name) {
-                self.bad_name(entry.name, entry.key, ID_RULE);
-                continue;
-            }
-            let (metric, place) = (entry.name.to_string(), self.place(entry.key));
-            conditions.extend(self.cell(entry).map(|cell| Condition { metric, place, cell }));
-        }
-        conditions
-    }
-
-    fn cell(&mut self, field: Field<'a>) -> Option<Cell> {
-        if field.node.map().is_none() {
-            return self.text_as(field, "a condition such as \"> 5%\" or { slope: ..., over: ... }").map(Cell::Limit);
-        }
-        let obj = self.object(field, "a condition", keys::CELL)?;
-        if obj.fields.is_empty() {
-            self.error(Code::EMPTY, "the condition is empty", field.key);
-        }
-        let parts = obj.fields.iter().filter_map(|f| {
-            let key = keys::CELL.iter().find(|key| **key == f.name)?;
-            Some((*key, self.text(*f)?))
-        });
-        Some(Cell::Named(parts.collect()))
-    }
-
-    fn outcome(&mut self, obj: &Obj<'a>, key: &str, words: &[(&'static str, Action)]) -> Option<Outcome> {
+    fn outcome(&mut self, obj: &Obj<'a>, key: &str, words: &[(&'static str, Ruling)]) -> Option<Outcome> {
         let field = self.required(obj, key, words[0].0)?;
         let within = obj.get("within").and_then(|f| self.plain_duration(f));
         let then = obj.get("then").and_then(|f| self.word(f, SILENCE));
-        let action = self.action(field, words)?;
+        let action = self.passing(field, words)?;
         Some(Outcome { action, within, then, place: self.place(self.span_of(field)) })
     }
 
-    fn action(&mut self, field: Field<'a>, words: &[(&'static str, Action)]) -> Option<Action> {
-        if matches!(field.node.str(), Some("ok" | "pass" | "go")) {
-            let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-            let message = format!("`{}` cannot be `{}`", field.name, field.node.str().unwrap_or_default());
-            let problem = self.error(Code::BAD_VALUE, message, field.node.span);
-            problem.help.push(format!("it is one of: {}", names.join(", ")));
-            if field.name != "no_data" {
-                *problem = problem.clone().fix(field.node.span, "continue", "write `continue`");
-            }
-            return None;
+    /// One of the words; a good outcome of what nobody foresaw or saw gets its own words.
+    fn passing(&mut self, field: Field<'a>, words: &[(&'static str, Ruling)]) -> Option<Ruling> {
+        let word = field.node.str().and_then(Ruling::parse);
+        if field.name == "action" || !word.is_some_and(Ruling::passes) {
+            return self.word(field, words);
         }
-        self.word(field, words)
+        let message = match field.name {
+            "no_data" => "missing data is never good",
+            _ => "what no row covers is never good",
+        };
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let problem = self.error(Code::BAD_VALUE, message, field.node.span);
+        problem.help.push(format!("`{}` is one of: {}", field.name, names.join(", ")));
+        if field.name == "otherwise" {
+            problem.help.push("if a value is fine, say so in a row of its own with `action: ok`".into());
+        }
+        None
     }
 
     pub(super) fn investigate(&mut self, field: Field<'a>) -> Option<Investigate> {

@@ -1,7 +1,7 @@
 //! Ids that must be unique.
 
 use super::cursor::Reader;
-use crate::runbook::model::{Kind, Rollback, Runbook, Step};
+use crate::runbook::model::{Rollback, Runbook, Step};
 use crate::text::{Code, Place};
 use std::collections::BTreeMap;
 
@@ -26,11 +26,7 @@ pub(super) fn check(reader: &mut Reader<'_>, runbook: &Runbook) {
 fn collect<'r>(steps: &'r [Step], ids: &mut Vec<(&'r str, &'r Place)>) {
     for step in steps {
         ids.push((&step.id, &step.place));
-        match &step.kind {
-            Kind::Parallel(group) => collect(&group.steps, ids),
-            Kind::ForEach(group) => collect(&group.steps, ids),
-            _ => {}
-        }
+        step.kind.inner_steps().into_iter().for_each(|steps| collect(steps, ids));
     }
 }
 

@@ -212,4 +212,14 @@ wrong:
 right:
     window: { allow: "Mon-Thu 02:00-05:00 UTC" }
 "#
+222 BAD_CELL "not a condition of a table" r#"
+A condition of a decision table is data: a comparison with a limit (`> 5%`), a range whose ends belong to it unless
+written with `<` (`1% .. 5%`, `1% ..< 5%`), a word, or a list of words. Limits carry the unit of their metric. Against a
+baseline or another metric a limit is a change (`+10%`) or a multiple (`1.2x`).
+
+wrong:
+    if: { error_ratio: 5% }
+right:
+    if: { error_ratio: "> 5%" }
+"#
 }

@@ -82,6 +82,25 @@ wrong:
 right:
     file: { path: /etc/app.conf, copy: conf/app.conf }
 "#
+524 INNER_SCHEDULE "an included runbook has a schedule of its own" r#"
+One anchor and one window rule a run: those of the runbook that is run. An included one with its own would either be
+ignored or contradict them.
+
+wrong:
+    # in lib/drain.yml, which deploy.yml runs
+    window: { allow: "Mon-Thu 02:00-05:00 UTC" }
+right:
+    # in deploy.yml
+    window: { allow: "Mon-Thu 02:00-05:00 UTC" }
+"#
+525 NOT_KNOWN "this must be known when planning" r#"
+Whoever reviews a plan sees its limits, times and anchor. They are written out, or made of inputs and target values.
+
+wrong:
+    if: { error_ratio: "> {{ steps.read.limit }}" }
+right:
+    if: { error_ratio: "> {{ target.limits.errors }}" }
+"#
 530 LIST_WRONG "this is not a list" r#"
 `for_each: { in: ... }` takes a list written in the file, an input of type list, a list of the target, or an expression
 that yields a list.
@@ -98,5 +117,14 @@ wrong:
     for_each: { in: "{{ steps.find.hosts }}", steps: [...] }
 right:
     for_each: { in: "{{ steps.find.hosts }}", max: 20, steps: [...] }
+"#
+540 NOT_EXECUTABLE "not executed yet" r#"
+The runbook is right, but it says something that this version of the tool can check and plan, and not yet execute. It is
+refused as a whole: a guard that is silently left out is worse than none.
+
+wrong:
+    guards: { every: 10s, hit: worst, rules: [...] }
+right:
+    a version that executes it, or the runbook without it
 "#
 }

@@ -1,0 +1,115 @@
+//! Cells of decision tables: what a row says of one metric.
+
+use super::cursor::{Field, Obj, Reader};
+use super::keys;
+use super::scalars::{ID_RULE, is_id, is_template};
+use crate::runbook::model::{Cell, Condition, Text};
+use crate::runbook::units;
+use crate::text::{Code, Diagnostic};
+
+/// The key that tells the form of a cell, and the one that must be beside it.
+const FORMS: &[(&str, Option<&str>)] = &[
+    ("slope", Some("over")),
+    ("vs_baseline", None),
+    ("vs", Some("is")),
+    ("trend", Some("over")),
+    ("in_a_row", Some("is")),
+];
+
+impl<'a> Reader<'a> {
+    /// Metrics, each with a cell; at least one.
+    pub(super) fn cells(&mut self, field: Field<'a>) -> Vec<Condition> {
+        let entries = self.open_object(field, "a mapping of metrics and conditions");
+        if field.node.map().is_some_and(<[_]>::is_empty) {
+            let problem = self.error(Code::EMPTY, format!("`{}` is empty", field.name), field.key);
+            problem.help.push("it needs a metric and a condition, such as { error_ratio: \"> 5%\" }".into());
+        }
+        let mut conditions = Vec::new();
+        for entry in entries {
+            if !is_id(entry.name) {
+                self.bad_name(entry.name, entry.key, ID_RULE);
+                continue;
+            }
+            let (metric, place) = (entry.name.to_string(), self.place(entry.key));
+            if let Some(cell) = self.cell(entry) {
+                self.check_cell(&cell);
+                conditions.push(Condition { metric, place, cell });
+            }
+        }
+        conditions
+    }
+
+    fn cell(&mut self, field: Field<'a>) -> Option<Cell> {
+        if field.node.seq().is_some() {
+            let words = self.list(field, "a list of words the value may be");
+            return Some(Cell::OneOf(words.into_iter().filter_map(|word| self.text(word)).collect()));
+        }
+        if field.node.map().is_none() {
+            return self.text_as(field, "a condition such as \"> 5%\" or { slope: ..., over: ... }").map(Cell::Value);
+        }
+        let obj = self.object(field, "a condition", keys::CELL)?;
+        let names: Vec<&'static str> = FORMS.iter().map(|(name, _)| *name).collect();
+        let form = self.one_of(&obj, &names)?;
+        let beside = FORMS.iter().find(|(name, _)| *name == form.name).and_then(|(_, beside)| *beside);
+        self.refuse_foreign(&obj, form, beside);
+        let example = if beside == Some("over") { "3m" } else { "\"> 5%\"" };
+        let beside = match beside {
+            Some(key) => Some(self.required(&obj, key, example)?),
+            None => None,
+        };
+        self.form(form, beside)
+    }
+
+    fn form(&mut self, form: Field<'a>, beside: Option<Field<'a>>) -> Option<Cell> {
+        Some(match (form.name, beside) {
+            ("slope", Some(over)) => {
+                let over_us = self.while_us(over);
+                Cell::Slope { is: self.limit(form)?, over_us: over_us? }
+            }
+            ("trend", Some(over)) => {
+                let over_us = self.while_us(over);
+                let ways = [("increasing", ()), ("decreasing", ()), ("steady", ())];
+                self.word(form, &ways)?;
+                Cell::Trend { direction: self.text(form)?, over_us: over_us? }
+            }
+            ("vs", Some(is)) => {
+                let metric = self.reference(form);
+                Cell::Vs { is: self.limit(is)?, metric: metric? }
+            }
+            ("in_a_row", Some(is)) => {
+                let count = self.int(form, 1..=10_000).and_then(|n| u32::try_from(n).ok());
+                Cell::InARow { is: self.limit(is)?, count: count? }
+            }
+            _ => Cell::VsBaseline(self.limit(form)?),
+        })
+    }
+
+    fn limit(&mut self, field: Field<'a>) -> Option<Text> {
+        self.text_as(field, "a limit such as \"> 5%\"")
+    }
+
+    fn while_us(&mut self, field: Field<'a>) -> Option<u64> {
+        self.plain_duration(field).and_then(|text| units::duration_us(&text.value))
+    }
+
+    fn refuse_foreign(&mut self, obj: &Obj<'a>, form: Field<'a>, beside: Option<&str>) {
+        for field in obj.fields.iter().filter(|f| matches!(f.name, "over" | "is") && beside != Some(f.name)) {
+            let place = self.place(form.key);
+            let message = format!("`{}` has no meaning beside `{}`", field.name, form.name);
+            let problem = self.error(Code::MISPLACED_KEY, message, field.key);
+            problem.also.push((place, "this tells the form of the condition".into()));
+            let wanted = beside.map_or("nothing".to_string(), |key| format!("`{key}`"));
+            problem.help.push(format!("`{}` has {wanted} beside it", form.name));
+        }
+    }
+
+    /// What is written out can be read now; what has holes is read when they are filled.
+    fn check_cell(&mut self, cell: &Cell) {
+        if cell.texts().iter().any(|text| is_template(&text.value)) {
+            return;
+        }
+        if let Err(wrong) = cell.resolve(&|text| Ok(text.value.clone())) {
+            self.problems.push(Diagnostic::error(Code::BAD_CELL, wrong.message, wrong.place));
+        }
+    }
+}
