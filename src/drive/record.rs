@@ -207,6 +207,7 @@ mod tests {
                 evidence: vec![("x".into(), "1".into())],
                 wanted: vec![],
                 expires_wall_us: Some(-1),
+                unanswered: None,
             })),
             Event::Answered {
                 path: "a.go".into(),

@@ -4,7 +4,7 @@
 //! arrives through one channel, so that events have one order.
 
 use super::clock::Clock;
-use crate::machine::event::{Asked, Direction, Event, StepStarted};
+use crate::machine::event::{Asked, CauseKind, Direction, Event, StepStarted};
 use crate::machine::{IllegalEvent, Input, State, Timestamp, accept, apply, next};
 use std::fmt;
 use std::time::Duration;
@@ -138,6 +138,7 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
 
     /// Commits what was accepted and all that follows from it, then acts on it.
     fn drain(&mut self, batch: &mut Vec<Event>, now: Timestamp, synced_us: &mut u64) -> Result<(), DriveError> {
+        let ruled_before = self.ruled();
         for event in batch.iter() {
             apply(&mut self.state, event).map_err(DriveError::Illegal)?;
         }
@@ -164,7 +165,17 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             }
             self.audience.tell(&event, &self.state, now);
         }
+        // What a table has put an end to does not go on until it ends by itself.
+        if self.ruled() && !ruled_before && self.state.direction == Direction::Forward {
+            self.world.cancel(false);
+        }
         Ok(())
+    }
+
+    /// Whether a decision table, or the answer to what it asked, ended going forward.
+    fn ruled(&self) -> bool {
+        let cause = self.state.halt.as_ref().map(|(cause, _)| cause);
+        cause.is_some_and(|c| c.kind == CauseKind::Rule || c.path.ends_with("~guard"))
     }
 
     /// Everything must outlive a power cut except the comings and goings of steps that only look.
@@ -175,7 +186,9 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             Event::AttemptScheduled { .. }
             | Event::Skipped { .. }
             | Event::BlockStarted { .. }
-            | Event::BlockFinished { .. } => false,
+            | Event::BlockFinished { .. }
+            | Event::Looked { .. }
+            | Event::Extended { .. } => false,
             _ => true,
         }
     }

@@ -93,6 +93,7 @@ pub fn answers(question: Question) -> &'static [Answer] {
         Question::Checkpoint => &[Answer::Go, Answer::NoGo],
         Question::Manual => &[Answer::Done, Answer::NoGo],
         Question::InDoubt => &[Answer::Done, Answer::Again, Answer::Failed],
+        Question::Ruling => &[Answer::Go, Answer::BackOut, Answer::Stop],
         Question::Failure => &[Answer::Again, Answer::Skip, Answer::BackOut, Answer::Stop],
     }
 }

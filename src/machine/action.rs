@@ -198,15 +198,8 @@ pub enum Source {
         /// Which series; the name without `_bucket`.
         select: Selector,
     },
-    /// A value in a JSON answer.
-    Json {
-        /// The request.
-        request: HttpAction,
-        /// Keys and positions from the top: `pool.idle`, `items[0].size`.
-        path: String,
-    },
-    /// The first line a script or program prints.
-    Command(Box<Action>),
+    /// A request, script or program; what it yields is judged elsewhere.
+    Act(Box<Action>),
 }
 
 /// How several numbers become one.
@@ -226,6 +219,8 @@ pub enum Reduce {
     Mean,
     /// The sum.
     Sum,
+    /// The value that 95 of 100 do not exceed.
+    P95,
     /// How many there are.
     Count,
 }
@@ -280,11 +275,11 @@ pub struct Reading {
 pub enum ReadValue {
     /// A finite number.
     Number(f64),
-    /// A text that is no number.
-    Text(String),
+    /// What a request, script or program yielded.
+    Done(Box<Done>),
     /// Cumulative counts by upper bound, ascending; the bound of the last is none: +Inf.
     Buckets(Vec<(Option<f64>, f64)>),
-    /// The source answered, and there was nothing: no series, no such key, no line.
+    /// The source answered, and there was nothing: no series.
     Empty,
     /// The source answered with something that is not a number, such as NaN of 0/0.
     NotANumber,

@@ -4,7 +4,8 @@ use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
 use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
-use crate::plan::model::NodeKind;
+use super::ruling;
+use crate::plan::model::{MetricSource, NodeKind};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -13,6 +14,17 @@ use std::sync::Arc;
 /// # Errors
 /// An [`IllegalEvent`] when the event cannot follow what was applied before; the state is then unchanged or of no use.
 pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
+    one(state, event)?;
+    // Tables beside the run have nothing more to say once it turns.
+    if !state.armed.is_empty() && (state.halt.is_some() || state.direction > Direction::Forward) {
+        for guard in std::mem::take(&mut state.armed) {
+            disarm(state, guard);
+        }
+    }
+    Ok(())
+}
+
+fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
     let illegal = |met: &str| IllegalEvent::new(event, met);
     if state.outcome.is_some() && !matches!(event, Event::LateResult { .. }) {
         return Err(illegal("the run is over"));
@@ -33,6 +45,7 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
                 return Err(illegal("it is not a block that has not begun"));
             }
             state.insts[id].status = Status::Running;
+            arm(state, id);
             open_block(state, id, items.as_deref(), inputs.as_ref());
         }
         Event::BlockFinished { path, verdict, reason, then, saved } => {
@@ -52,12 +65,16 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         Event::StepStarted(started) => start(state, event, started)?,
         Event::AttemptFinished { path, attempt, done } => {
             let id = find(state, event, path)?;
+            let measured = is_measured(state, id);
             let inst = &mut state.insts[id];
             // A running block has no attempts.
             if inst.status != Status::Running || inst.attempt != *attempt || *attempt == 0 {
                 return Err(illegal("this attempt is not running"));
             }
             inst.touched |= done.changed != Some(false);
+            if done.http.is_some() && measured {
+                inst.latencies_us.push(done.duration_us);
+            }
             inst.done = Some(done.clone());
             state.in_flight -= 1;
             // What the third press killed may have happened or not; whoever resumes settles that.
@@ -93,14 +110,22 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
             state.insts[id].status = Status::Pausing { until_us: *until_us };
             state.active.insert(id);
+            arm(state, id);
+        }
+        Event::Looked { .. } | Event::Extended { .. } | Event::Ruled { .. } | Event::Withdrawn { .. } => {
+            ruling::apply(state, event)?;
         }
         Event::Asked(asked) => {
             let id = find(state, event, &asked.path)?;
             if matches!(state.insts[id].status, Status::Finished | Status::Running | Status::Asking(_)) {
                 return Err(illegal("there is nothing to ask about this step"));
             }
+            let fresh = state.insts[id].status == Status::Pending;
             state.insts[id].status = Status::Asking(asked.clone());
             state.active.insert(id);
+            if fresh {
+                arm(state, id);
+            }
         }
         Event::Answered { path, answer, by, reason, .. } => {
             let id = find(state, event, path)?;
@@ -112,6 +137,10 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
                 return Err(illegal("nothing was asked"));
             };
             let title = asked.title.clone();
+            if asked.question == Question::Ruling {
+                let unanswered = asked.unanswered.unwrap_or(Then::Stop);
+                return ruling::expired(state, event, id, unanswered, &title);
+            }
             no_go(state, id, format!("nobody answered `{title}` in time"));
         }
         Event::Turned { to, cause } => {
@@ -160,7 +189,7 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
     Ok(())
 }
 
-fn find(state: &State, event: &Event, path: &str) -> Result<InstId, IllegalEvent> {
+pub(super) fn find(state: &State, event: &Event, path: &str) -> Result<InstId, IllegalEvent> {
     let id = state.by_path.get(path).copied();
     id.ok_or_else(|| IllegalEvent::new(event, format!("the plan has no step `{path}`")))
 }
@@ -222,7 +251,7 @@ fn open_block(state: &mut State, id: InstId, items: Option<&[(String, Value)]>, 
 
 fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), IllegalEvent> {
     let id = find(state, event, &started.path)?;
-    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_));
+    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_) | NodeKind::Decide(_));
     let inst = &mut state.insts[id];
     let ready = matches!(inst.status, Status::Pending | Status::Pausing { .. } | Status::InDoubt);
     if !is_task || !ready || started.attempt != inst.attempt + 1 {
@@ -234,6 +263,9 @@ fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), 
     inst.poll_until_us = inst.poll_until_us.or(started.poll_until_us);
     state.active.insert(id);
     state.in_flight += 1;
+    if started.attempt == 1 {
+        arm(state, id);
+    }
     Ok(())
 }
 
@@ -261,6 +293,10 @@ fn answered(
         }
         (Question::Checkpoint, Answer::NoGo) => no_go(state, id, words(&format!("NO-GO to `{title}`"))),
         (Question::Manual, Answer::NoGo | Answer::Failed) => no_go(state, id, words(&format!("not done: `{title}`"))),
+        (Question::Ruling, Answer::Go | Answer::BackOut | Answer::Stop) => {
+            let what = if answer == Answer::Go { "accepted" } else { "stopped" };
+            ruling::answered(state, id, answer, words(what));
+        }
         (Question::InDoubt, Answer::Again) => inst.status = Status::Pausing { until_us: 0 },
         (Question::InDoubt, Answer::Failed) => {
             inst.verdict_of_person = Some((None, words("said to have failed")));
@@ -285,6 +321,32 @@ fn answered(
     Ok(())
 }
 
+/// From now on its table runs beside it.
+fn arm(state: &mut State, id: InstId) {
+    let Some(guard) = state.insts[id].guard_inst else { return };
+    if state.direction == Direction::Forward && state.halt.is_none() {
+        state.insts[guard].status = Status::Pausing { until_us: 0 };
+        state.active.insert(guard);
+        state.armed.insert(guard);
+    }
+}
+
+/// Its table is over; what it asked is no longer asked.
+fn disarm(state: &mut State, guard: InstId) {
+    state.armed.remove(&guard);
+    for id in std::iter::once(guard).chain(state.insts[guard].ask_inst) {
+        let was = std::mem::replace(&mut state.insts[id].status, Status::Finished);
+        state.in_flight -= usize::from(was == Status::Running);
+        state.active.remove(&id);
+    }
+}
+
+/// Whether a metric is made of the durations of its requests.
+fn is_measured(state: &State, id: InstId) -> bool {
+    let name = &state.node_of(id).id;
+    state.plan.metrics.iter().any(|metric| matches!(&metric.source, MetricSource::LatencyOf { step, .. } if step == name))
+}
+
 fn saved_of(event: &Event) -> Map<String, Value> {
     match event {
         Event::Answered { evidence, .. } => evidence.clone(),
@@ -306,7 +368,7 @@ fn no_go(state: &mut State, id: InstId, reason: String) {
 }
 
 /// Ends an instance, keeps its values where templates find them, and moves its block on.
-fn finish(
+pub(super) fn finish(
     state: &mut State,
     id: InstId,
     verdict: Verdict,
@@ -315,6 +377,10 @@ fn finish(
     saved: &Map<String, Value>,
 ) {
     state.active.remove(&id);
+    state.armed.remove(&id);
+    if let Some(guard) = state.insts[id].guard_inst {
+        disarm(state, guard);
+    }
     state.clock += 1;
     let clock = state.clock;
     let is_set = matches!(state.node_of(id).kind, NodeKind::Set(_));

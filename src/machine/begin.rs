@@ -4,6 +4,7 @@ use super::action::{
     Action, Datum, ExecAction, FileAction, FileChange, HttpAction, RestoreAction, ShellAction, Surroundings,
 };
 use super::event::StepStarted;
+use super::look;
 use super::names::{Names, Trouble, show};
 use super::state::{InstId, State, Timestamp};
 use crate::plan::model::{self, Act, NodeId, NodeKind, Task};
@@ -15,6 +16,19 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
     let inst = &state.insts[id];
     let names = Names::of(state, id);
     let node = state.node_of(id);
+    if let Some(decision) = look::decision_of(state, id) {
+        let first = inst.poll_until_us.is_none();
+        return Ok(StepStarted {
+            path: inst.path.clone(),
+            attempt: inst.attempt + 1,
+            title: title(state, id),
+            changes: false,
+            capture: false,
+            action: look::action(state, id, decision)?,
+            undo: None,
+            poll_until_us: first.then(|| now.run_us + decision.over_us.unwrap_or(0)),
+        });
+    }
     let task = task_of(state, inst.node).ok_or_else(|| format!("`{}` is not a task", inst.path))?;
     let action = match inst.owner {
         // An undo does what was frozen when its step started.
@@ -81,6 +95,14 @@ fn resolve_undo(
 fn resolve(names: &Names<'_>, state: &State, node: NodeId, path: &str) -> Result<Action, Trouble> {
     let task = task_of(state, node).ok_or_else(|| format!("`{path}` is not a task"))?;
     match &task.act {
+        Act::File(file) => file_action(names, state, file, path),
+        _ => resolve_task(names, task),
+    }
+}
+
+/// The action of a task that is no file step.
+pub(super) fn resolve_task(names: &Names<'_>, task: &Task) -> Result<Action, Trouble> {
+    match &task.act {
         Act::Shell(script) => {
             let script = names.script(script)?;
             let around = surroundings(names, task)?;
@@ -95,8 +117,7 @@ fn resolve(names: &Names<'_>, state: &State, node: NodeId, path: &str) -> Result
             Ok(Action::Exec(ExecAction { argv, around: surroundings(names, task)? }))
         }
         Act::Http(http) => request(names, task, http),
-        Act::File(file) => file_action(names, state, file, path),
-        Act::Restore => Err(format!("`{path}` can only be restored after its file step")),
+        Act::File(_) | Act::Restore => Err("a file can only be written or restored by a step of its own".into()),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Past-tense facts. A run is the fold of its events; nothing else is state.
 
 use super::action::{Action, Done};
+use crate::decide::{Because, Ruling, Sample};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// One fact about a run. Paths name steps from the root: `phase.step`, `phase.group[item].step`, `x~undo`, `x~probe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,6 +102,51 @@ pub enum Event {
         path: String,
         /// Run time (microseconds) at which it is over.
         until_us: u64,
+    },
+    /// A table was held against its metrics.
+    Looked {
+        /// The `decide` step, or `x~guard`.
+        path: String,
+        /// When, in microseconds since 1970.
+        at_us: u64,
+        /// What was found.
+        samples: BTreeMap<String, Sample>,
+        /// What the table asks for.
+        ruling: Ruling,
+        /// Which row, or what else.
+        cause: Because,
+        /// In words.
+        because: String,
+        /// Run time (microseconds) of the next look; none when something else follows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again_us: Option<u64>,
+    },
+    /// A step looks longer than was planned.
+    Extended {
+        /// Which.
+        path: String,
+        /// Run time (microseconds) until which it looks now.
+        until_us: u64,
+        /// Run time (microseconds) of the next look.
+        again_us: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A table ended going forward.
+    Ruled {
+        /// The `decide` step, or `x~guard`.
+        path: String,
+        /// Stop or roll back.
+        then: Then,
+        /// The row and its samples.
+        reason: String,
+    },
+    /// A question is no longer asked: what it was about has gone.
+    Withdrawn {
+        /// Who asked.
+        path: String,
+        /// What is seen instead.
+        reason: String,
     },
     /// A person is asked.
     Asked(Box<Asked>),
@@ -223,6 +270,9 @@ pub struct Asked {
     /// Wall time (microseconds since 1970) after which it is a no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_wall_us: Option<i64>,
+    /// What no answer means to a ruling: roll back, stop, or (`up`) ask the next level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<Then>,
 }
 
 /// Kinds of questions and with them the answers that fit.
@@ -237,6 +287,8 @@ pub enum Question {
     InDoubt,
     /// A step failed: retry, skip, back out or stop.
     Failure,
+    /// A table wants a person to look: go on, back out or stop.
+    Ruling,
 }
 
 /// A person's answer.
@@ -350,6 +402,8 @@ pub enum CauseKind {
     NoGo,
     /// The operator stopped it.
     Interrupt,
+    /// A decision table said so, or nobody answered what it asked.
+    Rule,
 }
 
 /// Why a driver left a run that is not over.

@@ -31,7 +31,7 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
 /// The pause of a wait, a retry or a poll is over.
 fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
     match &state.node_of(id).kind {
-        NodeKind::Task(_) => start_task(state, id, now),
+        NodeKind::Task(_) | NodeKind::Decide(_) => start_task(state, id, now),
         _ => Event::StepFinished {
             path: state.insts[id].path.clone(),
             verdict: Verdict::Pass,
@@ -42,7 +42,7 @@ fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
     }
 }
 
-fn start_task(state: &State, id: InstId, now: Timestamp) -> Event {
+pub(super) fn start_task(state: &State, id: InstId, now: Timestamp) -> Event {
     match intent(state, id, now) {
         Ok(started) => Event::StepStarted(Box::new(started)),
         Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -74,7 +74,7 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(inputs) => Event::BlockStarted { path, items: None, inputs: Some(inputs) },
             Err(trouble) => failed_to_begin(state, id, trouble),
         },
-        NodeKind::Task(_) => start_task(state, id, now),
+        NodeKind::Task(_) | NodeKind::Decide(_) => start_task(state, id, now),
         NodeKind::Manual { words, evidence } => match names.text(words) {
             Ok(words) => ask(path, Question::Manual, words, Vec::new(), evidence.clone(), None),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -95,7 +95,6 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
         },
         // Planning refuses what cannot be executed; a plan from elsewhere fails here rather than pass for nothing.
         NodeKind::WaitUntil(_)
-        | NodeKind::Decide(_)
         | NodeKind::Stages(_)
         | NodeKind::Rounds(_)
         | NodeKind::Watch(_) => failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into()),
@@ -143,7 +142,7 @@ fn ask(
     wanted: Vec<(String, bool)>,
     expires_wall_us: Option<i64>,
 ) -> Event {
-    Event::Asked(Box::new(Asked { path, question, title, evidence, wanted, expires_wall_us }))
+    Event::Asked(Box::new(Asked { path, question, title, evidence, wanted, expires_wall_us, unanswered: None }))
 }
 
 /// Asks a person what became of a step nobody saw the end of.

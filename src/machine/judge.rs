@@ -19,6 +19,9 @@ pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
             None => failed(state, id, Verdict::Fail, reason.clone()),
         };
     }
+    if let Some(decision) = super::look::decision_of(state, id) {
+        return super::look::judge(state, id, decision, now);
+    }
     let Some(task) = task_of(state, inst.node) else {
         return failed(state, id, Verdict::Fail, "only tasks have results".into());
     };
@@ -239,6 +242,7 @@ fn give_up(state: &State, id: InstId, found: Found) -> Event {
             evidence: Vec::new(),
             wanted: Vec::new(),
             expires_wall_us: None,
+            unanswered: None,
         }));
     }
     failed(state, id, found.verdict, found.reason)

@@ -14,9 +14,11 @@ mod apply;
 mod begin;
 mod forward;
 mod judge;
+mod look;
 mod names;
 mod next;
 mod state;
+mod ruling;
 mod undo;
 
 #[cfg(test)]

@@ -179,6 +179,7 @@ fn run_names(state: &State) -> Value {
             super::event::CauseKind::NoGo => "no_go",
             super::event::CauseKind::Interrupt => "interrupted",
             super::event::CauseKind::Failure => "failed",
+            super::event::CauseKind::Rule => "ruled",
         },
     };
     json!({

@@ -5,7 +5,7 @@ use super::action::Ended;
 use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, judge, undo};
+use super::{begin, judge, look, undo};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
@@ -40,6 +40,9 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
         match &inst.status {
             Status::Answered => Some(judge::judge(state, *id, now)),
             Status::InDoubt if !stands_still(state) => in_doubt(state, *id, now),
+            Status::Pausing { .. } if state.armed.contains(id) => {
+                if stands_still(state) { None } else { look::guard_turn(state, *id, now) }
+            }
             Status::Asking(asked) if asked.expires_wall_us.is_some_and(|at| now.wall_us >= at) => {
                 Some(Event::AnswerExpired { path: inst.path.clone() })
             }
@@ -68,7 +71,9 @@ fn given_up(state: &State, id: InstId) -> bool {
 
 fn in_doubt(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
-    match begin::task_of(state, inst.node)?.repeat {
+    // Looking changes nothing.
+    let Some(task) = begin::task_of(state, inst.node) else { return Some(run_again(state, id, now)) };
+    match task.repeat {
         Repeat::Safe => Some(run_again(state, id, now)),
         Repeat::Once => Some(ask_in_doubt(state, id, "")),
         Repeat::Probe => {
@@ -177,7 +182,7 @@ fn outcome(state: &State) -> Outcome {
     let Some((cause, then)) = &state.halt else {
         return if state.late_failures > 0 { Outcome::Failed } else { Outcome::Done };
     };
-    let kept_on_purpose = cause.kind == CauseKind::Failure && *then != Then::Rollback;
+    let kept_on_purpose = matches!(cause.kind, CauseKind::Failure | CauseKind::Rule) && *then != Then::Rollback;
     if backed_out_badly(state) || (state.late_failures > 0 && !kept_on_purpose) {
         return Outcome::RollbackFailed;
     }
@@ -186,6 +191,8 @@ fn outcome(state: &State) -> Outcome {
         CauseKind::Interrupt => Outcome::RolledBack,
         CauseKind::Failure if *then == Then::Rollback && changed_anything(state) => Outcome::RolledBack,
         CauseKind::Failure => Outcome::Failed,
+        CauseKind::Rule if *then == Then::Rollback && changed_anything(state) => Outcome::RolledBack,
+        CauseKind::Rule => Outcome::NoGo,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The state of a run: what its events add up to. Only `apply` changes it.
 
 use super::action::{Action, Done};
+
+use super::look::Lookout;
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
@@ -55,6 +57,14 @@ pub struct Inst {
     pub undo_inst: Option<InstId>,
     /// Its probe.
     pub probe_inst: Option<InstId>,
+    /// The table that runs beside it.
+    pub guard_inst: Option<InstId>,
+    /// For such a table, who asks what it wants to know.
+    pub ask_inst: Option<InstId>,
+    /// What a table remembers.
+    pub lookout: Box<Lookout>,
+    /// Durations of its requests, where a metric is made of them.
+    pub latencies_us: Vec<u64>,
     /// The last result.
     pub done: Option<Done>,
     /// Consecutive good samples.
@@ -131,6 +141,8 @@ pub struct State {
     pub halt: Option<(Cause, Then)>,
     /// Steps (not blocks) that are neither pending nor finished.
     pub active: BTreeSet<InstId>,
+    /// Tables that run beside something now.
+    pub armed: BTreeSet<InstId>,
     /// Steps the world is working on.
     pub in_flight: usize,
     /// Presses of Ctrl-C.
@@ -185,6 +197,7 @@ impl State {
             direction: Direction::Forward,
             halt: None,
             active: BTreeSet::new(),
+            armed: BTreeSet::new(),
             in_flight: 0,
             interrupt: 0,
             parked: None,
@@ -257,6 +270,14 @@ impl State {
                 self.insts[id].probe_inst = Some(probe);
             }
         }
+        if let Some(guard) = plan.node(node).guards {
+            let ask = self.add_alone(guard, format!("{path}~ask"), None, scope);
+            let guard = self.add_alone(guard, format!("{path}~guard"), None, scope);
+            self.insts[guard].owner = Some(id);
+            self.insts[ask].owner = Some(guard);
+            self.insts[guard].ask_inst = Some(ask);
+            self.insts[id].guard_inst = Some(guard);
+        }
         id
     }
 
@@ -280,6 +301,10 @@ impl State {
             undo: None,
             undo_inst: None,
             probe_inst: None,
+            guard_inst: None,
+            ask_inst: None,
+            lookout: Box::default(),
+            latencies_us: Vec::new(),
             done: None,
             streak: 0,
             poll_until_us: None,
@@ -287,6 +312,16 @@ impl State {
             touched: false,
         });
         id
+    }
+
+    /// Whether it is a table that runs beside something.
+    pub(super) fn is_guard(&self, id: InstId) -> bool {
+        self.insts[id].owner.is_some_and(|owner| self.insts[owner].guard_inst == Some(id))
+    }
+
+    /// The table in whose name it asks.
+    pub(super) fn asks_for(&self, id: InstId) -> Option<InstId> {
+        self.insts[id].owner.filter(|owner| self.insts[*owner].ask_inst == Some(id))
     }
 
     pub(super) fn is_block(&self, id: InstId) -> bool {

@@ -205,7 +205,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn phases(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
-        let guards = book.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
+        let guards = self.guards(book.guards.as_ref(), at);
         let phases: Vec<NodeId> = book.phases.iter().map(|phase| self.phase(phase, at)).collect();
         let id = self.block("", &book.place, at, NodeKind::Sequence(phases));
         self.nodes[id].guards = guards;
@@ -219,7 +219,7 @@ impl Builder<'_> {
             children.push(self.block("checkpoint", &checkpoint.place, at, kind));
         }
         let id = self.block(&phase.id, &phase.place, at, NodeKind::Sequence(children));
-        let guards = phase.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
+        let guards = self.guards(phase.guards.as_ref(), at);
         let estimate = phase.estimate.as_ref().and_then(|e| super::units::duration_us(&e.value));
         let node = &mut self.nodes[id];
         node.title = phase.title.as_ref().map(template);
@@ -266,7 +266,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn step(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
-        let guards = step.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
+        let guards = self.guards(step.guards.as_ref(), at);
         let kind = self.kind(step, at);
         let id = self.block(&step.id, &step.place, at, kind);
         let node = &mut self.nodes[id];

@@ -90,6 +90,13 @@ impl Builder<'_> {
         })
     }
 
+    /// The node of a table that runs beside another node.
+    pub(super) fn guards(&mut self, table: Option<&doc::Table>, at: &Position<'_>) -> Option<NodeId> {
+        let table = table?;
+        let decision = self.decision(table, at)?;
+        Some(self.block("guard", &table.place, at, NodeKind::Decide(Box::new(decision))))
+    }
+
     /// None when something in it is wrong, which is then a problem of the plan.
     pub(super) fn decision(&mut self, table: &doc::Table, at: &Position<'_>) -> Option<Decision> {
         let (otherwise, no_data) = (table.otherwise.as_ref()?, table.no_data.as_ref()?);

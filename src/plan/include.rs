@@ -94,7 +94,7 @@ impl Builder<'_> {
     fn body(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
         match &book.phases[..] {
             [only] if is_plain(only) => {
-                let guards = book.guards.as_ref().and_then(|guards| self.decision(guards, at)).map(Box::new);
+                let guards = self.guards(book.guards.as_ref(), at);
                 let steps = only.steps.iter().map(|step| self.step(step, at)).collect();
                 let id = self.block("", &book.place, at, NodeKind::Sequence(steps));
                 self.nodes[id].guards = guards;

@@ -164,9 +164,9 @@ pub struct Node {
     /// When it may begin.
     #[serde(default, skip_serializing_if = "Marks::is_empty")]
     pub marks: Marks,
-    /// The table that runs beside it; that of the root runs beside the whole run.
+    /// The table that runs beside it, a node of kind [`NodeKind::Decide`]; that of the root runs beside the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guards: Option<Box<Decision>>,
+    pub guards: Option<NodeId>,
     /// What it is.
     pub kind: NodeKind,
 }

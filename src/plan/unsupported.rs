@@ -6,10 +6,8 @@ use super::model::{Node, NodeKind, Plan};
 
 /// Each construct and where a plan has it: `file:line`.
 const NOT_YET: &[(&str, fn(&Plan) -> Option<String>)] = &[
-    ("`guards`", |plan| node(plan, |node| node.guards.is_some())),
     ("`at` and `not_after`", |plan| node(plan, |node| !node.marks.is_empty())),
     ("`wait: { until: ... }`", |plan| node(plan, |node| matches!(node.kind, NodeKind::WaitUntil(_)))),
-    ("`decide`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Decide(_)))),
     ("`stages`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Stages(_)))),
     ("`rounds`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Rounds(_)))),
     ("`watch`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Watch(_)))),

@@ -41,7 +41,9 @@ pub fn exit_code(ending: Ending) -> u8 {
     match ending {
         Ending::Over(outcome) => of_outcome(outcome),
         Ending::Waiting(Question::InDoubt) => UNKNOWN,
-        Ending::Waiting(Question::Checkpoint | Question::Manual | Question::Failure) => WAITING,
+        Ending::Waiting(Question::Checkpoint | Question::Manual | Question::Failure | Question::Ruling) => {
+            WAITING
+        }
         Ending::Interrupted => INTERRUPTED,
         Ending::Trouble => JOURNAL,
         // Nobody wrote how it ended: what was running may or may not have happened.
@@ -74,6 +76,7 @@ mod tests {
             (Ending::Waiting(Question::Checkpoint), 5),
             (Ending::Waiting(Question::Manual), 5),
             (Ending::Waiting(Question::Failure), 5),
+            (Ending::Waiting(Question::Ruling), 5),
             (Ending::Trouble, 8),
             (Ending::Over(Outcome::RolledBack), 11),
             (Ending::Over(Outcome::Unknown), 12),

@@ -1,6 +1,7 @@
 //! A run for people: its events folded through the machine, with the times at which things happened.
 
 use super::outline::{Spot, kind_of, outline};
+use crate::decide::{Because, Ruling};
 use crate::machine::event::{Answer, Asked, Cause, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict};
 use crate::machine::{IllegalEvent, InstId, State, Status, Timestamp, apply, title};
 use crate::plan::model::Plan;
@@ -20,6 +21,7 @@ pub struct View {
     times: HashMap<String, Times>,
     numbers: HashMap<String, usize>,
     total: usize,
+    turned: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -245,6 +247,7 @@ impl View {
             times: HashMap::new(),
             numbers: HashMap::new(),
             total: 0,
+            turned: false,
         };
         view.count_steps();
         view
@@ -270,7 +273,9 @@ impl View {
     /// # Errors
     /// [`IllegalEvent`] when it does not fit what came before it.
     pub fn see(&mut self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
+        let said = self.said_at(event);
         apply(&mut self.state, event)?;
+        self.turned = said != self.said_at(event);
         self.now = at;
         match event {
             Event::RunStarted(_) => self.began = at,
@@ -294,6 +299,17 @@ impl View {
             self.note_times(path, event, at);
         }
         Ok(())
+    }
+
+    /// What the table this event is about said last.
+    fn said_at(&self, event: &Event) -> Option<(Ruling, Because)> {
+        let Event::Looked { path, .. } = event else { return None };
+        self.state.inst(path)?.lookout.said.as_ref().map(|said| (said.ruling, said.cause))
+    }
+
+    /// Whether the last event was a look at which a table said something else than before.
+    pub fn has_turned(&self) -> bool {
+        self.turned
     }
 
     fn note_times(&mut self, path: &str, event: &Event, at: Timestamp) {
@@ -366,7 +382,7 @@ impl View {
         let inst = &self.state.insts[id];
         let root = self.root_of(id);
         let part = match () {
-            () if inst.owner.is_some() => Part::Undo,
+            () if inst.owner.is_some() && inst.ask_inst.is_none() && !path.ends_with("~ask") => Part::Undo,
             () if Some(root) == self.state.always => Part::Always,
             () if Some(root) == self.state.rollback => Part::Rollback,
             () => Part::Forward,
@@ -505,6 +521,10 @@ pub fn path_of(event: &Event) -> Option<&str> {
         | Event::StepFinished { path, .. }
         | Event::WaitStarted { path, .. }
         | Event::Answered { path, .. }
+        | Event::Looked { path, .. }
+        | Event::Extended { path, .. }
+        | Event::Ruled { path, .. }
+        | Event::Withdrawn { path, .. }
         | Event::AnswerExpired { path } => Some(path),
         Event::StepStarted(started) => Some(&started.path),
         Event::Asked(asked) => Some(&asked.path),

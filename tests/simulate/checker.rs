@@ -90,6 +90,9 @@ impl Judge<'_> {
                 self.scheduled(path, *attempt, *not_before_us)
             }
             Event::StepFinished { path, verdict, saved, .. } => self.step_finished(path, *verdict, saved),
+            Event::Looked { .. } | Event::Extended { .. } | Event::Ruled { .. } | Event::Withdrawn { .. } => {
+                Err("a plan without tables has nothing to look at".into())
+            }
             Event::WaitStarted { path, until_us } => {
                 let id = self.tree.find(path)?;
                 self.begin(id, true)?;

@@ -142,6 +142,7 @@ impl Judge<'_> {
             CauseKind::Interrupt => Outcome::RolledBack,
             CauseKind::Failure if then == Then::Rollback && changed => Outcome::RolledBack,
             CauseKind::Failure => Outcome::Failed,
+            CauseKind::Rule => Outcome::NoGo,
         }
     }
 }

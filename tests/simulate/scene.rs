@@ -184,7 +184,7 @@ impl<'a> Scene<'a> {
             let answer = match asked.question {
                 Question::Checkpoint => Answer::Go,
                 Question::Manual | Question::InDoubt => Answer::Done,
-                Question::Failure => Answer::Stop,
+                Question::Failure | Question::Ruling => Answer::Stop,
             };
             return self.say(asked, answer, true).map(|_| ());
         }
@@ -266,7 +266,7 @@ impl<'a> Scene<'a> {
             _ if self.rng.chance(4) => self.rng.pick(&[Answer::Go, Answer::Again, Answer::Stop]),
             Question::Checkpoint | Question::Manual if positive => fitting[0],
             Question::Checkpoint | Question::Manual => fitting[1],
-            Question::InDoubt | Question::Failure => self.rng.pick(fitting),
+            Question::InDoubt | Question::Failure | Question::Ruling => self.rng.pick(fitting),
         };
         let fits = fitting.contains(&answer);
         let with_evidence = self.rng.chance(80);

@@ -1,7 +1,8 @@
 //! What is worth telling about an event: the facts of one line, for all forms of output.
 
 use crate::machine::Status;
-use crate::machine::event::{Answer, Direction, Event, Parking, Question, Verdict};
+use crate::decide::Ruling;
+use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, Verdict};
 use crate::plan::units::duration_words;
 use crate::report::look::{Mark, mark_of};
 use crate::report::{Kind, Part, Row, View, answer_words, clock_words, verdict_words, visible_line};
@@ -47,7 +48,7 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let row = view.row(&started.path)?;
             let again = if started.attempt > 1 { format!(" (attempt {})", started.attempt) } else { String::new() };
             let polls = view.state().inst(&started.path).is_some_and(|inst| inst.poll_until_us.is_some());
-            if polls && started.attempt > 1 {
+            if (polls && started.attempt > 1) || started.path.ends_with("~guard") {
                 return None;
             }
             let words = format!("{}{again}", title_beside_path(&row)).trim_start().to_string();
@@ -65,6 +66,26 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
         Event::StepFinished { path, .. } | Event::AnswerExpired { path } => {
             let row = view.row(path)?;
             Some(finished(&row, row.reason.as_deref().unwrap_or_default()))
+        }
+        Event::Looked { path, ruling, because, .. } if view.has_turned() => {
+            let row = view.row(path)?;
+            let words = visible_line(because);
+            Some(Notice { mark: ruling_mark(*ruling), word: ruling.word().into(), took_us: None, ..of_row(&row, words) })
+        }
+        Event::Extended { path, reason, .. } => {
+            let row = view.row(path)?;
+            Some(Notice { mark: Mark::Warn, word: "extend".into(), took_us: None, ..of_row(&row, visible_line(reason)) })
+        }
+        Event::Ruled { path, then, reason } => {
+            let row = view.row(path)?;
+            let what = if *then == Then::Rollback { "roll back" } else { "stop" };
+            let words = visible_line(&format!("{what}: {reason}"));
+            Some(Notice { mark: Mark::Failed, word: "RULED".into(), took_us: None, ..of_row(&row, words) })
+        }
+        Event::Withdrawn { path, reason } => {
+            let row = view.row(path)?;
+            let words = format!("no longer asked: {}", visible_line(reason));
+            Some(Notice { mark: Mark::Running, word: "settled".into(), took_us: None, ..of_row(&row, words) })
         }
         Event::Answered { path, answer, by, reason, .. } => {
             let row = view.row(path)?;
@@ -158,6 +179,14 @@ fn finished(row: &Row, words: &str) -> Notice {
         notice.below = last_lines(&row.tail);
     }
     notice
+}
+
+fn ruling_mark(ruling: Ruling) -> Mark {
+    match ruling {
+        ruling if ruling.passes() => Mark::Running,
+        Ruling::Rollback | Ruling::Abort => Mark::Failed,
+        _ => Mark::Warn,
+    }
 }
 
 /// The end of a step's output, safe to show.

@@ -62,6 +62,12 @@ const FAILURE: &[Choice] = &[
     choice("q", "stop", "stop, keep what was done", Answer::Stop),
 ];
 
+const RULING: &[Choice] = &[
+    Choice { key: "g", word: "go", label: "go on, with a reason", answer: Answer::Go, needs_reason: true },
+    choice("b", "back-out", "back out", Answer::BackOut),
+    choice("q", "stop", "stop, keep what was done", Answer::Stop),
+];
+
 impl Conversation {
     pub(super) fn new(asked: &Asked, number: String, operator: &str, look: Look) -> Conversation {
         let (asked, operator) = (asked.clone(), operator.to_string());
@@ -87,6 +93,7 @@ impl Conversation {
             Question::Manual => MANUAL,
             Question::InDoubt => IN_DOUBT,
             Question::Failure => FAILURE,
+            Question::Ruling => RULING,
         }
     }
 
@@ -98,6 +105,7 @@ impl Conversation {
             Question::Manual => "to be done by a person",
             Question::InDoubt => "in doubt",
             Question::Failure => "failed",
+            Question::Ruling => "look at this",
         };
         let path = visible_line(&self.asked.path);
         let number = if self.number.is_empty() { String::new() } else { format!("{} ", self.number) };
@@ -203,7 +211,7 @@ impl Conversation {
             Question::Checkpoint | Question::Manual => {
                 Reply::Answer { answer: Answer::NoGo, reason: Some("end of input".into()), evidence: Map::new() }
             }
-            Question::InDoubt | Question::Failure => Reply::Gone,
+            Question::InDoubt | Question::Failure | Question::Ruling => Reply::Gone,
         }
     }
 }

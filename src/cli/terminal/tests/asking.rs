@@ -18,6 +18,7 @@ pub(super) fn asked(question: Question) -> Asked {
         evidence: vec![("colour now".into(), "blue\x1b[2J".into()), ("5xx ratio".into(), "0.08%".into())],
         wanted: Vec::new(),
         expires_wall_us: Some(1_784_909_462_000_000),
+        unanswered: None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! Reading metrics: all queries of one sample side by side, each with its own answer. A source that does not answer is a
 //! reading without a value, not a failed attempt: what it means is for the decision tables to say.
 
-mod json;
 mod page;
 mod prometheus;
 
@@ -13,7 +12,9 @@ use tokio::task::JoinSet;
 use super::attempt::{Attempt, untouched};
 use super::command;
 use super::http::{self, Clients};
-use crate::machine::action::{Done, Ended, HttpAction, Query, ReadValue, Reading, SampleAction, Source};
+use crate::machine::action::{
+    Action, CAPTURE_LIMIT, Captured, Done, Ended, HttpAction, HttpAnswer, Query, ReadValue, Reading, SampleAction, Source,
+};
 
 /// Read everything once.
 pub(super) async fn run(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -> Done {
@@ -31,7 +32,7 @@ async fn all(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -
     let limit = Duration::from_micros(action.timeout_us);
     let mut tasks = JoinSet::new();
     let (commands, others): (Vec<_>, Vec<_>) =
-        action.queries.iter().cloned().enumerate().partition(|(_, query)| matches!(query.from, Source::Command(_)));
+        action.queries.iter().cloned().enumerate().partition(|(_, query)| is_command(&query.from));
     for (position, query) in others {
         let (attempt, clients) = (Arc::clone(attempt), clients.clone());
         tasks.spawn(async move {
@@ -56,6 +57,10 @@ async fn all(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -
     action.queries.iter().zip(values).map(|(query, value)| Reading { name: query.name.clone(), value }).collect()
 }
 
+fn is_command(source: &Source) -> bool {
+    matches!(source, Source::Act(action) if !matches!(**action, Action::Http(_)))
+}
+
 async fn over_http(attempt: &Attempt, clients: &Clients, source: &Source) -> ReadValue {
     match source {
         Source::Prometheus { url, query, over_us, step_us, reduce } => {
@@ -78,12 +83,27 @@ async fn over_http(attempt: &Attempt, clients: &Clients, source: &Source) -> Rea
             Ok(page) => page::buckets(&page, select),
             Err(why) => ReadValue::Unreadable(why),
         },
-        Source::Json { request, path } => match http::fetch(attempt, clients, request).await {
-            Ok((200..=299, body)) => json::at(&body, path),
-            Ok((status, _)) => ReadValue::Unreadable(format!("{} answers {status}", request.url)),
-            Err(why) => ReadValue::Unreadable(why),
+        Source::Act(action) => match &**action {
+            Action::Http(request) => ReadValue::Done(Box::new(asked(attempt, clients, request).await)),
+            _ => ReadValue::Unreadable("it is not read over HTTP".into()),
         },
-        Source::Command(_) => ReadValue::Unreadable("a command is not read over HTTP".into()),
+    }
+}
+
+/// What a request yields, as a step would have it.
+async fn asked(attempt: &Attempt, clients: &Clients, request: &HttpAction) -> Done {
+    let (status, body) = match http::fetch(attempt, clients, request).await {
+        Ok(answer) => answer,
+        Err(why) => return untouched(Ended::Failed(attempt.site.masker.text(&why).into_owned())),
+    };
+    let bytes = body.len() as u64;
+    let text = String::from_utf8(body).ok().filter(|_| bytes <= CAPTURE_LIMIT);
+    let text = text.map(|text| attempt.site.masker.text(&text).into_owned());
+    Done {
+        http: Some(HttpAnswer { status, headers: Vec::new(), url: request.url.clone() }),
+        stdout: Some(Captured { bytes, text, ..Captured::default() }),
+        changed: Some(false),
+        ..Done::default()
     }
 }
 
@@ -98,35 +118,18 @@ fn get(url: String) -> HttpAction {
     HttpAction { method: "GET".into(), url, headers: Vec::new(), body: None, follow: 0, timeout_us: None }
 }
 
-/// The first line a command prints. Its exit code counts: what a failing command printed is not a measurement.
+/// What a script or program yields; its output is kept nowhere else.
 fn by_command(attempt: &Attempt, query: &Query, limit: Duration) -> ReadValue {
-    let Source::Command(action) = &query.from else { return ReadValue::Empty };
+    let Source::Act(action) = &query.from else { return ReadValue::Empty };
     let done = command::run(attempt, &command::with_limit(action, limit));
-    match &done.ended {
-        Ended::Exit(0) => {}
-        Ended::Exit(code) => return ReadValue::Unreadable(format!("exit {code}")),
-        Ended::Signal(signal) => return ReadValue::Unreadable(format!("ended by signal {signal}")),
-        Ended::TimedOut => return ReadValue::Unreadable(format!("no answer within {} ms", limit.as_millis())),
-        Ended::Failed(why) | Ended::Unavailable(why) => return ReadValue::Unreadable(why.clone()),
-        Ended::Ok | Ended::Cancelled => return ReadValue::Unreadable("cancelled".into()),
-    }
-    let text = done.stdout.and_then(|stdout| stdout.text);
-    match text.as_deref().map(|text| text.lines().next().unwrap_or_default().trim()) {
-        None => ReadValue::Unreadable("what it printed is too long, or not text".into()),
-        Some("") => ReadValue::Empty,
-        Some(line) => match page::number(line) {
-            Ok(number) if number.is_finite() => ReadValue::Number(number),
-            Ok(_) => ReadValue::NotANumber,
-            Err(_) => ReadValue::Text(short(line)),
-        },
-    }
+    let slim = |stream: Option<Captured>| stream.map(|s| Captured { file: String::new(), ..s });
+    ReadValue::Done(Box::new(Done { stdout: slim(done.stdout), stderr: None, tail: String::new(), ..done }))
 }
 
 /// Texts stand in the log, so nothing secret may be in them.
 fn masked(attempt: &Attempt, value: ReadValue) -> ReadValue {
     let mask = |text: String| attempt.site.masker.text(&text).into_owned();
     match value {
-        ReadValue::Text(text) => ReadValue::Text(mask(text)),
         ReadValue::Unreadable(why) => ReadValue::Unreadable(mask(why)),
         other => other,
     }

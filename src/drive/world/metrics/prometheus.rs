@@ -80,6 +80,7 @@ fn reduced(numbers: &[f64], reduce: Reduce) -> ReadValue {
         Reduce::Max => numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         Reduce::Sum => numbers.iter().sum(),
         Reduce::Mean => numbers.iter().sum::<f64>() / count as f64,
+        Reduce::P95 => crate::decide::quantile(numbers, 0.95).unwrap_or(f64::NAN),
     };
     if value.is_finite() { ReadValue::Number(value) } else { ReadValue::NotANumber }
 }

@@ -1,0 +1,258 @@
+//! Looking at the metrics of a decision table: what to read, what was read, and what the table says of it.
+//!
+//! A `decide` step looks until its time is over; a guard looks for as long as what it stands beside goes on.
+
+mod samples;
+mod series;
+
+pub(super) use samples::{looks_back, remember};
+
+use super::action::{Action, Query, SampleAction};
+use super::event::{Asked, Event, Question, Then, Verdict};
+use super::judge::failed;
+use super::names::{Names, Trouble};
+use super::state::{InstId, State, Status, Timestamp};
+use crate::decide::{self, Because, Ruling, TableState};
+use crate::plan::model::{Ask, Decision, Extend, NodeKind};
+use crate::plan::units::duration_words;
+use crate::runbook::model::Then as Unanswered;
+use serde_json::{Map, json};
+use std::collections::BTreeMap;
+
+/// The longest time one source has to answer.
+const LONGEST_READ_US: u64 = 10_000_000;
+
+/// What an instance that looks remembers between its looks.
+#[derive(Debug, Clone, Default)]
+pub struct Lookout {
+    /// The table's own memory.
+    pub memory: TableState,
+    /// Counters and buckets as they were read, for metrics that are changes.
+    pub raw: BTreeMap<String, Vec<(u64, Raw)>>,
+    /// What the table said last, and why.
+    pub said: Option<Said>,
+    /// A person let this pass; it is not asked about again until it has been gone.
+    pub accepted: Option<Because>,
+    /// How often looking was extended.
+    pub extended: u32,
+    /// How many levels of people did not answer.
+    pub level: usize,
+}
+
+/// What a table said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// What it asks for.
+    pub ruling: Ruling,
+    /// Which row, or what else.
+    pub cause: Because,
+    /// In words.
+    pub because: String,
+    /// Nothing followed from it yet.
+    pub fresh: bool,
+}
+
+/// A value as it was read, before it became a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Raw {
+    /// A counter.
+    Number(f64),
+    /// Cumulative buckets by upper bound.
+    Buckets(Vec<(Option<f64>, f64)>),
+}
+
+/// The table of an instance that looks.
+pub(super) fn decision_of(state: &State, id: InstId) -> Option<&Decision> {
+    match &state.node_of(id).kind {
+        NodeKind::Decide(decision) => Some(decision),
+        _ => None,
+    }
+}
+
+/// What to read for one look.
+pub(super) fn action(state: &State, id: InstId, decision: &Decision) -> Result<Action, Trouble> {
+    let mut queries: Vec<Query> = Vec::new();
+    for metric in samples::needed(state, id, decision) {
+        queries.extend(samples::queries(state, id, metric)?);
+    }
+    Ok(Action::Sample(SampleAction { queries, timeout_us: decision.table.every_us.clamp(1_000_000, LONGEST_READ_US) }))
+}
+
+/// The one event that follows from an answered look: what the table says, and then what follows from that.
+pub(super) fn judge(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
+    match &state.insts[id].lookout.said {
+        Some(said) if said.fresh => follow(state, id, decision, said, now),
+        _ => looked(state, id, decision, now),
+    }
+}
+
+fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
+    let inst = &state.insts[id];
+    let at_us = now.wall_us.max(0) as u64;
+    let samples = samples::of(state, id, decision, at_us);
+    let (_, said) = decide::step(&decision.table, inst.lookout.memory.clone(), &samples, at_us);
+    let next = now.run_us + decision.table.every_us;
+    let again_us = match said.action {
+        _ if state.is_guard(id) => Some(next),
+        Ruling::Rollback | Ruling::Abort | Ruling::Investigate | Ruling::Escalate => None,
+        Ruling::Hold => Some(next),
+        _ if inst.poll_until_us.is_some_and(|until| now.run_us < until) => Some(next),
+        _ => None,
+    };
+    Event::Looked {
+        path: inst.path.clone(),
+        at_us,
+        because: said.sentence(),
+        ruling: said.action,
+        cause: said.because,
+        samples,
+        again_us,
+    }
+}
+
+/// What a `decide` step does when its table has spoken.
+fn follow(state: &State, id: InstId, decision: &Decision, said: &Said, now: Timestamp) -> Event {
+    let path = state.insts[id].path.clone();
+    match said.ruling {
+        Ruling::Rollback => Event::Ruled { path, then: Then::Rollback, reason: said.because.clone() },
+        Ruling::Abort => Event::Ruled { path, then: Then::Stop, reason: said.because.clone() },
+        Ruling::Investigate | Ruling::Escalate => ask(state, id, id, decision, said, now),
+        Ruling::Extend | Ruling::Inconclusive => longer(state, id, decision, said, now),
+        Ruling::Ok | Ruling::Continue | Ruling::Hold => Event::StepFinished {
+            path,
+            verdict: Verdict::Pass,
+            reason: None,
+            then: None,
+            saved: Map::from_iter([
+                ("ruling".to_string(), json!(said.ruling.word())),
+                ("because".to_string(), json!(said.because)),
+            ]),
+        },
+    }
+}
+
+/// Looks longer as often as that is allowed.
+fn longer(state: &State, id: InstId, decision: &Decision, said: &Said, now: Timestamp) -> Event {
+    let path = state.insts[id].path.clone();
+    let Some(extend) = &decision.extend else {
+        return failed(state, id, Verdict::Inconclusive, said.because.clone());
+    };
+    let times = state.insts[id].lookout.extended;
+    if times < extend.max {
+        let by_us = extend.by_us.or(decision.over_us).unwrap_or(decision.table.every_us);
+        let reason = format!(
+            "{}; looking {} longer, extension {} of {}",
+            said.because,
+            duration_words(by_us),
+            times + 1,
+            extend.max
+        );
+        let again_us = now.run_us + decision.table.every_us;
+        return Event::Extended { path, until_us: now.run_us + by_us, again_us, reason };
+    }
+    let reason = format!("{}, after {times} extensions", said.because);
+    match (extend.then, &extend.ask) {
+        (Unanswered::Rollback, _) => Event::Ruled { path, then: Then::Rollback, reason },
+        (Unanswered::Investigate, Some(_)) => ask(state, id, id, decision, said, now),
+        _ => Event::Ruled { path, then: Then::Stop, reason },
+    }
+}
+
+/// The question a ruling puts to a person. A guard asks in the name of an instance of its own, so that it goes on
+/// looking meanwhile.
+pub(super) fn ask(
+    state: &State,
+    looking: InstId,
+    asking: InstId,
+    decision: &Decision,
+    said: &Said,
+    now: Timestamp,
+) -> Event {
+    let lookout = &state.insts[looking].lookout;
+    let (within_us, unanswered, who) = match (&decision.escalate, said.ruling) {
+        (Some(escalate), Ruling::Escalate) => {
+            let level = &escalate.levels[lookout.level.min(escalate.levels.len() - 1)];
+            let last = lookout.level + 1 >= escalate.levels.len();
+            let names = Names::of(state, looking);
+            let who = names.text(&level.to).unwrap_or_else(|_| level.to.text.clone());
+            (Some(level.within_us), if last { then(escalate.then) } else { Then::Up }, Some(who))
+        }
+        _ => match timer(decision, said) {
+            Some(ask) => (Some(ask.within_us), then(ask.then), None),
+            None => (None, Then::Stop, None),
+        },
+    };
+    let mut evidence = Vec::new();
+    evidence.extend(who.map(|who| ("for".to_string(), who)));
+    evidence.extend(symptom(decision, said.cause).map(|symptom| ("symptom".to_string(), symptom)));
+    evidence.extend(within_us.map(|us| ("without an answer".to_string(), unanswered_words(us, unanswered))));
+    Event::Asked(Box::new(Asked {
+        path: state.insts[asking].path.clone(),
+        question: Question::Ruling,
+        title: said.because.clone(),
+        evidence,
+        wanted: Vec::new(),
+        expires_wall_us: within_us.map(|us| now.wall_us + us as i64),
+        unanswered: Some(unanswered),
+    }))
+}
+
+fn unanswered_words(us: u64, then: Then) -> String {
+    let what = match then {
+        Then::Rollback => "the run backs out",
+        Then::Up => "the next level is asked",
+        _ => "the run stops",
+    };
+    format!("{what} after {}", duration_words(us))
+}
+
+fn then(unanswered: Unanswered) -> Then {
+    match unanswered {
+        Unanswered::Rollback => Then::Rollback,
+        Unanswered::Abort | Unanswered::Investigate => Then::Stop,
+    }
+}
+
+/// The timer behind what was said: of the row, of `otherwise`, of `no_data`, or of the last extension.
+fn timer<'a>(decision: &'a Decision, said: &Said) -> Option<&'a Ask> {
+    let behind = match said.cause {
+        Because::Row(row) | Because::Pending(row) => decision.rows.get(row)?,
+        Because::Otherwise => &decision.otherwise,
+        Because::NoData => &decision.no_data,
+    };
+    let of_extend = |extend: &'a Extend| extend.ask.as_ref();
+    behind.ask.as_ref().or(decision.extend.as_ref().and_then(of_extend))
+}
+
+fn symptom(decision: &Decision, cause: Because) -> Option<String> {
+    match cause {
+        Because::Row(row) | Because::Pending(row) => decision.table.rows.get(row)?.symptom.clone(),
+        Because::Otherwise => Some("no row covers it".into()),
+        Because::NoData => Some("there is no data to judge by".into()),
+    }
+}
+
+/// What a guard does next, when its pause allows: speak, ask, take a question back, or look again.
+pub(super) fn guard_turn(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
+    let decision = decision_of(state, id)?;
+    let inst = &state.insts[id];
+    let question = inst.ask_inst?;
+    let asking = matches!(state.insts[question].status, Status::Asking(_));
+    if let Some(said) = &inst.lookout.said {
+        let path = inst.path.clone();
+        match said.ruling {
+            Ruling::Rollback => return Some(Event::Ruled { path, then: Then::Rollback, reason: said.because.clone() }),
+            Ruling::Abort => return Some(Event::Ruled { path, then: Then::Stop, reason: said.because.clone() }),
+            Ruling::Investigate | Ruling::Escalate if !asking && inst.lookout.accepted != Some(said.cause) => {
+                return Some(ask(state, id, question, decision, said, now));
+            }
+            ruling if ruling.passes() && asking => {
+                let path = state.insts[question].path.clone();
+                return Some(Event::Withdrawn { path, reason: said.because.clone() });
+            }
+            _ => {}
+        }
+    }
+    let due = matches!(inst.status, Status::Pausing { until_us } if now.run_us >= until_us);
+    due.then(|| super::forward::start_task(state, id, now))
+}

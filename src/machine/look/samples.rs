@@ -1,0 +1,310 @@
+//! From metrics to queries, and from what was read to samples.
+
+use super::{Lookout, Raw};
+use crate::decide::{self, Bucket, Measured, Missing, Sample};
+use crate::machine::action::{self, Done, Ended, Query, ReadValue, Source};
+use crate::machine::begin::resolve_task;
+use crate::machine::names::{Names, Trouble};
+use crate::machine::state::{InstId, State};
+use crate::plan::model::{Change, Decision, Metric, MetricSource, Template};
+use crate::runbook::model::Reduce;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The query that counts what is behind a metric.
+fn evidence_name(metric: &str) -> String {
+    format!("{metric}#samples")
+}
+
+/// The metrics a table reads, those that others are made of included.
+pub(super) fn needed<'a>(state: &'a State, id: InstId, decision: &Decision) -> Vec<&'a Metric> {
+    let mut wanted: Vec<String> = decision.table.metric_names().into_iter().map(str::to_owned).collect();
+    let mut found: Vec<&Metric> = Vec::new();
+    while let Some(name) = wanted.pop() {
+        let Some(metric) = metric_of(state, id, &name) else { continue };
+        if found.iter().any(|known| known.name == metric.name) {
+            continue;
+        }
+        if let MetricSource::Ratio { of, to } = &metric.source {
+            wanted.extend([of.clone(), to.clone()]);
+        }
+        found.push(metric);
+    }
+    found
+}
+
+fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
+    let scope = state.node_of(id).scope;
+    state.plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
+}
+
+/// What the world is asked for a metric; nothing where it is made of what is known already.
+pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<Query>, Trouble> {
+    let names = Names::of(state, id);
+    let one = |from: Source| vec![Query { name: metric.name.clone(), from }];
+    Ok(match &metric.source {
+        MetricSource::Prometheus { query, url, sampling, samples } => {
+            let url = names.text(url)?;
+            let instant = |query: String, reduce| Source::Prometheus {
+                url: url.clone(),
+                query,
+                over_us: None,
+                step_us: None,
+                reduce,
+            };
+            let from = match sampling {
+                None => instant(names.text(query)?, action::Reduce::Only),
+                Some(sampling) => Source::Prometheus {
+                    url: url.clone(),
+                    query: names.text(query)?,
+                    over_us: Some(sampling.range_us),
+                    step_us: Some(sampling.step_us),
+                    reduce: reduce(sampling.reduce),
+                },
+            };
+            let mut queries = one(from);
+            if let Some(samples) = samples {
+                let from = instant(names.text(samples)?, action::Reduce::Sum);
+                queries.push(Query { name: evidence_name(&metric.name), from });
+            }
+            queries
+        }
+        MetricSource::Scrape { url, series, .. } => {
+            let url = names.text(url)?;
+            let select = super::series::parse(&names.text(series)?).map_err(|why| format!("{why} ({})", series.at))?;
+            one(match metric.quantile {
+                Some(_) => Source::PageBuckets { url, select },
+                None => Source::Page { url, select },
+            })
+        }
+        MetricSource::Http { request, .. } => one(Source::Act(Box::new(resolve_task(&names, request)?))),
+        MetricSource::Shell { script, .. } => one(Source::Act(Box::new(resolve_task(&names, script)?))),
+        MetricSource::LatencyOf { .. } | MetricSource::Ratio { .. } => Vec::new(),
+    })
+}
+
+fn reduce(reduce: Reduce) -> action::Reduce {
+    match reduce {
+        Reduce::Last => action::Reduce::Last,
+        Reduce::Min => action::Reduce::Min,
+        Reduce::Max => action::Reduce::Max,
+        Reduce::Mean => action::Reduce::Mean,
+        Reduce::Sum => action::Reduce::Sum,
+        Reduce::P95 => action::Reduce::P95,
+        Reduce::Count => action::Reduce::Count,
+    }
+}
+
+/// A sample of every metric the table names, of the answered look.
+pub(super) fn of(state: &State, id: InstId, decision: &Decision, at_us: u64) -> BTreeMap<String, Sample> {
+    let done = state.insts[id].done.clone().unwrap_or_default();
+    let look = Look { state, id, done: &done, at_us };
+    let names = decision.table.metric_names().into_iter();
+    names.map(|name| (name.to_string(), look.sample(name))).collect()
+}
+
+/// Keeps what the next look needs: counters and buckets, as far back as their metrics look.
+pub(in crate::machine) fn remember(lookout: &mut Lookout, done: &Done, at_us: u64, back_us: impl Fn(&str) -> Option<u64>) {
+    for reading in &done.readings {
+        let Some(back_us) = back_us(&reading.name) else { continue };
+        let raw = match &reading.value {
+            ReadValue::Number(number) => Raw::Number(*number),
+            ReadValue::Buckets(buckets) => Raw::Buckets(buckets.clone()),
+            _ => continue,
+        };
+        let kept = lookout.raw.entry(reading.name.clone()).or_default();
+        // The newest that is old enough stays: it is where the change is counted from.
+        let old = kept.iter().filter(|(at, _)| at + back_us <= at_us).count();
+        kept.drain(..old.saturating_sub(1));
+        kept.push((at_us, raw));
+    }
+}
+
+/// How far back the counters of a metric are needed.
+pub(in crate::machine) fn looks_back(state: &State, id: InstId, name: &str) -> Option<u64> {
+    match &metric_of(state, id, name)?.source {
+        MetricSource::Scrape { change: Some(change), .. } => Some(change.over_us),
+        _ => None,
+    }
+}
+
+struct Look<'a> {
+    state: &'a State,
+    id: InstId,
+    done: &'a Done,
+    at_us: u64,
+}
+
+type Found = Result<(Measured, Option<u64>), Missing>;
+
+impl Look<'_> {
+    fn sample(&self, name: &str) -> Sample {
+        let found = match metric_of(self.state, self.id, name) {
+            Some(metric) => self.found(metric),
+            None => Err(Missing::Error(format!("there is no metric `{name}`"))),
+        };
+        match found {
+            Ok((Measured::Number { value, .. }, evidence)) => Sample::number(self.at_us, value, evidence),
+            Ok((value, _)) => Sample { at_us: self.at_us, value },
+            Err(why) => Sample::missing(self.at_us, why),
+        }
+    }
+
+    fn found(&self, metric: &Metric) -> Found {
+        if self.done.ended != Ended::Ok {
+            return Err(Missing::Error("reading it was cut short".into()));
+        }
+        match &metric.source {
+            MetricSource::Prometheus { .. } => {
+                let value = self.number(&metric.name)?;
+                let value = match metric.buckets.last().and_then(|bound| bound.parse().ok()) {
+                    Some(bound) => decide::within_buckets(value, bound)?,
+                    None => value,
+                };
+                let evidence = self.number(&evidence_name(&metric.name)).ok().filter(|n| *n >= 0.0);
+                number(value, evidence.map(|n| n as u64))
+            }
+            MetricSource::Scrape { change, .. } => self.scraped(metric, change.as_ref()),
+            MetricSource::Http { value, .. } => self.yielded(metric, Some(value)),
+            MetricSource::Shell { value, .. } => self.yielded(metric, value.as_ref()),
+            MetricSource::LatencyOf { step, reduce } => self.latency(metric, step, *reduce),
+            MetricSource::Ratio { of, to } => {
+                let (of, to) = (self.part(of)?, self.part(to)?);
+                number(decide::ratio(of, to)?, (to >= 0.0).then_some(to as u64))
+            }
+        }
+    }
+
+    /// A metric that another one is made of.
+    fn part(&self, name: &str) -> Result<f64, Missing> {
+        match self.sample(name).value {
+            Measured::Number { value, .. } => Ok(value),
+            Measured::Text(_) => Err(Missing::WrongKind),
+            Measured::NoData(why) => Err(why),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<&ReadValue, Missing> {
+        let reading = self.done.readings.iter().find(|reading| reading.name == name);
+        match reading.map(|reading| &reading.value) {
+            None => Err(Missing::NotYet),
+            Some(ReadValue::Empty) => Err(Missing::Empty),
+            Some(ReadValue::NotANumber) => Err(Missing::NotANumber),
+            Some(ReadValue::Unreadable(why)) => Err(Missing::Error(why.clone())),
+            Some(value) => Ok(value),
+        }
+    }
+
+    fn number(&self, name: &str) -> Result<f64, Missing> {
+        match self.read(name)? {
+            ReadValue::Number(value) => Ok(*value),
+            _ => Err(Missing::WrongKind),
+        }
+    }
+
+    fn scraped(&self, metric: &Metric, change: Option<&Change>) -> Found {
+        let now = match self.read(&metric.name)? {
+            ReadValue::Number(value) => Raw::Number(*value),
+            ReadValue::Buckets(buckets) => Raw::Buckets(buckets.clone()),
+            _ => return Err(Missing::WrongKind),
+        };
+        let Some(change) = change else { return self.raw(metric, &now) };
+        let kept = self.state.insts[self.id].lookout.raw.get(&metric.name).map(Vec::as_slice).unwrap_or_default();
+        let from = kept.iter().rposition(|(at, _)| at + change.over_us <= self.at_us);
+        let from = from.ok_or(Missing::TooFew { have: kept.len() as u64 + 1, need: kept.len() as u64 + 2 })?;
+        match now {
+            Raw::Number(value) => {
+                let earlier = kept[from..].iter().filter_map(|(at, raw)| match raw {
+                    Raw::Number(value) => Some((*at, *value)),
+                    Raw::Buckets(_) => None,
+                });
+                let series: Vec<(u64, f64)> = earlier.chain([(self.at_us, value)]).collect();
+                let risen = decide::increase(&series)?;
+                number(if change.per_second { decide::rate(&series)? } else { risen }, Some(risen as u64))
+            }
+            Raw::Buckets(buckets) => match &kept[from].1 {
+                Raw::Buckets(earlier) => self.raw(metric, &Raw::Buckets(since(earlier, &buckets))),
+                Raw::Number(_) => Err(Missing::WrongKind),
+            },
+        }
+    }
+
+    fn raw(&self, metric: &Metric, raw: &Raw) -> Found {
+        match raw {
+            Raw::Number(value) => number(*value, None),
+            Raw::Buckets(buckets) => {
+                let bucket = |(bound, count): &(Option<f64>, f64)| Bucket {
+                    bound: bound.unwrap_or(f64::INFINITY),
+                    count: *count,
+                };
+                let buckets: Vec<Bucket> = buckets.iter().map(bucket).collect();
+                let quantile = metric.quantile.as_deref().and_then(|q| q.parse().ok()).unwrap_or(f64::NAN);
+                let count = buckets.last().map(|last| last.count as u64);
+                number(decide::histogram_quantile(&buckets, quantile)?, count)
+            }
+        }
+    }
+
+    /// The value of a request or a script: by its expression, or the number it printed.
+    fn yielded(&self, metric: &Metric, value: Option<&Template>) -> Found {
+        let ReadValue::Done(done) = self.read(&metric.name)? else { return Err(Missing::WrongKind) };
+        match &done.ended {
+            Ended::Ok | Ended::Exit(0) => {}
+            Ended::Exit(code) => return Err(Missing::Error(format!("exit {code}"))),
+            Ended::Signal(signal) => return Err(Missing::Error(format!("ended by signal {signal}"))),
+            Ended::TimedOut => return Err(Missing::Error("it did not answer in time".into())),
+            Ended::Cancelled => return Err(Missing::Error("it was cancelled".into())),
+            Ended::Failed(why) | Ended::Unavailable(why) => return Err(Missing::Error(why.clone())),
+        }
+        if let Some(answer) = done.http.as_ref().filter(|answer| !(200..300).contains(&answer.status)) {
+            return Err(Missing::Error(format!("status {} from {}", answer.status, answer.url)));
+        }
+        let found = match value {
+            Some(value) => Names::of(self.state, self.id).with_result(done).expr(value).map_err(Missing::Error)?,
+            None => Value::String(done.stdout.as_ref().and_then(|s| s.text.clone()).unwrap_or_default()),
+        };
+        match found {
+            Value::Number(n) => number(n.as_f64().unwrap_or(f64::NAN), None),
+            Value::String(text) => match (text.trim(), text.trim().parse::<f64>()) {
+                ("", _) => Err(Missing::Empty),
+                (_, Ok(value)) => number(value, None),
+                (text, Err(_)) => Ok((Measured::Text(text.chars().take(200).collect()), None)),
+            },
+            Value::Bool(flag) => Ok((Measured::Text(flag.to_string()), None)),
+            Value::Null => Err(Missing::Empty),
+            Value::Array(_) | Value::Object(_) => Err(Missing::WrongKind),
+        }
+    }
+
+    fn latency(&self, metric: &Metric, step: &str, reduce: Option<Reduce>) -> Found {
+        let scope = self.state.node_of(self.id).scope;
+        let of_step = self.state.insts.iter().filter(|inst| {
+            let node = self.state.plan.node(inst.node);
+            inst.owner.is_none() && node.scope == scope && node.id == step
+        });
+        let seconds: Vec<f64> = of_step.flat_map(|inst| &inst.latencies_us).map(|us| *us as f64 / 1e6).collect();
+        let count = seconds.len() as u64;
+        let value = match (reduce, metric.quantile.as_deref().and_then(|q| q.parse().ok())) {
+            (_, Some(q)) => decide::quantile(&seconds, q)?,
+            (Some(Reduce::P95), None) => decide::quantile(&seconds, 0.95)?,
+            (Some(Reduce::Count), None) => count as f64,
+            (Some(Reduce::Min), None) => decide::Reducer::Min.reduce(&seconds)?,
+            (Some(Reduce::Max), None) => decide::Reducer::Max.reduce(&seconds)?,
+            (Some(Reduce::Mean), None) => decide::Reducer::Mean.reduce(&seconds)?,
+            (Some(Reduce::Sum), None) => decide::Reducer::Sum.reduce(&seconds)?,
+            (Some(Reduce::Last) | None, None) => decide::Reducer::Last.reduce(&seconds)?,
+        };
+        number(value, Some(count))
+    }
+}
+
+fn number(value: f64, evidence: Option<u64>) -> Found {
+    if value.is_finite() { Ok((Measured::Number { value, evidence }, evidence)) } else { Err(Missing::NotANumber) }
+}
+
+/// What was counted between two readings of cumulative buckets; a histogram that fell was reset and counts from zero.
+fn since(earlier: &[(Option<f64>, f64)], now: &[(Option<f64>, f64)]) -> Vec<(Option<f64>, f64)> {
+    let before = |bound: &Option<f64>| earlier.iter().find(|(b, _)| b == bound).map_or(0.0, |(_, count)| *count);
+    let reset = now.iter().any(|(bound, count)| *count < before(bound));
+    now.iter().map(|(bound, count)| (*bound, if reset { *count } else { count - before(bound) })).collect()
+}

@@ -1,0 +1,135 @@
+//! What tables say as part of the state: looks, rulings, and the answers to what they ask.
+
+use super::apply::{find, finish};
+use super::event::{Answer, Cause, CauseKind, Direction, Event, Then, Verdict};
+use super::look::{Said, looks_back, remember};
+use super::state::{IllegalEvent, InstId, State, Status};
+use crate::decide;
+use crate::plan::model::NodeKind;
+use serde_json::Map;
+
+/// One of the events that tables make.
+pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
+    let illegal = |met: &str| IllegalEvent::new(event, met);
+    match event {
+        Event::Looked { path, at_us, samples, ruling, cause, because, again_us } => {
+            let id = find(state, event, path)?;
+            let NodeKind::Decide(decision) = &state.node_of(id).kind else {
+                return Err(illegal("it has no table"));
+            };
+            if state.insts[id].status != Status::Answered {
+                return Err(illegal("nothing was read"));
+            }
+            let table = decision.table.clone();
+            let done = state.insts[id].done.clone().unwrap_or_default();
+            let mut lookout = std::mem::take(&mut state.insts[id].lookout);
+            // The ruling stands in the event; what the table remembers is folded again from the samples.
+            (lookout.memory, _) = decide::step(&table, std::mem::take(&mut lookout.memory), samples, *at_us);
+            remember(&mut lookout, &done, *at_us, |name| looks_back(state, id, name));
+            if ruling.passes() {
+                (lookout.accepted, lookout.level) = (None, 0);
+            }
+            let fresh = again_us.is_none();
+            lookout.said = Some(Said { ruling: *ruling, cause: *cause, because: because.clone(), fresh });
+            let inst = &mut state.insts[id];
+            inst.lookout = lookout;
+            if let Some(until_us) = again_us {
+                inst.status = Status::Pausing { until_us: *until_us };
+            }
+        }
+        Event::Extended { path, until_us, again_us, .. } => {
+            let id = find(state, event, path)?;
+            let inst = &mut state.insts[id];
+            if inst.status != Status::Answered {
+                return Err(illegal("it has not looked"));
+            }
+            inst.poll_until_us = Some(*until_us);
+            inst.lookout.extended += 1;
+            inst.lookout.said = None;
+            inst.status = Status::Pausing { until_us: *again_us };
+        }
+        Event::Ruled { path, then, reason } => {
+            let id = find(state, event, path)?;
+            if state.direction != Direction::Forward || state.halt.is_some() {
+                return Err(illegal("the run does not go forward any more"));
+            }
+            ruled(state, id, CauseKind::Rule, *then, reason.clone());
+        }
+        Event::Withdrawn { path, .. } => {
+            let id = find(state, event, path)?;
+            if state.asks_for(id).is_none() || !matches!(state.insts[id].status, Status::Asking(_)) {
+                return Err(illegal("nothing was asked that could be withdrawn"));
+            }
+            close_question(state, id);
+        }
+        _ => return Err(illegal("it is not about a table")),
+    }
+    Ok(())
+}
+
+/// A person answered what a table asked.
+pub(super) fn answered(state: &mut State, id: InstId, answer: Answer, words: String) {
+    let then = match answer {
+        Answer::Go => return accepted(state, id, words),
+        Answer::BackOut => Then::Rollback,
+        _ => Then::Stop,
+    };
+    ruled(state, id, CauseKind::NoGo, then, words);
+}
+
+/// Nobody answered: the next level of people is asked, or what was declared for this happens.
+pub(super) fn expired(
+    state: &mut State,
+    event: &Event,
+    id: InstId,
+    unanswered: Then,
+    title: &str,
+) -> Result<(), IllegalEvent> {
+    if unanswered != Then::Up {
+        if state.direction != Direction::Forward || state.halt.is_some() {
+            return Err(IllegalEvent::new(event, "the run does not go forward any more"));
+        }
+        ruled(state, id, CauseKind::Rule, unanswered, format!("{title}, and nobody answered in time"));
+        return Ok(());
+    }
+    let guard = state.asks_for(id);
+    let lookout = &mut state.insts[guard.unwrap_or(id)].lookout;
+    lookout.level += 1;
+    if let Some(said) = &mut lookout.said {
+        said.fresh = true;
+    }
+    match guard {
+        Some(_) => close_question(state, id),
+        None => state.insts[id].status = Status::Answered,
+    }
+    Ok(())
+}
+
+fn accepted(state: &mut State, id: InstId, words: String) {
+    match state.asks_for(id) {
+        Some(guard) => {
+            let lookout = &mut state.insts[guard].lookout;
+            lookout.accepted = lookout.said.as_ref().map(|said| said.cause);
+            lookout.level = 0;
+            close_question(state, id);
+        }
+        None => finish(state, id, Verdict::Pass, Some(words), None, &Map::new()),
+    }
+}
+
+fn close_question(state: &mut State, id: InstId) {
+    state.insts[id].status = Status::Pending;
+    state.active.remove(&id);
+}
+
+/// Going forward ends here. A `decide` step fails with it; what a guard stands beside is ended by whoever drives.
+fn ruled(state: &mut State, id: InstId, kind: CauseKind, then: Then, reason: String) {
+    let looking = state.asks_for(id).unwrap_or(id);
+    let cause = Cause { path: state.insts[looking].path.clone(), kind, reason: reason.clone() };
+    if state.halt.is_none() {
+        state.halt = Some((cause, then));
+    }
+    if !state.is_guard(looking) {
+        finish(state, looking, Verdict::Fail, Some(reason), Some(then), &Map::new());
+    }
+}

@@ -1,0 +1,147 @@
+//! Guards: what is wrong for long enough ends the run, what passes by itself does not.
+
+use runbook::decide::Ruling;
+use runbook::machine::action::ReadValue;
+use runbook::machine::event::{Answer, Event, Outcome};
+
+use super::hours::{Hours, MINUTE, SECOND};
+
+const BOOK: &str = r#"
+runbook: v1
+name: watched
+metrics:
+  error_ratio: { prometheus: "errors", url: "http://127.0.0.1:9090", unit: "%" }
+on_failure: rollback
+guards:
+  every: 10s
+  hit: worst
+  investigate: { within: 15m, then: rollback }
+  rules:
+    - { symptom: Error rate over 5 % for 5 min, if: { error_ratio: "> 5%" }, for: 5m, action: rollback }
+    - { symptom: Error rate over 1 %, if: { error_ratio: "> 1%" }, action: investigate }
+    - { symptom: Error rate to 1 %, if: { error_ratio: "0% .. 1%" }, action: ok }
+    - { otherwise: investigate }
+    - { no_data: inconclusive }
+steps:
+  - { id: deploy, shell: ./deploy, timeout: 1m, undo: { shell: ./undeploy } }
+  - { id: soak, wait: 1h }
+"#;
+
+/// So many percent between these seconds, and none otherwise.
+fn percent(value: f64, from: u64, to: u64) -> impl Fn(&str, u64) -> ReadValue {
+    move |_, second| ReadValue::Number(if (from..to).contains(&second) { value } else { 0.0 })
+}
+
+#[test]
+fn six_percent_for_three_minutes_and_then_none_asks_and_does_not_roll_back() {
+    let mut run = Hours::of(BOOK, percent(6.0, 600, 780));
+    run.go(90 * MINUTE);
+    assert_eq!(run.outcome(), Some(Outcome::Done));
+    assert_eq!(run.rulings("~guard"), [(0, Ruling::Ok), (600, Ruling::Investigate), (780, Ruling::Ok)]);
+    assert_eq!(run.happened(|e| matches!(e, Event::Asked(_))), 1);
+    assert_eq!(run.happened(|e| matches!(e, Event::Withdrawn { .. })), 1, "what has gone is not asked any more");
+    assert_eq!(run.ruled(), None);
+}
+
+#[test]
+fn six_percent_for_five_minutes_without_a_gap_rolls_back() {
+    let mut run = Hours::of(BOOK, percent(6.0, 600, 6000));
+    run.go(90 * MINUTE);
+    let (second, why) = run.ruled().expect("a ruling");
+    assert_eq!(second, 900);
+    assert_eq!(why, "error_ratio 6% > 5% since 00:10:00, held 5m of 5m, 31 samples");
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack));
+    assert_eq!(run.happened(|e| matches!(e, Event::StepStarted(s) if s.path == "main.deploy~undo")), 1);
+}
+
+#[test]
+fn the_five_minutes_go_on_over_a_kill_that_leaves_no_gap() {
+    let mut run = Hours::of(BOOK, percent(6.0, 600, 6000));
+    run.go(12 * MINUTE).killed_for(5 * SECOND).go(90 * MINUTE);
+    let (second, _) = run.ruled().expect("a ruling");
+    assert!((900..=910).contains(&second), "{second}: the time is that of the samples, not of the tool");
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack));
+}
+
+#[test]
+fn a_kill_that_leaves_a_gap_begins_the_five_minutes_again() {
+    let mut run = Hours::of(BOOK, percent(6.0, 600, 6000));
+    run.go(12 * MINUTE).killed_for(MINUTE).go(90 * MINUTE);
+    let (second, _) = run.ruled().expect("a ruling");
+    let again = 720 + 60 + 300;
+    assert!((again..=again + 10).contains(&second), "{second}: nobody saw what was in the gap");
+}
+
+#[test]
+fn a_missing_sample_is_not_a_high_one() {
+    let mut run = Hours::of(BOOK, |_, second| match second {
+        600..=1500 if second % 120 == 0 => ReadValue::Empty,
+        600..=1500 => ReadValue::Number(6.0),
+        _ => ReadValue::Number(0.0),
+    });
+    run.go(90 * MINUTE);
+    assert_eq!(run.ruled(), None);
+    assert!(run.rulings("~guard").contains(&(600, Ruling::Inconclusive)), "{:?}", run.rulings("~guard"));
+}
+
+#[test]
+fn what_a_person_let_pass_is_not_asked_again_until_it_was_gone() {
+    let book = BOOK.replace("for: 5m, action: rollback", "for: 2h, action: rollback");
+    let mut run = Hours::of(&book, |_, second| {
+        ReadValue::Number(if (600..900).contains(&second) || second >= 1200 { 2.0 } else { 0.0 })
+    });
+    run.go(601 * SECOND);
+    assert_eq!(run.questions(), ["~ask"]);
+    run.answer("~ask", Answer::Go).go(4 * MINUTE);
+    assert_eq!(run.questions(), [""; 0], "it is still at 2 %, and that was let pass");
+    run.go(10 * MINUTE);
+    assert_eq!(run.questions(), ["~ask"], "it was gone for five minutes and came back");
+}
+
+#[test]
+fn no_answer_in_time_is_what_was_declared_for_it() {
+    let mut run = Hours::of(BOOK, percent(2.0, 600, 9000));
+    run.go(90 * MINUTE);
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack));
+    let expired = run.events.iter().find(|(_, e)| matches!(e, Event::AnswerExpired { .. })).expect("an expiry");
+    assert_eq!(expired.0.run_us, 600 * SECOND + 15 * MINUTE);
+}
+
+#[test]
+fn a_person_who_looks_can_back_out() {
+    let mut run = Hours::of(BOOK, percent(2.0, 600, 9000));
+    run.go(11 * MINUTE).answer("~ask", Answer::BackOut).go(MINUTE);
+    assert_eq!(run.happened(|e| matches!(e, Event::StepStarted(s) if s.path == "main.deploy~undo")), 1);
+}
+
+#[test]
+fn a_guard_goes_on_beside_a_checkpoint_and_its_own_question() {
+    let book = BOOK.replace("{ id: soak, wait: 1h }", "{ id: soak, checkpoint: { title: Go on? } }");
+    let mut run = Hours::of(&book, percent(6.0, 600, 6000));
+    run.go(700 * SECOND);
+    assert_eq!(run.questions(), ["~ask", "main.soak"]);
+    run.go(20 * MINUTE);
+    assert_eq!(run.ruled().expect("a ruling").0, 900);
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack), "nobody had to answer anything");
+}
+
+#[test]
+fn a_guard_ends_a_step_that_would_go_on_for_ever() {
+    let book = BOOK.replace("{ id: soak, wait: 1h }", "{ id: endless, shell: ./watch, timeout: 20h, undo: { none: a look } }");
+    let mut run = Hours::of(&book, percent(6.0, 0, 9000));
+    run.go(20 * MINUTE);
+    assert!(run.cancelled);
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack));
+}
+
+#[test]
+fn a_thousand_hours_of_monitoring_take_seconds() {
+    let book = BOOK.replace("wait: 1h", "wait: 1000h");
+    let since = std::time::Instant::now();
+    let mut run = Hours::of(&book, |_, _| ReadValue::Number(0.5));
+    run.go(1001 * 60 * MINUTE);
+    assert_eq!(run.outcome(), Some(Outcome::Done));
+    let (looks, took) = (run.happened(|e| matches!(e, Event::Looked { .. })), since.elapsed());
+    assert_eq!(looks, 360_000);
+    println!("{:.0} hours of monitoring simulated per second", 1000.0 / took.as_secs_f64());
+}

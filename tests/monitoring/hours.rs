@@ -1,0 +1,207 @@
+//! A run in a world whose metrics follow a script. Nothing waits: time jumps to the next moment that matters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use runbook::decide::Ruling;
+use runbook::machine::action::{Action, Done, Ended, ReadValue, Reading, SampleAction};
+use runbook::machine::event::{Answer, Event, RunStarted, StepStarted};
+use runbook::machine::{Input, State, Timestamp, accept, apply, next};
+use runbook::plan::{Library, Plan, Request, Unreadable, build};
+use runbook::runbook::model::Runbook;
+use runbook::runbook::read;
+use runbook::text::Source;
+
+pub(crate) const SECOND: u64 = 1_000_000;
+pub(crate) const MINUTE: u64 = 60 * SECOND;
+
+/// What a metric is after so many seconds of the run.
+pub(crate) type Script = Box<dyn Fn(&str, u64) -> ReadValue>;
+
+pub(crate) struct Hours {
+    plan: Arc<Plan>,
+    state: State,
+    pub(crate) events: Vec<(Timestamp, Event)>,
+    now: Timestamp,
+    began_us: i64,
+    script: Script,
+    working: Vec<StepStarted>,
+    /// Steps whose names end so never end by themselves.
+    pub(crate) endless: &'static str,
+    pub(crate) cancelled: bool,
+}
+
+struct Alone;
+
+impl Library for Alone {
+    fn runbook(&self, _: &Source, path: &str) -> Result<(Source, Runbook), Unreadable> {
+        Err(Unreadable::Missing(format!("no {path} here")))
+    }
+    fn sha256(&self, _: &Source) -> String {
+        "0".repeat(64)
+    }
+    fn file_sha256(&self, _: &str) -> Result<String, String> {
+        Err("no files here".into())
+    }
+}
+
+pub(crate) fn plan(text: &str) -> Plan {
+    let source = Source::new("book.yml", text);
+    let (runbook, problems) = read(&source);
+    assert!(problems.is_empty(), "{problems:?}");
+    let runbook = runbook.expect("a runbook");
+    let request =
+        Request { source, runbook, given: BTreeMap::new(), target: None, target_source: None, library: &Alone };
+    build(request).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+impl Hours {
+    pub(crate) fn of(text: &str, script: impl Fn(&str, u64) -> ReadValue + 'static) -> Hours {
+        let plan = Arc::new(plan(text));
+        let began_us = 1_767_225_600_000_000;
+        let mut hours = Hours {
+            state: State::new(plan.clone()),
+            plan,
+            events: Vec::new(),
+            now: Timestamp { wall_us: began_us, run_us: 0 },
+            began_us,
+            script: Box::new(script),
+            working: Vec::new(),
+            endless: "endless",
+            cancelled: false,
+        };
+        hours.commit(Event::RunStarted(RunStarted {
+            run: "r".into(),
+            runbook: "book".into(),
+            title: "Book".into(),
+            target: None,
+            plan_sha256: "0".into(),
+            operator: "ana".into(),
+            host: "here".into(),
+            started: "2026-01-01T00:00:00Z".into(),
+            tool: "0".into(),
+            dir: None,
+        }));
+        hours
+    }
+
+    fn commit(&mut self, event: Event) {
+        apply(&mut self.state, &event).unwrap_or_else(|wrong| panic!("{wrong}: {event:?}"));
+        if let Event::StepStarted(started) = &event {
+            self.working.push((**started).clone());
+        }
+        if matches!(event, Event::Ruled { .. }) {
+            self.cancelled = true;
+        }
+        self.events.push((self.now, event));
+    }
+
+    /// Goes on for this long, or until the run is over or a person is asked.
+    pub(crate) fn go(&mut self, for_us: u64) -> &mut Hours {
+        let until = self.now.run_us + for_us;
+        loop {
+            while let Some(event) = next(&self.state, self.now) {
+                self.commit(event);
+            }
+            if self.state.is_over() {
+                return self;
+            }
+            if let Some(at) = self.working.iter().position(|step| self.ends(step)) {
+                let step = self.working.remove(at);
+                self.answer_of(&step);
+                continue;
+            }
+            let (run, wall) = self.state.deadlines();
+            let to_run = run.map(|at| at.saturating_sub(self.now.run_us));
+            let to_wall = wall.map(|at| (at - self.now.wall_us).max(0) as u64);
+            let Some(jump) = [to_run, to_wall].into_iter().flatten().min() else { return self };
+            if self.now.run_us + jump > until {
+                self.pass(until - self.now.run_us);
+                return self;
+            }
+            self.pass(jump);
+        }
+    }
+
+    pub(crate) fn pass(&mut self, us: u64) {
+        self.now.run_us += us;
+        self.now.wall_us += us as i64;
+    }
+
+    fn ends(&self, step: &StepStarted) -> bool {
+        !step.path.ends_with(self.endless) || self.cancelled
+    }
+
+    fn answer_of(&mut self, step: &StepStarted) {
+        let endless = step.path.ends_with(self.endless);
+        let done = match &step.action {
+            Action::Sample(sample) => Done { readings: self.readings(sample), changed: Some(false), ..Done::default() },
+            _ if endless => Done { ended: Ended::Cancelled, ..Done::default() },
+            _ => Done { ended: Ended::Exit(0), ..Done::default() },
+        };
+        self.input(Input::Done { path: step.path.clone(), attempt: step.attempt, done });
+    }
+
+    fn readings(&self, sample: &SampleAction) -> Vec<Reading> {
+        let seconds = ((self.now.wall_us - self.began_us) / 1_000_000) as u64;
+        let read = |name: &String| Reading { name: name.clone(), value: (self.script)(name, seconds) };
+        sample.queries.iter().map(|query| read(&query.name)).collect()
+    }
+
+    fn input(&mut self, input: Input) {
+        let event = accept(&self.state, input).expect("the input fits");
+        self.commit(event);
+    }
+
+    pub(crate) fn answer(&mut self, path: &str, answer: Answer) -> &mut Hours {
+        let (by, reason) = ("bob".to_string(), Some("I looked".to_string()));
+        self.input(Input::Answer { path: path.into(), answer, by, reason, evidence: Default::default() });
+        self
+    }
+
+    /// The tool dies, nobody is there for a while, somebody takes over.
+    pub(crate) fn killed_for(&mut self, away_us: u64) -> &mut Hours {
+        let mut state = State::new(self.plan.clone());
+        for (_, event) in &self.events {
+            apply(&mut state, event).expect("what was written can be read again");
+        }
+        (self.state, self.working) = (state, Vec::new());
+        self.now.wall_us += away_us as i64;
+        self.input(Input::Resume { by: "eve".into() });
+        self
+    }
+
+    /// The rulings of a table as it changed its mind: seconds and ruling.
+    pub(crate) fn rulings(&self, path: &str) -> Vec<(u64, Ruling)> {
+        let mut said: Vec<(u64, Ruling)> = Vec::new();
+        for (at, event) in &self.events {
+            if let Event::Looked { path: here, ruling, .. } = event
+                && here == path
+                && said.last().is_none_or(|(_, last)| last != ruling)
+            {
+                said.push((((at.wall_us - self.began_us) / 1_000_000) as u64, *ruling));
+            }
+        }
+        said
+    }
+
+    /// When a table ended the run, in seconds, and what it said.
+    pub(crate) fn ruled(&self) -> Option<(u64, String)> {
+        self.events.iter().find_map(|(at, event)| match event {
+            Event::Ruled { reason, .. } => Some((((at.wall_us - self.began_us) / 1_000_000) as u64, reason.clone())),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn outcome(&self) -> Option<runbook::machine::event::Outcome> {
+        self.state.outcome
+    }
+
+    pub(crate) fn questions(&self) -> Vec<String> {
+        self.state.questions().iter().map(|asked| asked.path.clone()).collect()
+    }
+
+    pub(crate) fn happened(&self, found: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|(_, event)| found(event)).count()
+    }
+}

@@ -1,0 +1,5 @@
+//! Tables beside a run, on the run's own time: hours of monitoring in milliseconds.
+
+mod guards;
+mod hours;
+mod steps;
