@@ -7,9 +7,10 @@ use super::line;
 use super::quantity::Limit;
 use super::sample::Missing;
 use super::state::{Reading, TableState, Value};
+use super::stats;
 use super::table::{Condition, Table};
 use super::unit::Unit;
-use super::window::{Streak, Window};
+use super::window::{Point, Streak, Stretch, Window};
 use super::words;
 
 /// What one look at the table works with.
@@ -85,6 +86,22 @@ impl Look<'_> {
                 let shown = if truth { String::new() } else { format!(" {found}, not") };
                 Ok((format!("{metric}{shown} {}", condition.cell), yes(truth)))
             }),
+            Cell::Compared { with, outcome, over_us, tolerance, confidence } => {
+                let (Value::Number(_), stretch) = (self.reading(with)?.value, self.stretch(with)?) else {
+                    return Err(Missing::WrongKind);
+                };
+                let values = |points: &[Point]| points.iter().map(|p| p.value).collect::<Vec<_>>();
+                let main = match stretch.window(*over_us) {
+                    Window::Full(points) => values(&points),
+                    Window::Filling { remaining_us } => return Ok(not_yet(condition, remaining_us)),
+                };
+                self.over_window(condition, *over_us, |points| {
+                    let found = stats::compare(&values(points), &main, confidence.base(), tolerance.base())?;
+                    let truth = found == *outcome;
+                    let shown = if truth { String::new() } else { format!(" {found}, not") };
+                    Ok((format!("{metric}{shown} {}", condition.cell), yes(truth)))
+                })
+            }
             Cell::Consecutive { count, bounds } => {
                 let inside = bounds.holds(value, None).ok_or(Missing::NotANumber)?;
                 let truth = match inside {
@@ -102,21 +119,27 @@ impl Look<'_> {
         &self,
         condition: &Condition,
         over_us: u64,
-        judge: impl Fn(&[super::window::Point]) -> Result<(String, Truth), Missing>,
+        judge: impl Fn(&[Point]) -> Result<(String, Truth), Missing>,
     ) -> Result<(String, Truth), Missing> {
-        let stretch = self.state.metrics.get(&condition.metric).map(|m| &m.stretch).ok_or(Missing::NotYet)?;
-        match stretch.window(over_us) {
+        match self.stretch(&condition.metric)?.window(over_us) {
             Window::Full(points) => judge(&points),
-            Window::Filling { remaining_us } => {
-                let text = format!("{} {} not known yet", condition.metric, condition.cell);
-                Ok((text, Truth::Pending { remaining_us }))
-            }
+            Window::Filling { remaining_us } => Ok(not_yet(condition, remaining_us)),
         }
+    }
+
+    fn stretch(&self, metric: &str) -> Result<&Stretch, Missing> {
+        self.state.metrics.get(metric).map(|m| &m.stretch).ok_or(Missing::NotYet)
     }
 
     fn without_value(&self, condition: &Condition, why: &Missing) -> String {
         format!("{} {}: {why}", condition.metric, condition.cell)
     }
+}
+
+/// The window is not full yet.
+fn not_yet(condition: &Condition, remaining_us: u64) -> (String, Truth) {
+    let text = format!("{} {} not known yet", condition.metric, condition.cell);
+    (text, Truth::Pending { remaining_us })
 }
 
 fn yes(truth: bool) -> Truth {
