@@ -98,7 +98,7 @@ pub struct TableError {
 }
 
 impl Table {
-    /// Everything that is wrong with the table by itself. An empty answer is required before [`super::step`].
+    /// Everything that is wrong with the table by itself. An empty answer is required before [`super::step()`].
     pub fn check(&self) -> Vec<TableError> {
         let mut errors = Vec::new();
         let mut table = |message: String| errors.push(TableError { row: None, condition: None, message });
