@@ -1,7 +1,7 @@
 //! What a step does, exactly, in words.
 
 use super::names::{Names, Shown};
-use super::short;
+use super::{decisions, short};
 use crate::plan::model::{Act, Body, File, FileChange, Http, Node, NodeKind, Plan, Task, Template, Tree, Undo};
 use crate::plan::units::{duration_us, duration_words};
 use crate::report::visible_line;
@@ -60,6 +60,12 @@ pub(super) fn what(plan: &Plan, names: &Names<'_>, node: &Node) -> What {
             for (label, value) in show {
                 what.detail(&format!("shows {}", visible_line(label)), line(value));
             }
+        }
+        NodeKind::WaitUntil(until) => what.brief = format!("wait until {}", decisions::mark(until.mark_us)),
+        NodeKind::Decide(decision) => what.brief = decisions::decision(decision),
+        NodeKind::Watch(watch) => {
+            let (text, unknown) = decisions::watch(names, node.scope, watch);
+            what.brief = what.put(Shown { text, unknown });
         }
         NodeKind::Wait(time) => what.brief = format!("wait {}", span(&what.put(line(time)))),
         NodeKind::Set(values) => {
@@ -231,7 +237,7 @@ pub(super) fn patience(names: &Names<'_>, scope: usize, task: &Task) -> Option<S
 }
 
 /// A duration in the short form where it is one.
-fn span(text: &str) -> String {
+pub(super) fn span(text: &str) -> String {
     match duration_us(text) {
         Some(us) if us % 1_000_000 == 0 => short(us / 1_000_000),
         Some(us) => duration_words(us),
