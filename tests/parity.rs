@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use runbook::check::{Includes, check};
-use runbook::runbook::{SCHEMA, contract_accepts, keys, kinds, read, reference};
+use runbook::runbook::{SCHEMA, contract_accepts, keys, kinds, metric_sources, read, reference};
 use runbook::text::{Code, RenderStyle, Severity, Source, parse, render};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -45,6 +45,22 @@ fn the_schema_and_the_reader_allow_the_same_keys_beside_each_kind() {
         let expected: BTreeSet<&str> =
             all.iter().copied().filter(|key| !names.contains(key) && !beside.contains(key)).collect();
         assert_eq!(forbidden, expected, "keys without meaning beside `{kind}`");
+    }
+}
+
+#[test]
+fn the_schema_and_the_reader_allow_the_same_keys_beside_each_source_of_a_metric() {
+    let schema = schema();
+    let metric = &schema["definitions"]["metric"];
+    let all: BTreeSet<&str> = metric["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    let names: BTreeSet<&str> = metric_sources().iter().map(|(source, _)| *source).collect();
+    for (source, beside) in metric_sources() {
+        let limits = metric["allOf"].as_array().unwrap().iter().find(|rule| rule["if"]["required"][0] == *source);
+        let forbidden: BTreeSet<&str> =
+            limits.unwrap()["then"]["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let expected: BTreeSet<&str> =
+            all.iter().copied().filter(|key| !names.contains(key) && !beside.contains(key)).collect();
+        assert_eq!(forbidden, expected, "keys without meaning beside `{source}`");
     }
 }
 

@@ -64,8 +64,7 @@ pub(super) fn what(plan: &Plan, names: &Names<'_>, node: &Node) -> What {
         NodeKind::WaitUntil(until) => what.brief = format!("wait until {}", decisions::mark(until.mark_us)),
         NodeKind::Decide(decision) => what.brief = decisions::decision(decision),
         NodeKind::Watch(watch) => {
-            let (text, unknown) = decisions::watch(names, node.scope, watch);
-            what.brief = what.put(Shown { text, unknown });
+            what.brief = what.put(decisions::watch(names, node.scope, watch));
         }
         NodeKind::Wait(time) => what.brief = format!("wait {}", span(&what.put(line(time)))),
         NodeKind::Set(values) => {
@@ -237,7 +236,7 @@ pub(super) fn patience(names: &Names<'_>, scope: usize, task: &Task) -> Option<S
 }
 
 /// A duration in the short form where it is one.
-pub(super) fn span(text: &str) -> String {
+fn span(text: &str) -> String {
     match duration_us(text) {
         Some(us) if us % 1_000_000 == 0 => short(us / 1_000_000),
         Some(us) => duration_words(us),

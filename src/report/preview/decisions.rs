@@ -1,14 +1,13 @@
 //! Metrics, decision tables, stages, rounds and the schedule, as a reviewer reads them.
 
-use super::act::span;
-use super::names::Names;
-use super::{Page, short};
+use super::names::{Names, Shown};
+use super::Page;
 use crate::decide::{Condition, HitPolicy, Ruling};
 use crate::plan::model::{
     Anchor, Ask, Behind, Decision, Extend, Marks, Metric, MetricSource, Plan, Rounds, Stages, Watch, WatchSource,
     Window,
 };
-use crate::plan::units::duration_words;
+use crate::plan::units::duration_text;
 use crate::report::{visible_line, wrap};
 use crate::runbook::model::{Exempt, Reduce, Then};
 
@@ -76,7 +75,8 @@ fn about(names: &Names<'_>, metric: &Metric) -> String {
     if !metric.buckets.is_empty() {
         parts.push(format!("buckets up to {}", metric.buckets.last().map_or("", String::as_str)));
     }
-    parts.extend(metric.unit.map(|unit| format!("in {unit}")));
+    let of_its_own = matches!(metric.source, MetricSource::Ratio { .. });
+    parts.extend(metric.unit.filter(|_| !of_its_own).map(|unit| format!("in {unit}")));
     parts.extend(metric.min_samples.map(|n| format!("at least {n} samples")));
     parts.extend(metric.stale_after_us.map(|us| format!("stale after {}", time(us))));
     parts.extend(metric.baseline_us.map(|us| format!("baseline of {} before the first change", time(us))));
@@ -193,9 +193,9 @@ pub(super) fn stages(stages: &Stages, indent: usize, page: &mut Page<'_>) {
             [] => "no criteria".to_string(),
             some => all(some),
         };
-        let text = format!("{:>3} %  {wait:<10}  {criteria}", stage.percent);
-        for (i, part) in wrap(&text, page.width().saturating_sub(indent + 2)).iter().enumerate() {
-            page.line(&format!("{}{part}", " ".repeat(if i == 0 { indent } else { indent + 19 })));
+        let lead = format!("{}{:>3} %  {wait:<10}  ", " ".repeat(indent), stage.percent);
+        for (i, part) in wrap(&criteria, page.width().saturating_sub(lead.len())).iter().enumerate() {
+            page.line(&format!("{}{part}", if i == 0 { lead.clone() } else { " ".repeat(lead.len()) }));
         }
     }
     let mut said = vec![format!("sampled every {}", time(stages.every_us))];
@@ -206,14 +206,19 @@ pub(super) fn stages(stages: &Stages, indent: usize, page: &mut Page<'_>) {
     if stages.promote.is_some() {
         said.push("after the last stage: main, then 0 % again, then remove".into());
     }
-    for line in said {
-        page.line(&format!("{}{line}", " ".repeat(indent)));
+    said.iter().for_each(|line| wrapped(page, indent, line));
+}
+
+/// Text on as many lines as it needs.
+fn wrapped(page: &mut Page<'_>, indent: usize, text: &str) {
+    for (i, part) in wrap(text, page.width().saturating_sub(indent + 2)).iter().enumerate() {
+        page.line(&format!("{}{part}", " ".repeat(if i == 0 { indent } else { indent + 2 })));
     }
 }
 
-pub(super) fn rounds(rounds: &Rounds) -> String {
+pub(super) fn rounds(rounds: &Rounds, indent: usize, page: &mut Page<'_>) {
     let times = rounds.times.iter().map(|r| format!("every {} until {}", time(r.every_us), time(r.until_us)));
-    times.collect::<Vec<_>>().join(", then ")
+    wrapped(page, indent, &times.collect::<Vec<_>>().join(", then "));
 }
 
 /// How many rounds there are.
@@ -227,26 +232,29 @@ pub(super) fn round_count(rounds: &Rounds) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// What a `watch` step looks at, with its patterns; and the expressions in it that nobody knows yet.
-pub(super) fn watch(names: &Names<'_>, scope: usize, watch: &Watch) -> (String, Vec<String>) {
-    let shown = match &watch.source {
+/// What a `watch` step looks at, on one line.
+pub(super) fn watch(names: &Names<'_>, scope: usize, watch: &Watch) -> Shown {
+    let (what, shown) = match &watch.source {
         WatchSource::File(path) => ("lines of ", names.line(scope, path)),
         WatchSource::Journal(unit) => ("journal of ", names.line(scope, unit)),
         WatchSource::Shell(script) => ("lines of $ ", names.script(scope, script)),
     };
     let since = watch.since.as_ref().map(|id| format!(", since {} began", visible_line(id))).unwrap_or_default();
-    let mut parts = vec![format!("{}{} for {}{since}", shown.0, visible_line(&shown.1.text), time(watch.time_us))];
-    let quoted = |list: &[String]| list.iter().map(|p| format!("`{}`", visible_line(p))).collect::<Vec<_>>().join(", ");
-    if !watch.must.is_empty() {
-        parts.push(format!("must: {}", quoted(&watch.must)));
-    }
-    if !watch.must_not.is_empty() {
-        parts.push(format!("must not: {}", quoted(&watch.must_not)));
+    let text = format!("{what}{} for {}{since}", visible_line(&shown.text), time(watch.time_us));
+    Shown { text, unknown: shown.unknown }
+}
+
+/// The patterns of a `watch` step, one to a line.
+pub(super) fn patterns(watch: &Watch, indent: usize, page: &mut Page<'_>) {
+    for (label, list) in [("must", &watch.must), ("must not", &watch.must_not)] {
+        for pattern in list {
+            wrapped(page, indent, &format!("{label}: {}", visible_line(pattern)));
+        }
     }
     if let Some(limit) = &watch.new_patterns {
-        parts.push(format!("at most {} kinds of lines not in {}", limit.max, visible_line(&limit.baseline)));
+        let known = visible_line(&limit.baseline);
+        wrapped(page, indent, &format!("at most {} kinds of lines that were not in {known}", limit.max));
     }
-    (parts.join("; "), shown.1.unknown)
 }
 
 /// When a part of the run may begin; none when at any time.
@@ -298,7 +306,7 @@ pub(super) fn window(window: &Window) -> String {
 }
 
 fn time(us: u64) -> String {
-    if us % 1_000_000 == 0 { short(us / 1_000_000) } else { span(&duration_words(us)) }
+    duration_text(us)
 }
 
 fn two_columns(page: &mut Page<'_>, indent: usize, width: usize, left: &str, right: &str) {

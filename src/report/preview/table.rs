@@ -81,6 +81,7 @@ impl Table<'_, '_> {
                 }
             }
             NodeKind::Rounds(rounds) => {
+                decisions::rounds(rounds, LEAD + 2 * depth, self.page);
                 let outside = self.times;
                 self.times *= decisions::round_count(rounds);
                 self.children(rounds.body, depth, around);
@@ -113,9 +114,7 @@ impl Table<'_, '_> {
             NodeKind::ForEach(each) => self.list_words(node, each),
             NodeKind::Run { inner, .. } => format!("runbook {}", visible_line(&self.plan.scopes[*inner].runbook)),
             NodeKind::Stages(stages) => format!("in {}", plural(stages.table.len(), "stage")),
-            NodeKind::Rounds(rounds) => {
-                format!("{}: {}", plural(decisions::round_count(rounds), "round"), decisions::rounds(rounds))
-            }
+            NodeKind::Rounds(rounds) => plural(decisions::round_count(rounds), "round"),
             _ => return self.step(id, depth, around),
         };
         self.block_row(id, depth, &words);
@@ -180,6 +179,9 @@ impl Table<'_, '_> {
         self.beside(node, indent);
         if let NodeKind::Decide(decision) = &node.kind {
             decisions::rows(self.names, node.scope, decision, 4, self.page);
+        }
+        if let NodeKind::Watch(watch) = &node.kind {
+            decisions::patterns(watch, indent, self.page);
         }
         if let (NodeKind::Task(task), true) = (&node.kind, node.effect != Effect::Read) {
             let back = back_out(self.plan, self.names, task);

@@ -56,8 +56,8 @@ metrics
                         after 2m
   requests              prometheus at http://prom:9090: sum(increase(http_requests_total[1m])); in
                         /min
-  error_ratio           errors / requests; in ratio; at least 300 samples; baseline of 5m before the
-                        first change
+  error_ratio           errors / requests; at least 300 samples; baseline of 5m before the first
+                        change
   p95                   prometheus at http://prom:9090: sum by (le)
                         (rate(http_request_duration_seconds_bucket[1m])); quantile 0.95; buckets up
                         to 10; in s
@@ -168,26 +168,27 @@ metrics
 phase main
   effect   #  step                  what exactly                              if it fails
               rollout               in 5 stages
-  guards beside rollout, every 2.0s, the gravest row decides
+  guards beside rollout, every 2s, the gravest row decides
     Errors over 1 %               canary_errors > 1%                 → back out
     Errors to 1 %                 canary_errors 0% .. 1%             → ok
     otherwise                     no row covers the value            → ask (no answer in 10m = back
                                                                        out)
     no data                       missing, stale or too little       → inconclusive, never a pass
-                1 %  for 5m      canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
-                5 %  for 10m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
-                25 %  for 15m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
-                50 %  for 15m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
+                  1 %  for 5m      canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
+                  5 %  for 10m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
+                 25 %  for 15m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
+                 50 %  for 15m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
                 100 %  at once on  no criteria
                 sampled every 10s
-                criteria that do not hold: look longer, at most 2 times, then ask (no answer in 15m…
+                criteria that do not hold: look longer, at most 2 times, then ask (no answer in
+                  15m = back out)
                 the share is proved by canary_share, within 2%
                 after the last stage: main, then 0 % again, then remove
   change   1    weights             file /etc/nginx/upstream.conf: write, 4   stop
                                     lines, then $ nginx -s reload
                                     back out: restore previous content, then $ nginx -s reload
-                                    ‹100 - stage.percent› is only known when it runs
-                                    ‹stage.percent› is only known when it runs
+                                    ‹100 - stage.percent› is different for each stage
+                                    ‹stage.percent› is different for each stage
                 main                after the last stage
   change   2      update            $ ./update main                           stop
                                     back out: $ ./restore main
@@ -215,7 +216,7 @@ fn a_reviewer_sees_when_things_happen() {
 Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 
 phase announce
-  not before T-24h 00m, not after T-1h 00m
+  not before T-24h, not after T-1h
   effect   #  step                  what exactly                              if it fails
   ask      1  tell                  Tell all stakeholders                     NO-GO: stop
 
@@ -228,8 +229,9 @@ phase deploy
 phase look
   not before T+5m
   effect   #  step                  what exactly                              if it fails
-  wait     3  later                 wait until T+1h 30m                       stop
-              monitor               34 rounds: every 5m until 1h 00m, then every 30m until 8h 00m, …
+  wait     3  later                 wait until T+1h30m                        stop
+              monitor               34 rounds
+                every 5m until 1h, then every 30m until 8h, then every 2h until 24h
   read     4    health              GET http://127.0.0.1:8000/health → 2xx    stop
 
   inputs    t_zero=2026-03-02T02:00:00Z ← default
@@ -257,11 +259,16 @@ phase main
   change   2  restart               $ ./restart                               stop
                                     nothing to back out: it runs either way
   read     3  quiet                 lines of /var/log/app.log for 30s, since  stop
-                                    restart began; must: …
-  read     4  unit                  journal of app for 30s; must not:         warn, go on
-                                    `Traceback`
+                                    restart began
+                                    must: listening|started|ready
+                                    must not: (?i)/berror/b
+                                    must not: panic
+                                    at most 3 kinds of lines that were not in before
+  read     4  unit                  journal of app for 30s                    warn, go on
+                                    must not: Traceback
   read     5  container             lines of $ docker logs -f --tail 0 app    stop
-                                    for 30s; must not: `fatal`
+                                    for 30s
+                                    must not: fatal
 
   target    prod
   files     a.yml
