@@ -5,6 +5,7 @@
 //! [`analyse`] finds gaps and dead rows before anything runs. Nothing without evidence ever passes: a number that is
 //! not finite satisfies no condition, and [`Missing`] says why a sample has no value.
 
+mod analysis;
 mod bounds;
 mod cell;
 mod decision;
@@ -15,6 +16,7 @@ mod reduce;
 mod ruling;
 mod sample;
 mod state;
+pub mod stats;
 mod step;
 mod table;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod unit;
 mod window;
 mod words;
 
+pub use analysis::{Facts, Finding, FindingKind, SampleNeed, Weight, Witness, analyse, samples_needed};
 pub use bounds::{Bounds, Op};
 pub use cell::{Cell, CellError, Direction};
 pub use decision::{Because, CellReport, Decision, RowReport, RowStatus, Truth};
