@@ -1,5 +1,6 @@
 //! The rules, one per file.
 
+mod analysis;
 mod clashes;
 mod conditions;
 mod declarations;
@@ -51,6 +52,7 @@ pub(super) const ALL: &[Rule] = &[
     lost_comments::check,
     metrics::check,
     tables::check,
+    analysis::check,
     stages::check,
     schedule::check,
     watch::check,

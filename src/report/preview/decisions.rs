@@ -1,7 +1,7 @@
 //! Metrics, decision tables, stages, rounds and the schedule, as a reviewer reads them.
 
-use super::names::{Names, Shown};
 use super::Page;
+use super::names::{Names, Shown};
 use crate::decide::{Condition, HitPolicy, Ruling};
 use crate::plan::model::{
     Anchor, Ask, Behind, Decision, Extend, Marks, Metric, MetricSource, Plan, Rounds, Stages, Watch, WatchSource,
@@ -200,9 +200,12 @@ pub(super) fn stages(stages: &Stages, indent: usize, page: &mut Page<'_>) {
     }
     let mut said = vec![format!("sampled every {}", time(stages.every_us))];
     said.extend(stages.extend.as_ref().map(|extend| format!("criteria that do not hold: {}", longer(extend))));
-    said.extend(stages.share.as_ref().map(|share| {
-        format!("the share is proved by {}, within {}", visible_line(&share.metric), share.tolerance)
-    }));
+    said.extend(
+        stages
+            .share
+            .as_ref()
+            .map(|share| format!("the share is proved by {}, within {}", visible_line(&share.metric), share.tolerance)),
+    );
     if stages.promote.is_some() {
         said.push("after the last stage: main, then 0 % again, then remove".into());
     }
@@ -275,7 +278,9 @@ pub(super) fn mark(us: i64) -> String {
 
 pub(super) fn anchor(anchor: &Anchor) -> String {
     match (&anchor.time, &anchor.end_of) {
-        (Some(time), Some(id)) => format!("T is {}, and from the end of {} that moment", visible_line(time), visible_line(id)),
+        (Some(time), Some(id)) => {
+            format!("T is {}, and from the end of {} that moment", visible_line(time), visible_line(id))
+        }
         (Some(time), None) => format!("T is {}", visible_line(time)),
         (None, Some(id)) => format!("T is the end of {}", visible_line(id)),
         (None, None) => "T is the start of the run".into(),

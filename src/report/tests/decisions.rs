@@ -28,7 +28,8 @@ impl Library for Nothing {
 
 fn planned(text: &str) -> Plan {
     let source = Source::new("a.yml", text);
-    let values = json!({ "prometheus": "http://prom:9090", "app": "http://app", "log": "/var/log/app.log", "unit": "app" });
+    let values =
+        json!({ "prometheus": "http://prom:9090", "app": "http://app", "log": "/var/log/app.log", "unit": "app" });
     let request = Request {
         runbook: read(&source).0.unwrap(),
         source,
@@ -46,7 +47,9 @@ fn shown(text: &str) -> String {
 
 #[test]
 fn a_reviewer_sees_metrics_and_every_row_of_the_guards() {
-    assert_data_eq!(shown(include_str!("../../../tests/fixtures/good/metrics.yml")), str![[r#"
+    assert_data_eq!(
+        shown(include_str!("../../../tests/fixtures/good/metrics.yml")),
+        str![[r#"
 Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 
 metrics
@@ -110,12 +113,15 @@ phase main
 Plan: 1 read, 0 change, 1 wait
 digest 9f
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_reviewer_sees_what_a_decision_does() {
-    assert_data_eq!(shown(include_str!("../../../tests/fixtures/good/decide.yml")), str![[r#"
+    assert_data_eq!(
+        shown(include_str!("../../../tests/fixtures/good/decide.yml")),
+        str![[r#"
 Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 
 metrics
@@ -150,12 +156,15 @@ phase main
 Plan: 2 read, 0 change
 digest 9f
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_reviewer_sees_the_stages_and_what_follows_them() {
-    assert_data_eq!(shown(include_str!("../../../tests/fixtures/good/stages.yml")), str![[r#"
+    assert_data_eq!(
+        shown(include_str!("../../../tests/fixtures/good/stages.yml")),
+        str![[r#"
 Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 
 metrics
@@ -207,12 +216,15 @@ phase main
 Plan: 0 read, 8 change
 digest 9f
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_reviewer_sees_when_things_happen() {
-    assert_data_eq!(shown(include_str!("../../../tests/fixtures/good/schedule.yml")), str![[r#"
+    assert_data_eq!(
+        shown(include_str!("../../../tests/fixtures/good/schedule.yml")),
+        str![[r#"
 Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 
 phase announce
@@ -245,12 +257,15 @@ phase look
 Plan: 34 read, 0 change, 1 ask, 2 wait
 digest 9f
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_reviewer_sees_what_a_watch_looks_for() {
-    assert_data_eq!(shown(include_str!("../../../tests/fixtures/good/watch.yml")), str![[r#"
+    assert_data_eq!(
+        shown(include_str!("../../../tests/fixtures/good/watch.yml")),
+        str![[r#"
 Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 
 phase main
@@ -279,7 +294,8 @@ phase main
 Plan: 4 read, 1 change
 digest 9f
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
