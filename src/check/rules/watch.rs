@@ -20,7 +20,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.extend(pattern(text));
         }
         if let Some(since) = &watch.since {
-            found.extend(earlier(facts, block, since).err());
+            found.extend(earlier(facts, block, since).err().map(|problem| *problem));
         }
         if let Some(limit) = &watch.new_patterns {
             baseline(facts, block, &limit.baseline, found);
@@ -54,7 +54,7 @@ fn pattern(text: &Text) -> Option<Diagnostic> {
 
 fn baseline(facts: &Facts<'_>, block: usize, id: &Text, found: &mut Vec<Diagnostic>) {
     match earlier(facts, block, id) {
-        Err(problem) => found.push(problem),
+        Err(problem) => found.push(*problem),
         Ok(step) if !matches!(step.kind, Kind::Watch(_)) => {
             let problem = wrong(format!("`{}` is not a `watch` step, so it knows no lines", id.value), &id.place);
             found.push(problem.also(step.place.clone(), "the step"));
@@ -64,12 +64,12 @@ fn baseline(facts: &Facts<'_>, block: usize, id: &Text, found: &mut Vec<Diagnost
 }
 
 /// The step of this id, which must be over when `block` begins.
-fn earlier<'r>(facts: &Facts<'r>, block: usize, id: &Text) -> Result<&'r Step, Diagnostic> {
+fn earlier<'r>(facts: &Facts<'r>, block: usize, id: &Text) -> Result<&'r Step, Box<Diagnostic>> {
     let found = facts.by_id.get(id.value.as_str()).and_then(|at| Some((*at, facts.blocks[*at].step?)));
     let Some((there, step)) = found else {
         let hint = did_you_mean(&id.value, facts.by_id.keys().copied());
         let message = format!("there is no step `{}`{hint}", id.value);
-        return Err(Diagnostic::error(Code::UNKNOWN_STEP, message, id.place.clone()));
+        return Err(Diagnostic::error(Code::UNKNOWN_STEP, message, id.place.clone()).into());
     };
     // Every watch has a text of its own, and with it the moment it begins.
     let here = facts.uses.iter().find(|usage| usage.block == block && usage.key == "for");
@@ -77,7 +77,7 @@ fn earlier<'r>(facts: &Facts<'r>, block: usize, id: &Text) -> Result<&'r Step, D
         Some(Err(_)) => {
             let message = format!("the step `{}` is not over when the watch begins", id.value);
             let problem = Diagnostic::error(Code::STEP_NOT_YET_RUN, message, id.place.clone());
-            Err(problem.also(step.place.clone(), "the step"))
+            Err(problem.also(step.place.clone(), "the step").into())
         }
         _ => Ok(step),
     }
