@@ -11,6 +11,7 @@ use crate::runbook::Runbook;
 use crate::text::{Diagnostic, Source};
 
 use facts::Facts;
+use std::collections::BTreeSet;
 
 /// Access to the files a runbook runs.
 pub trait Includes {
@@ -30,5 +31,15 @@ pub fn check(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
     for rule in rules::ALL {
         rule(&facts, &mut found);
     }
-    found
+    once(found)
+}
+
+/// A metric is read by every table that names it; what is wrong with it is said once.
+fn once(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen = BTreeSet::new();
+    let mut keep = |problem: &Diagnostic| {
+        let span = problem.place.span;
+        seen.insert((problem.code, span.start, span.end, problem.message.clone()))
+    };
+    found.into_iter().filter(|problem| keep(problem)).collect()
 }

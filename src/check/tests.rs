@@ -125,3 +125,72 @@ fn a_change_without_time_limit_and_a_leading_dash_are_only_advice() {
     assert!(advice.contains(&Code::NO_TIMEOUT) && advice.contains(&Code::LEADING_DASH), "{found:?}");
     assert_eq!(advice.len(), found.len());
 }
+
+fn advice(rest: &str) -> Vec<Code> {
+    let advice = found_with(&[], rest).into_iter().filter(|p| p.severity == Severity::Advice);
+    advice.map(|p| p.code).filter(|code| *code != Code::NO_TIMEOUT).collect()
+}
+
+/// A runbook with a metric and a table of these rows.
+fn table(rows: &str) -> String {
+    format!(
+        "metrics: {{ load: {{ shell: ./load, effect: read, unit: '%' }} }}\nguards: {{ every: 1s, hit: worst, rules: [{rows}, \
+         {{ otherwise: abort }}, {{ no_data: abort }}] }}\nsteps: [{{ id: a, wait: 1s }}]\n"
+    )
+}
+
+#[test]
+fn rows_that_hold_together_and_rows_that_take_time_are_worth_knowing() {
+    let busy = "{ symptom: Busy, if: { load: '> 90%' }, action: rollback }";
+    let fine = "{ symptom: Fine, if: { load: '<= 90%' }, action: ok }";
+    let half = "{ symptom: Half, if: { load: '50% .. 90%' }, action: continue }";
+    assert_eq!(advice(&table(&format!("{busy}, {fine}"))), []);
+    assert_eq!(advice(&table(&format!("{busy}, {fine}, {half}"))), [Code::TABLE_OVERLAP]);
+    let later = busy.replace("action", "for: 5m, action");
+    assert_eq!(advice(&table(&format!("{later}, {fine}"))), [Code::ONLY_PENDING]);
+}
+
+#[test]
+fn a_metric_nothing_looks_at_is_pointed_out_and_still_checked() {
+    let text = "metrics: { load: { shell: './load {{ inputs.x }}', effect: read } }\nsteps: [{ id: a, wait: 1s }]\n";
+    assert!(advice(text).contains(&Code::UNUSED_METRIC));
+    assert_eq!(codes(text), [Code::UNKNOWN_INPUT]);
+}
+
+#[test]
+fn a_metric_may_read_what_is_known_where_its_table_is_armed() {
+    let metric = "metrics: { load: { shell: './load {{ steps.find.host }}', effect: read, unit: '%' } }\n";
+    let rules = "{ every: 1s, hit: worst, rules: [{ symptom: Busy, if: { load: '> 90%' }, action: abort }, \
+                 { symptom: Fine, if: { load: '<= 90%' }, action: ok }, { otherwise: abort }, { no_data: abort }] }";
+    let find = "{ id: find, exec: [hostname], effect: read, save: { host: stdout } }";
+    let later = format!("{metric}steps:\n  - {find}\n  - {{ id: soak, wait: 1m, guards: {rules} }}\n");
+    assert_eq!(codes(&later), []);
+    let whole_run = format!("{metric}guards: {rules}\nsteps: [{find}]\n");
+    assert_eq!(codes(&whole_run), [Code::STEP_NOT_YET_RUN]);
+    let on_the_phase = format!("{metric}phases: [{{ id: p, guards: {rules}, steps: [{find}] }}]\n");
+    assert_eq!(codes(&on_the_phase), [Code::STEP_NOT_YET_RUN]);
+}
+
+#[test]
+fn what_is_wrong_with_a_metric_is_said_once_however_many_tables_name_it() {
+    let metric = "metrics: { load: { shell: './load {{ inputs.x }}', effect: read, unit: '%' } }\n";
+    let rules = "{ every: 1s, hit: worst, rules: [{ symptom: Busy, if: { load: '> 90%' }, action: abort }, \
+                 { symptom: Fine, if: { load: '<= 90%' }, action: ok }, { otherwise: abort }, { no_data: abort }] }";
+    let text = format!("{metric}guards: {rules}\nsteps:\n  - {{ id: soak, wait: 1m, guards: {rules} }}\n");
+    assert_eq!(codes(&text), [Code::UNKNOWN_INPUT]);
+}
+
+#[test]
+fn limits_with_holes_wait_for_the_plan() {
+    let rows = "{ symptom: Busy, if: { load: '> {{ target.limit }}' }, action: rollback }";
+    assert_eq!(codes(&table(rows)), []);
+}
+
+#[test]
+fn stages_inside_stages_have_one_name_for_two_values() {
+    let inner = "{ id: inner, stages: { every: 1s, table: [{ percent: 100 }], steps: [{ id: set, exec: [weight, \
+                 '{{ stage.percent }}'], effect: read }] } }";
+    let text =
+        format!("steps: [{{ id: outer, stages: {{ every: 1s, table: [{{ percent: 100 }}], steps: [{inner}] }} }}]\n");
+    assert_eq!(codes(&text), [Code::NAME_CLASH]);
+}

@@ -99,7 +99,7 @@ pub fn resolve(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let book = request.runbook;
     builder.check_target(&book);
     builder.bind_top_inputs(&book, &request.given);
-    let at = Position { scope: 0, source: &request.source };
+    let at = Position { scope: 0, source: &request.source, metrics: &book.metrics };
     builder.metrics(&book, &at);
     let schedule = builder.schedule(&book, &at);
     let forward = builder.phases(&book, &at);
@@ -142,10 +142,11 @@ pub(super) struct Builder<'a> {
     pub(super) target: Option<Target>,
 }
 
-/// Where the builder stands: the scope of templates and the file paths are relative to.
+/// Where the builder stands: the scope of templates, the file paths are relative to, the metrics tables name.
 pub(super) struct Position<'a> {
     pub(super) scope: usize,
     pub(super) source: &'a Source,
+    pub(super) metrics: &'a [doc::Metric],
 }
 
 impl Builder<'_> {

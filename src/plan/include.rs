@@ -40,7 +40,7 @@ impl Builder<'_> {
         }
         let inner = self.bind_included(&book, run, step, at);
         self.open.push(source.name().to_string());
-        let inside = Position { scope: inner, source: &source };
+        let inside = Position { scope: inner, source: &source, metrics: &book.metrics };
         self.refuse_inner_schedule(&book, &run.runbook.place);
         self.metrics(&book, &inside);
         let body = self.body(&book, &inside);

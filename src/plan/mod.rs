@@ -9,6 +9,8 @@ mod decisions;
 mod include;
 pub(crate) mod known;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod unsupported;
 
 pub use crate::runbook::units;

@@ -447,4 +447,12 @@ impl Plan {
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]
     }
+
+    /// The table that runs beside a node.
+    pub fn guards(&self, id: NodeId) -> Option<&Decision> {
+        match &self.nodes[self.nodes[id].guards?].kind {
+            NodeKind::Decide(decision) => Some(decision),
+            _ => None,
+        }
+    }
 }

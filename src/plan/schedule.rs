@@ -50,7 +50,8 @@ impl Builder<'_> {
         let window = book.window.as_ref().map(|w| ("a `window`", &w.place));
         for (what, there) in anchor.into_iter().chain(window) {
             let message = format!("`{}` has {what} of its own, and is run by another runbook", book.name.value);
-            let help = format!("put it into this runbook instead; there it stands at {}", super::convert::line_of(there));
+            let help =
+                format!("put it into this runbook instead; there it stands at {}", super::convert::line_of(there));
             self.problem(Code::INNER_SCHEDULE, &message, place, &help);
         }
     }

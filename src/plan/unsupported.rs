@@ -4,8 +4,11 @@
 
 use super::model::{Node, NodeKind, Plan};
 
-/// Each construct and where a plan has it: `file:line`.
-const NOT_YET: &[(&str, fn(&Plan) -> Option<String>)] = &[
+/// Where a plan has a construct first: `file:line`.
+type Find = fn(&Plan) -> Option<String>;
+
+/// Each construct and how it is found.
+const NOT_YET: &[(&str, Find)] = &[
     ("`at` and `not_after`", |plan| node(plan, |node| !node.marks.is_empty())),
     ("`wait: { until: ... }`", |plan| node(plan, |node| matches!(node.kind, NodeKind::WaitUntil(_)))),
     ("`stages`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Stages(_)))),

@@ -1,5 +1,6 @@
 //! A plan made by hand and runs of it, for the tests of reports and of the terminal.
 
+mod decisions;
 mod fixture;
 mod previews;
 mod reports;

@@ -13,7 +13,10 @@ mod watch;
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
-pub use table::{Cell, CellProblem, Condition, Escalate, Investigate, Level, Outcome, Rule, Table, Then};
+pub use table::{
+    Cell, CellProblem, Condition, Escalate, Fill, Investigate, Level, Outcome, Rule, Table, Then, resolve_conditions,
+    time_us,
+};
 pub use watch::{NewPatterns, Watch, WatchSource};
 
 /// A string of the file with its place. It may be a template, an expression or prose; the field says which.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use std::fmt::Write;
 
 /// The objects of the language in reading order: name in the schema, heading.
-const OBJECTS: [(&str, &str); 15] = [
+const OBJECTS: &[(&str, &str)] = &[
     ("", "A runbook"),
     ("input", "An input"),
     ("phase", "A phase"),
@@ -20,6 +20,30 @@ const OBJECTS: [(&str, &str); 15] = [
     ("poll", "`poll`"),
     ("body", "The body of `undo` and `done_when`"),
     ("no_undo", "`undo` with nothing to take back"),
+    ("metric", "A metric"),
+    ("scrape", "`scrape`"),
+    ("ratio", "`ratio`"),
+    ("guards", "`guards`"),
+    ("decide", "`decide`"),
+    ("rule", "A row of a table"),
+    ("otherwise_row", "The row `otherwise`"),
+    ("no_data_row", "The row `no_data`"),
+    ("cell", "A condition"),
+    ("investigate", "`investigate`"),
+    ("escalate", "`escalate`"),
+    ("level", "A level"),
+    ("extend", "`extend`"),
+    ("stages", "`stages`"),
+    ("stage", "A stage"),
+    ("share", "`share`"),
+    ("promote", "`promote`"),
+    ("rounds", "`rounds`"),
+    ("round", "Rounds at one distance"),
+    ("watch", "`watch`"),
+    ("new_patterns", "`new_patterns`"),
+    ("until", "`wait` for a mark"),
+    ("anchor", "`anchor`"),
+    ("window", "`window`"),
 ];
 
 /// The reference page of the language in Markdown, made from the JSON Schema.
@@ -29,11 +53,16 @@ pub fn reference(schema_json: &str) -> String {
     let schema: Value = serde_json::from_str(schema_json).unwrap_or_default();
     let mut page = String::from("# The runbook language, version 1\n\n");
     page.push_str("Generated from `schema/runbook.schema.json`; do not edit.\n");
-    for (name, heading) in OBJECTS {
+    for &(name, heading) in OBJECTS {
         let object = if name.is_empty() { &schema } else { &schema["definitions"][name] };
         section(&mut page, heading, object);
         if name == "step" {
-            kinds(&mut page, object);
+            page.push_str("\nKeys that have a meaning beside each kind, besides `id`, `title`, `note` and `when`:\n\n");
+            kinds(&mut page, object, "kind", &["id", "title", "note", "when"]);
+        }
+        if name == "metric" {
+            page.push_str("\nKeys that have a meaning beside each source, besides `title` and `baseline`:\n\n");
+            kinds(&mut page, object, "source", &["title", "baseline"]);
         }
     }
     page
@@ -69,17 +98,15 @@ fn rules(object: &Value) -> String {
     }
 }
 
-/// A table of what may stand beside each kind of step, from the schema's limits.
-fn kinds(page: &mut String, step: &Value) {
+/// A table of what may stand beside each kind, from the schema's limits; `everywhere` goes without saying.
+fn kinds(page: &mut String, step: &Value, what: &str, everywhere: &[&str]) {
     let kinds: Vec<&str> =
         step["oneOf"].as_array().into_iter().flatten().flat_map(|row| names(&row["required"])).collect();
-    page.push_str("\nKeys that have a meaning beside each kind, besides `id`, `title`, `note` and `when`:\n\n");
-    page.push_str("| kind | keys |\n|---|---|\n");
+    let _ = writeln!(page, "| {what} | keys |\n|---|---|");
     for kind in &kinds {
         let limits =
             step["allOf"].as_array().into_iter().flatten().find(|rule| names(&rule["if"]["required"]) == [*kind]);
         let forbidden = |key: &str| limits.is_some_and(|rule| rule["then"]["properties"][key] == Value::Bool(false));
-        let everywhere = ["id", "title", "note", "when"];
         let keys: Vec<String> = properties(step)
             .map(|(key, _)| key)
             .filter(|key| !kinds.contains(&key.as_str()) && !everywhere.contains(&key.as_str()) && !forbidden(key))
@@ -136,6 +163,10 @@ fn referred(name: &str) -> String {
         "id" => "id".into(),
         "named_texts" | "texts" => "names, each with text".into(),
         "steps" => "list of steps".into(),
+        "mark" => "mark such as `T-30m`".into(),
+        "span" => "span such as `Mon-Thu 02:00-05:00 UTC`".into(),
+        "conditions" => format!("metrics, each with a limit such as `\"> 5%\"`, a list of words, or {}", link("cell")),
+        "rules" => format!("list of {}", link("rule")),
         "exit_code" | "status_code" => "whole number".into(),
         "exec" => "list of text, or `\"{{ expression }}\"`".into(),
         "activate" => link("activate_body"),

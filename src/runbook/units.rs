@@ -71,6 +71,19 @@ pub fn duration_words(us: u64) -> String {
     }
 }
 
+/// A duration without loss, as it could be written: `24h`, `1h30m`, `2s`, `500ms`.
+pub fn duration_text(us: u64) -> String {
+    let mut rest = us;
+    let mut text = String::new();
+    for (name, size) in [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000), ("us", 1)] {
+        if rest >= size {
+            text.push_str(&format!("{}{name}", rest / size));
+            rest %= size;
+        }
+    }
+    if text.is_empty() { "0s".into() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +130,13 @@ mod tests {
         assert_eq!(size_bytes("10GB"), Some(10_000_000_000));
         assert_eq!(size_bytes("10"), None);
         assert_eq!(size_bytes("10 gb"), None);
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for text in ["24h", "1h30m", "2s", "500ms", "1m1s500ms", "7us", "0s"] {
+            assert_eq!(duration_text(duration_us(text).unwrap()), text);
+        }
     }
 
     #[test]

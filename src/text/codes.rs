@@ -40,16 +40,8 @@ macro_rules! codes {
 }
 use codes;
 
-const RANGES: [&[Row]; 8] = [
-    yaml::ROWS,
-    document::ROWS,
-    reference::ROWS,
-    shell::ROWS,
-    plan::ROWS,
-    policy::ROWS,
-    run::ROWS,
-    decision::ROWS,
-];
+const RANGES: [&[Row]; 8] =
+    [yaml::ROWS, document::ROWS, reference::ROWS, shell::ROWS, plan::ROWS, policy::ROWS, run::ROWS, decision::ROWS];
 
 impl Code {
     /// Every code there is, in ascending order.

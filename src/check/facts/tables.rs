@@ -1,7 +1,9 @@
 //! Texts of metrics and tables: a metric is read wherever a table that names it is armed.
 
 use super::{Facts, Results, Role, Scope};
-use crate::runbook::model::{Cell, Condition, Criteria, Metric, MetricSource, Rounds, Stages, Table, Watch, WatchSource};
+use crate::runbook::model::{
+    Cell, Condition, Criteria, Metric, MetricSource, Rounds, Stages, Table, Watch, WatchSource,
+};
 use std::collections::BTreeSet;
 
 /// What templates of a stage's steps see as `stage`.

@@ -19,6 +19,10 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         {
             found.push(clash("the name is saved twice".into(), text.place.clone()));
         }
+        if let (Kind::Stages(_) | Kind::Rounds(_), true) = (&step.kind, inside_another(facts, block, &step.kind)) {
+            let message = "a group of the same kind stands around this one, and their values have one name";
+            found.push(clash(message.into(), step.place.clone()).help("put the inner one into a runbook of its own"));
+        }
         if let Kind::ForEach(group) = &step.kind {
             let name = group.name.as_str();
             let around = facts.scopes_from(facts.blocks[block].scope).any(|s| facts.scopes[s].item == Some(name));
@@ -33,6 +37,12 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.push(clash(message, step.place.clone()).help("choose another name with `as:`"));
         }
     }
+}
+
+/// Whether stages stand inside stages, or rounds inside rounds.
+fn inside_another(facts: &Facts<'_>, block: usize, kind: &Kind) -> bool {
+    let around = facts.chain(block).skip(1).filter_map(|at| facts.blocks[at].step);
+    around.map(|step| &step.kind).any(|other| std::mem::discriminant(other) == std::mem::discriminant(kind))
 }
 
 fn clash(message: String, place: crate::text::Place) -> Diagnostic {

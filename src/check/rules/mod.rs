@@ -1,23 +1,29 @@
 //! The rules, one per file.
 
+mod analysis;
 mod clashes;
 mod conditions;
 mod declarations;
 mod duplicate_expect;
 mod inputs;
 mod lost_comments;
+mod metrics;
 mod names;
 mod poll;
 mod probe;
 mod reach;
 mod runs;
+mod schedule;
 mod secrets;
 mod shell;
+mod stages;
 mod steps;
 mod syntax;
+mod tables;
 mod timeouts;
 mod undo;
 mod vars;
+mod watch;
 
 use super::facts::Facts;
 use crate::text::{Diagnostic, suggest};
@@ -44,6 +50,12 @@ pub(super) const ALL: &[Rule] = &[
     timeouts::check,
     duplicate_expect::check,
     lost_comments::check,
+    metrics::check,
+    tables::check,
+    analysis::check,
+    stages::check,
+    schedule::check,
+    watch::check,
 ];
 
 /// `; did you mean ...?` when a candidate is close enough.

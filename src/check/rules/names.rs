@@ -68,7 +68,8 @@ fn unknown_part(facts: &Facts<'_>, usage: &Use<'_>, read: &Ref) -> Option<Diagno
             Some(problem.help("write `target: required`, or use an input"))
         }
         (root, Some(part)) => {
-            let parts = facts.scopes_from(usage.scope).map(|at| &facts.scopes[at]).find(|s| s.item == Some(root))?.parts?;
+            let parts =
+                facts.scopes_from(usage.scope).map(|at| &facts.scopes[at]).find(|s| s.item == Some(root))?.parts?;
             if parts.contains(&part.as_str()) {
                 return None;
             }

@@ -1,7 +1,7 @@
 //! What a step does, exactly, in words.
 
 use super::names::{Names, Shown};
-use super::short;
+use super::{decisions, short};
 use crate::plan::model::{Act, Body, File, FileChange, Http, Node, NodeKind, Plan, Task, Template, Tree, Undo};
 use crate::plan::units::{duration_us, duration_words};
 use crate::report::visible_line;
@@ -60,6 +60,11 @@ pub(super) fn what(plan: &Plan, names: &Names<'_>, node: &Node) -> What {
             for (label, value) in show {
                 what.detail(&format!("shows {}", visible_line(label)), line(value));
             }
+        }
+        NodeKind::WaitUntil(until) => what.brief = format!("wait until {}", decisions::mark(until.mark_us)),
+        NodeKind::Decide(decision) => what.brief = decisions::decision(decision),
+        NodeKind::Watch(watch) => {
+            what.brief = what.put(decisions::watch(names, node.scope, watch));
         }
         NodeKind::Wait(time) => what.brief = format!("wait {}", span(&what.put(line(time)))),
         NodeKind::Set(values) => {

@@ -3,6 +3,7 @@
 //! Values that only a step will know stand as `‹steps.live.colour›`, with the step that will tell.
 
 mod act;
+mod decisions;
 mod names;
 mod paths;
 mod table;
@@ -39,6 +40,11 @@ pub fn preview(plan: &Plan, digest: &str, style: &PreviewStyle) -> String {
     let names = Names::of(plan);
     let mut page = Page { lines: Vec::new(), style };
     head(plan, &mut page);
+    decisions::metrics(plan, &names, &mut page);
+    if let Some(guards) = plan.guards(plan.forward) {
+        page.line("");
+        decisions::guards(&names, 0, "the whole run", guards, &mut page);
+    }
     let counts = table::draw(plan, &names, &mut page);
     given(plan, &mut page);
     paths::draw(plan, &names, &mut page);
@@ -96,6 +102,12 @@ fn given(plan: &Plan, page: &mut Page<'_>) {
     let files: Vec<String> = plan.sources.iter().map(|s| visible_line(&s.path)).collect();
     if let Some(target) = &plan.target {
         page.labelled("target", &visible_line(&target.name));
+    }
+    if let Some(anchor) = &plan.schedule.anchor {
+        page.labelled("anchor", &decisions::anchor(anchor));
+    }
+    if let Some(window) = &plan.schedule.window {
+        page.labelled("window", &decisions::window(window));
     }
     page.labelled("files", &files.join(dot));
 }

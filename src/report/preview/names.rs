@@ -69,6 +69,8 @@ impl<'a> Names<'a> {
         let shown = visible_line(expression);
         match self.step_that_knows(scope, expression, 0) {
             Some(n) => format!("‹{shown}› unknown until step {n}"),
+            None if reads(expression, "stage") => format!("‹{shown}› is different for each stage"),
+            None if reads(expression, "round") => format!("‹{shown}› is different for each round"),
             None if reads(expression, "item") => format!("‹{shown}› is different for each item"),
             None => format!("‹{shown}› is only known when it runs"),
         }

@@ -83,6 +83,12 @@ fn leaves(plan: &Plan, id: NodeId, found: &mut Vec<NodeId>) {
             children.iter().for_each(|child| leaves(plan, *child, found));
         }
         NodeKind::ForEach(each) => leaves(plan, each.body, found),
+        NodeKind::Rounds(rounds) => leaves(plan, rounds.body, found),
+        NodeKind::Stages(stages) => {
+            leaves(plan, stages.body, found);
+            let parts = stages.promote.iter().flat_map(|promote| [promote.main, promote.remove]);
+            parts.for_each(|part| leaves(plan, part, found));
+        }
         NodeKind::Run { body, always, .. } => {
             leaves(plan, *body, found);
             always.iter().for_each(|always| leaves(plan, *always, found));

@@ -2,10 +2,10 @@
 
 use super::act::{What, back_out, patience, what};
 use super::names::Names;
-use super::{Counts, Page, short};
+use super::{Counts, Page, decisions, short};
 use crate::plan::model::{ForEach, Items, Node, NodeId, NodeKind, Plan};
 use crate::report::look::Ink;
-use crate::report::{visible_line, wrap};
+use crate::report::{plural, visible_line, wrap};
 use crate::runbook::model::{Effect, OnFailure, Severity};
 
 /// Columns before the step's name, of the name, and of what happens on failure.
@@ -43,7 +43,7 @@ impl Table<'_, '_> {
         if let Some(goal) = &node.goal {
             self.page.line(&format!("  goal: {}", visible_line(goal)));
         }
-        self.condition(node, 2);
+        self.beside(id, 2);
         let what = self.what_width();
         self.page
             .line(&format!("  {:<8}{:>2}  {:<NAME$}  {:<what$}  if it fails", "effect", "#", "step", "what exactly"));
@@ -67,6 +67,24 @@ impl Table<'_, '_> {
                     self.times *= values.len();
                 }
                 self.children(each.body, depth, around);
+                self.times = outside;
+            }
+            NodeKind::Stages(stages) => {
+                decisions::stages(stages, LEAD + 2 * depth, self.page);
+                let outside = self.times;
+                self.times *= stages.table.len() + usize::from(stages.promote.is_some());
+                self.children(stages.body, depth, around);
+                self.times = outside;
+                for part in stages.promote.iter().flat_map(|promote| [promote.main, promote.remove]) {
+                    self.block_row(part, depth, "after the last stage");
+                    self.children(part, depth + 1, around);
+                }
+            }
+            NodeKind::Rounds(rounds) => {
+                decisions::rounds(rounds, LEAD + 2 * depth, self.page);
+                let outside = self.times;
+                self.times *= decisions::round_count(rounds);
+                self.children(rounds.body, depth, around);
                 self.times = outside;
             }
             NodeKind::Run { body, always, .. } => {
@@ -95,10 +113,12 @@ impl Table<'_, '_> {
             },
             NodeKind::ForEach(each) => self.list_words(node, each),
             NodeKind::Run { inner, .. } => format!("runbook {}", visible_line(&self.plan.scopes[*inner].runbook)),
+            NodeKind::Stages(stages) => format!("in {}", plural(stages.table.len(), "stage")),
+            NodeKind::Rounds(rounds) => plural(decisions::round_count(rounds), "round"),
             _ => return self.step(id, depth, around),
         };
         self.block_row(id, depth, &words);
-        self.condition(node, LEAD + 2 * (depth + 1));
+        self.beside(id, LEAD + 2 * (depth + 1));
         self.children(id, depth + 1, node.on_failure.or(around));
     }
 
@@ -150,13 +170,20 @@ impl Table<'_, '_> {
                 self.page.line(&format!("{}{part}", " ".repeat(LEAD + NAME + 2)));
             }
         }
-        self.under(node, &said);
+        self.under(id, &said);
     }
 
     /// Lines below a step: its condition, how it is taken back, what is not known, and in the full form all of it.
-    fn under(&mut self, node: &Node, said: &What) {
+    fn under(&mut self, id: NodeId, said: &What) {
+        let node = self.plan.node(id);
         let indent = LEAD + NAME + 2;
-        self.condition(node, indent);
+        self.beside(id, indent);
+        if let NodeKind::Decide(decision) = &node.kind {
+            decisions::rows(self.names, node.scope, decision, 4, self.page);
+        }
+        if let NodeKind::Watch(watch) = &node.kind {
+            decisions::patterns(watch, indent, self.page);
+        }
         if let (NodeKind::Task(task), true) = (&node.kind, node.effect != Effect::Read) {
             let back = back_out(self.plan, self.names, task);
             for line in wrap(&back, self.page.width() - indent) {
@@ -178,6 +205,18 @@ impl Table<'_, '_> {
         }
     }
 
+    /// When it runs at all, when it may begin, and what is watched meanwhile.
+    fn beside(&mut self, id: NodeId, indent: usize) {
+        let node = self.plan.node(id);
+        self.condition(node, indent);
+        if let Some(marks) = decisions::marks(&node.marks) {
+            self.page.line(&format!("{}{marks}", " ".repeat(indent)));
+        }
+        if let Some(guards) = self.plan.guards(id) {
+            decisions::guards(self.names, node.scope, &visible_line(&node.id), guards, self.page);
+        }
+    }
+
     fn condition(&mut self, node: &Node, indent: usize) {
         if let Some(when) = &node.when {
             self.page.line(&format!("{}only if {}", " ".repeat(indent), visible_line(when.text.trim())));
@@ -191,7 +230,7 @@ impl Table<'_, '_> {
                 counts.ask += n;
                 "ask"
             }
-            (NodeKind::Wait(_), _) => {
+            (NodeKind::Wait(_) | NodeKind::WaitUntil(_), _) => {
                 counts.wait += n;
                 "wait"
             }

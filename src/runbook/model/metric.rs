@@ -1,6 +1,8 @@
 //! Named measurements.
 
 use super::{Step, Text};
+use crate::decide::{self, Unit};
+use crate::runbook::units::duration_us;
 use crate::text::Place;
 
 /// One entry of `metrics:`.
@@ -26,6 +28,24 @@ pub struct Metric {
     pub baseline: Option<Text>,
     /// The key in the file.
     pub place: Place,
+}
+
+impl Metric {
+    /// The unit of its values: of latencies and ratios it is given, else as written. None when none is written, or no
+    /// unit is called that.
+    pub fn unit(&self) -> Option<Unit> {
+        match &self.source {
+            MetricSource::LatencyOf { .. } => Unit::parse("s").ok(),
+            MetricSource::Ratio { .. } => Some(Unit::RATIO),
+            _ => self.unit.as_ref().and_then(|unit| Unit::parse(&unit.value).ok()),
+        }
+    }
+
+    /// What a table needs to know of it.
+    pub fn about(&self) -> decide::Metric {
+        let stale_after_us = self.stale_after.as_ref().and_then(|text| duration_us(&text.value));
+        decide::Metric { unit: self.unit(), min_samples: self.min_samples, stale_after_us }
+    }
 }
 
 /// Where the values of a metric come from.

@@ -1,7 +1,8 @@
 //! Decision tables: guards and `decide` steps.
 
-use super::{Extend, Text};
+use super::{Extend, Metric, Text};
 use crate::decide::{self, CellError, HitPolicy, Ruling};
+use crate::runbook::units::duration_us;
 use crate::text::Place;
 
 /// `guards:` or `decide:`.
@@ -108,7 +109,7 @@ impl Cell {
     ///
     /// # Errors
     /// What cannot be read, or filled.
-    pub fn resolve(&self, fill: &dyn Fn(&Text) -> Result<String, String>) -> Result<decide::Cell, CellProblem> {
+    pub fn resolve(&self, fill: &Fill<'_>) -> Result<decide::Cell, CellProblem> {
         let read = |text: &Text, parse: &dyn Fn(&str) -> Result<decide::Cell, CellError>| {
             let value = fill(text).map_err(|message| CellProblem { message, place: text.place.clone() })?;
             parse(&value).map_err(|e| CellProblem {
@@ -160,6 +161,80 @@ pub struct Outcome {
     pub then: Option<Then>,
     /// The action's word.
     pub place: Place,
+}
+
+impl Table {
+    /// The table as it is evaluated; `fill` gives the text of a hole's value, `metrics` is what is known of metrics.
+    /// None when a part is missing, which the reader has reported.
+    ///
+    /// # Errors
+    /// The first cell or time that cannot be read, or filled.
+    pub fn resolve(&self, metrics: &[Metric], fill: &Fill<'_>) -> Result<Option<decide::Table>, CellProblem> {
+        let (Some(otherwise), Some(no_data)) = (&self.otherwise, &self.no_data) else { return Ok(None) };
+        let mut rows = Vec::new();
+        for rule in &self.rules {
+            rows.push(decide::Row {
+                symptom: Some(rule.symptom.value.clone()),
+                conditions: resolve_conditions(&rule.conditions, fill)?,
+                for_us: rule.hold.as_ref().map(|hold| time_us(hold, fill)).transpose()?,
+                action: rule.outcome.action,
+            });
+        }
+        let named = rows.iter().flat_map(|row| &row.conditions).flat_map(names);
+        let about = named.filter_map(|name| Some((name, metrics.iter().find(|m| m.name == name)?.about())));
+        let metrics = about.map(|(name, about)| (name.to_string(), about)).collect();
+        Ok(Some(decide::Table {
+            hit: self.hit,
+            otherwise: otherwise.action,
+            no_data: no_data.action,
+            every_us: self.every.as_ref().map(|every| time_us(every, fill)).transpose()?.unwrap_or(ONCE_US),
+            gap_us: None,
+            metrics,
+            rows,
+        }))
+    }
+
+    /// The conditions of all rows, each with its row.
+    pub fn conditions(&self) -> impl Iterator<Item = (&Rule, &Condition)> {
+        self.rules.iter().flat_map(|rule| rule.conditions.iter().map(move |condition| (rule, condition)))
+    }
+}
+
+/// Gives the text of a value with its holes filled, or says why it cannot be.
+pub type Fill<'a> = dyn Fn(&Text) -> Result<String, String> + 'a;
+
+/// Distance of samples of a table that is evaluated once: it has one.
+const ONCE_US: u64 = 1_000_000;
+
+/// Conditions as they are evaluated.
+///
+/// # Errors
+/// The first cell that cannot be read, or filled.
+pub fn resolve_conditions(conditions: &[Condition], fill: &Fill<'_>) -> Result<Vec<decide::Condition>, CellProblem> {
+    let resolved = conditions.iter().map(|condition| {
+        Ok(decide::Condition { metric: condition.metric.clone(), cell: condition.cell.resolve(fill)? })
+    });
+    resolved.collect()
+}
+
+/// Microseconds of a duration; that of an input or target fills a hole as a number of seconds.
+///
+/// # Errors
+/// What is not a duration, or cannot be filled.
+pub fn time_us(text: &Text, fill: &Fill<'_>) -> Result<u64, CellProblem> {
+    let wrong = |message| CellProblem { message, place: text.place.clone() };
+    let value = fill(text).map_err(wrong)?;
+    let seconds = || value.parse::<f64>().ok().filter(|s| *s >= 0.0).map(|s| (s * 1e6).round() as u64);
+    let bare = if value == text.value { None } else { seconds() };
+    duration_us(&value).or(bare).ok_or_else(|| wrong(format!("`{value}` is not a duration such as 30s or 5m")))
+}
+
+fn names(condition: &decide::Condition) -> impl Iterator<Item = &str> {
+    let other = match &condition.cell {
+        decide::Cell::Vs { metric, .. } => Some(metric.as_str()),
+        _ => None,
+    };
+    std::iter::once(condition.metric.as_str()).chain(other)
 }
 
 /// What happens without an answer, or after the last extension.

@@ -2,9 +2,13 @@
 
 use super::keys;
 
+/// Kinds of steps whose value is an object with keys of its own.
+const OWNERS: [&str; 10] =
+    ["http", "file", "checkpoint", "run", "parallel", "for_each", "decide", "stages", "rounds", "watch"];
+
 /// What to say about a key that `what` does not have, when it is known where it belongs.
 pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
-    let owner = ["http", "file", "checkpoint", "run", "parallel", "for_each"].iter().find(|k| what == object_name(k));
+    let owner = OWNERS.iter().find(|k| what == object_name(k));
     if let Some(kind) = owner {
         let words = format!("`{key}` belongs to the step: put it beside `{kind}:`, not inside");
         return keys::beside(kind).contains(&key).then_some(words);
@@ -20,6 +24,14 @@ pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
         ("a step", "with_items" | "loop" | "foreach") => "a loop is `for_each: { in: [...], steps: [...] }`",
         ("a step", "register") => "values are kept with `save: { name: expression }`",
         ("a step", "ignore_errors") => "write `severity: warn`",
+        ("a step" | "a phase", "not_before") => "what does not begin before a mark has `at: T+5m`",
+        ("a row", "when" | "condition" | "metric") => "what a row looks at is `if: { METRIC: \"> 5%\" }`",
+        ("a metric", "query" | "promql") => "a query of Prometheus is `prometheus:`",
+        ("a table of guards" | "a decision", "otherwise" | "no_data") => {
+            "it is a row: `- { otherwise: investigate }` under `rules:`"
+        }
+        ("a stage", "pct" | "weight" | "share") => "the share of the traffic is `percent:`",
+        ("a watch", "timeout" | "time") => "how long to watch is `for:`",
         ("a runbook", "vars") => "values are `inputs:` with a default, or a `set:` step",
         ("an input", "required") => "an input without `default` is required",
         ("an input", "description") => "words for people are `help:`",
@@ -41,6 +53,10 @@ pub(super) fn object_name(kind: &str) -> &'static str {
         "checkpoint" => "a checkpoint",
         "run" => "a run of another runbook",
         "parallel" => "a parallel group",
+        "decide" => "a decision",
+        "stages" => "a rollout in stages",
+        "rounds" => "a step in rounds",
+        "watch" => "a watch",
         _ => "a for_each group",
     }
 }
@@ -52,8 +68,11 @@ pub(super) fn for_misplaced_key(kind: &str, key: &str) -> String {
         ("wait" | "checkpoint" | "manual", "retry" | "poll") => {
             format!("`{kind}` happens once; poll a check before or after it")
         }
-        ("parallel" | "for_each" | "run", "undo") => "each step inside has its own `undo`".into(),
-        ("parallel" | "for_each" | "run", "effect" | "timeout" | "retry" | "poll" | "expect" | "save") => {
+        ("parallel" | "for_each" | "run" | "stages" | "rounds", "undo") => "each step inside has its own `undo`".into(),
+        (
+            "parallel" | "for_each" | "run" | "stages" | "rounds",
+            "effect" | "timeout" | "retry" | "poll" | "expect" | "save",
+        ) => {
             format!("give `{key}` to the steps inside")
         }
         ("http", "env") => "values stand in `headers`, `query` and the body as templates".into(),

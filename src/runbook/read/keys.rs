@@ -132,10 +132,7 @@ pub(super) const METRIC_KINDS: &[(&str, &[&str])] = &[
             "timeout",
         ],
     ),
-    (
-        "scrape",
-        &["title", "unit", "quantile", "buckets", "min_samples", "stale_after", "baseline", "timeout"],
-    ),
+    ("scrape", &["title", "unit", "quantile", "buckets", "min_samples", "stale_after", "baseline", "timeout"]),
     ("http", &["title", "unit", "baseline", "value", "timeout"]),
     ("shell", &["title", "unit", "baseline", "value", "effect", "env", "dir", "timeout"]),
     ("latency_of", &["title", "quantile", "reduce", "min_samples", "stale_after", "baseline"]),

@@ -95,8 +95,7 @@ impl<'a> Reader<'a> {
 
     fn spans(&mut self, field: Field<'a>) -> Vec<Span> {
         const WANTED: &str = "days, times and a zone such as `Mon-Thu 02:00-05:00 UTC`, or a list of them";
-        let items =
-            if field.node.seq().is_some() { self.list(field, WANTED) } else { vec![field] };
+        let items = if field.node.seq().is_some() { self.list(field, WANTED) } else { vec![field] };
         items.into_iter().filter_map(|item| self.string(item, WANTED).and_then(|text| self.span(item, text))).collect()
     }
 

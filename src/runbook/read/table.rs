@@ -3,7 +3,7 @@
 use super::cursor::{Field, Obj, Reader};
 use super::keys;
 use crate::decide::{HitPolicy, Ruling};
-use crate::runbook::model::{Condition, Escalate, Extend, Investigate, Level, Outcome, Rule, Table, Then};
+use crate::runbook::model::{Escalate, Extend, Investigate, Level, Outcome, Rule, Table, Then};
 use crate::text::Code;
 
 /// Words for `action`.

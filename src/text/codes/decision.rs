@@ -84,4 +84,110 @@ right:
     guards:
       rules: [{ symptom: Errors, if: { errors: "> 5" }, action: rollback }, ...]
 "#
+810 TABLE_GAP "values that no row covers" r#"
+Between the rows of the table lie values for which `otherwise` decides. Often nobody thought of them: the value that is
+as it should be needs a row too, with `action: ok`. Both ends of `1% .. 5%` belong to it, those written with `<` do not.
+
+wrong:
+    - { symptom: "Errors over 5%", if: { error_ratio: "> 5%" }, action: rollback }
+    - { otherwise: investigate }       # also at 0 %
+right:
+    - { symptom: "Errors over 5%", if: { error_ratio: "> 5%" }, action: rollback }
+    - { symptom: "Errors to 5%", if: { error_ratio: "<= 5%" }, action: ok }
+    - { otherwise: investigate }
+"#
+811 TABLE_OVERLAP "rows that hold together" r#"
+For some values two rows hold that ask for different things. With `hit: worst` the graver one counts. That may be meant;
+where it is not, an open end (`1% ..< 5%`) parts them.
+
+wrong:
+    - { symptom: "Errors 1-5%", if: { error_ratio: "1% .. 5%" }, action: investigate }
+    - { symptom: "Errors from 5%", if: { error_ratio: ">= 5%" }, action: rollback }
+right:
+    - { symptom: "Errors 1-5%", if: { error_ratio: "1% ..< 5%" }, action: investigate }
+    - { symptom: "Errors from 5%", if: { error_ratio: ">= 5%" }, action: rollback }
+"#
+812 ROW_NEVER_FIRES "a row that no values satisfy" r#"
+The conditions of the row exclude each other, or lie outside what the metric can be.
+
+wrong:
+    - { symptom: "Negative errors", if: { error_ratio: "< 0%" }, action: rollback }
+right:
+    - { symptom: "Errors over 5%", if: { error_ratio: "> 5%" }, action: rollback }
+"#
+813 ROW_SHADOWED "a row that never decides" r#"
+Wherever the row holds, another one decides: an earlier one with `hit: first`, a graver one with `hit: worst`.
+
+wrong:
+    hit: first
+    - { symptom: "Errors over 1%", if: { error_ratio: "> 1%" }, action: investigate }
+    - { symptom: "Errors over 5%", if: { error_ratio: "> 5%" }, action: rollback }
+right:
+    hit: first
+    - { symptom: "Errors over 5%", if: { error_ratio: "> 5%" }, action: rollback }
+    - { symptom: "Errors over 1%", if: { error_ratio: "> 1%" }, action: investigate }
+"#
+814 BEYOND_BUCKETS "a limit beyond the last bucket" r#"
+A quantile from a histogram is never above the last bucket that has a bound, so a limit there is never exceeded. Add a
+bucket to the program, or lower the limit.
+
+wrong:
+    p95: { ..., quantile: 0.95, buckets: [0.1, 1, 5], unit: s }      # if: { p95: "> 5s" }
+right:
+    p95: { ..., quantile: 0.95, buckets: [0.1, 1, 5, 10], unit: s }
+"#
+815 PERCENT_MISSING "a share above one" r#"
+A share is between 0 and 1, or 0 % and 100 %. A bare number above 1 was most likely meant as percent.
+
+wrong:
+    if: { error_ratio: "> 5" }
+right:
+    if: { error_ratio: "> 5%" }
+"#
+816 CANNOT_FAIL "a table that cannot fail" r#"
+Every value passes: `ok` or `continue` decides whatever is measured. A check that cannot fail is none.
+
+wrong:
+    - { symptom: Few errors, if: { error_ratio: "< 1%" }, action: ok }
+    - { symptom: Many errors, if: { error_ratio: ">= 1%" }, action: continue }
+right:
+    - { symptom: Few errors, if: { error_ratio: "< 1%" }, action: ok }
+    - { symptom: Many errors, if: { error_ratio: ">= 1%" }, action: rollback }
+"#
+817 ALWAYS_TRUE "a condition that every value satisfies" r#"
+The condition says nothing of the metric: every value it can have satisfies it.
+
+wrong:
+    - { symptom: Latency is fine, if: { p95: ">= 0s" }, action: ok }
+right:
+    - { symptom: Latency is fine, if: { p95: "< 1s" }, action: ok }
+"#
+818 ONLY_PENDING "values at which only a row with time holds" r#"
+A row with `for` (or `in_a_row`) that holds, but not yet for long enough, is pending: `otherwise` does not apply, and
+the table says `hold`. Another row can say what counts until then.
+
+wrong:
+    - { symptom: "Errors over 5%", if: { error_ratio: "> 5%" }, for: 5m, action: rollback }
+right:
+    - { symptom: "Errors over 5%", if: { error_ratio: "> 5%" }, for: 5m, action: rollback }
+    - { symptom: "Errors over 5%, still short", if: { error_ratio: "> 5%" }, action: investigate }
+"#
+819 TOO_FEW_SAMPLES "too few samples to tell" r#"
+With so few samples a limit cannot be told from noise: at a true error rate of 0.1 %, 300 requests show no error at all
+three times in four. Zero errors exclude 1 % (with 95 % confidence) from 299 samples on, 0.1 % from 2995.
+
+wrong:
+    canary: { ..., min_samples: 300 }       # criteria: { canary: "< 0.1%" }
+right:
+    canary: { ..., min_samples: 2995 }
+"#
+820 TABLE_TOO_LARGE "too large to look at all of it" r#"
+The conditions of the table can be combined in more ways than can be looked at, so gaps and rows that never decide are
+not looked for. Tables of one metric each are easier to read as well.
+
+wrong:
+    one table of 60 rows over 12 metrics
+right:
+    a table for each phase, with what matters there
+"#
 }

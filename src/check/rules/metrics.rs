@@ -1,0 +1,127 @@
+//! Metrics that contradict themselves, and metrics nothing looks at.
+
+use super::did_you_mean;
+use crate::check::facts::Facts;
+use crate::decide::Unit;
+use crate::runbook::model::{Kind, Metric, MetricSource, TargetUse, Text};
+use crate::text::{Code, Diagnostic, Place};
+
+pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    for metric in &facts.runbook.metrics {
+        unit(metric, found);
+        buckets(metric, found);
+        source(facts, metric, found);
+        if !facts.named.contains(metric.name.as_str()) {
+            let message = format!("nothing looks at the metric `{}`", metric.name);
+            let problem = Diagnostic::advice(Code::UNUSED_METRIC, message, metric.place.clone());
+            found.push(problem.help("name it in a table, or leave it out"));
+        }
+    }
+    ratios(facts, found);
+}
+
+/// An unknown metric, with what was probably meant.
+pub(super) fn unknown(facts: &Facts<'_>, name: &str, place: &Place) -> Option<Diagnostic> {
+    let names = || facts.runbook.metrics.iter().map(|metric| metric.name.as_str());
+    if names().any(|known| known == name) {
+        return None;
+    }
+    let message = format!("there is no metric `{name}`{}", did_you_mean(name, names()));
+    let problem = Diagnostic::error(Code::UNKNOWN_METRIC, message, place.clone());
+    Some(problem.help(format!("metrics of this runbook: {}", super::listed(names()))))
+}
+
+fn unit(metric: &Metric, found: &mut Vec<Diagnostic>) {
+    let Some(text) = &metric.unit else { return };
+    if let Err(why) = Unit::parse(&text.value) {
+        found.push(wrong(why, &text.place));
+    }
+}
+
+fn buckets(metric: &Metric, found: &mut Vec<Diagnostic>) {
+    let bounds: Vec<(f64, &Text)> =
+        metric.buckets.iter().filter_map(|text| Some((text.value.parse().ok()?, text))).collect();
+    for pair in bounds.windows(2).filter(|pair| pair[0].0 >= pair[1].0) {
+        let message = format!("the bound {} does not rise above {}", pair[1].1.value, pair[0].1.value);
+        found.push(wrong(message, &pair[1].1.place).help("write the upper bounds in order, without infinity"));
+    }
+}
+
+fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
+    match &metric.source {
+        MetricSource::Prometheus { query, url, sampling, samples } => {
+            if url.is_none() && facts.runbook.target == TargetUse::None {
+                let problem = wrong("the metric does not say where Prometheus is", &metric.place);
+                found.push(problem.help("add `url: http://...`; without it, it is `{{ target.prometheus }}`"));
+            }
+            if metric.quantile.is_some() && query.value.contains("histogram_quantile") {
+                let problem = wrong("the quantile would be taken twice", &query.place);
+                found.push(
+                    problem.help("with `quantile` the query yields the buckets: `sum by (le) (rate(..._bucket[1m]))`"),
+                );
+            }
+            if metric.min_samples.is_some() && samples.is_none() && sampling.is_none() {
+                let problem = wrong("`min_samples` needs a number of samples", &metric.place);
+                found.push(problem.help("add `samples:` with the PromQL that counts them"));
+            }
+        }
+        MetricSource::Http { request, .. } => {
+            if let Kind::Http(http) = &request.kind
+                && !matches!(http.method, "GET" | "HEAD")
+            {
+                let problem =
+                    wrong(format!("a metric only looks, and {} may change something", http.method), &http.url.place);
+                found.push(problem.help("use `get:` or `head:`"));
+            }
+        }
+        MetricSource::LatencyOf { step, .. } => found.extend(latency(facts, step)),
+        MetricSource::Scrape { .. } | MetricSource::Shell { .. } | MetricSource::Ratio { .. } => {}
+    }
+}
+
+fn latency(facts: &Facts<'_>, id: &Text) -> Option<Diagnostic> {
+    let Some(&block) = facts.by_id.get(id.value.as_str()) else {
+        let hint = did_you_mean(&id.value, facts.by_id.keys().copied());
+        let message = format!("there is no step `{}`{hint}", id.value);
+        return Some(Diagnostic::error(Code::UNKNOWN_STEP, message, id.place.clone()));
+    };
+    let step = facts.blocks[block].step?;
+    if matches!(step.kind, Kind::Http(_)) {
+        return None;
+    }
+    let problem = wrong(format!("`{}` is not an `http` step, so it has no requests", id.value), &id.place);
+    Some(problem.also(step.place.clone(), "the step"))
+}
+
+/// The parts of ratios are metrics, of one dimension, and no ratio is a part of itself.
+fn ratios(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    let metrics = &facts.runbook.metrics;
+    for metric in metrics {
+        let MetricSource::Ratio { of, to } = &metric.source else { continue };
+        found.extend([of, to].into_iter().filter_map(|part| unknown(facts, &part.value, &part.place)));
+        let unit = |part: &Text| metrics.iter().find(|m| m.name == part.value).and_then(Metric::unit);
+        if let (Some(above), Some(below)) = (unit(of), unit(to))
+            && above.dimension() != below.dimension()
+        {
+            let message =
+                format!("`{}` is {} and `{}` is {}", of.value, above.dimension(), to.value, below.dimension());
+            found.push(wrong(message, &to.place).help("a ratio is a part of the same thing"));
+        }
+        if leads_to(metrics, &metric.name, &metric.name, metrics.len()) {
+            found.push(wrong(format!("the ratio `{}` is a part of itself", metric.name), &metric.place));
+        }
+    }
+}
+
+fn leads_to(metrics: &[Metric], from: &str, to: &str, steps: usize) -> bool {
+    let Some(MetricSource::Ratio { of, to: below }) = metrics.iter().find(|m| m.name == from).map(|m| &m.source) else {
+        return false;
+    };
+    let parts = [&of.value, &below.value];
+    parts.iter().any(|part| *part == to)
+        || (steps > 0 && parts.iter().any(|part| leads_to(metrics, part, to, steps - 1)))
+}
+
+fn wrong(message: impl Into<String>, place: &Place) -> Diagnostic {
+    Diagnostic::error(Code::METRIC_DECLARATION, message, place.clone())
+}

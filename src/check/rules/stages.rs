@@ -1,0 +1,93 @@
+//! Tables of stages that cannot work.
+
+use super::metrics::unknown;
+use super::tables::{as_written, conditions};
+use crate::check::facts::Facts;
+use crate::decide;
+use crate::runbook::model::{Criteria, Kind, Stages, Then, resolve_conditions};
+use crate::text::{Code, Diagnostic, Place};
+
+pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    for (block, step) in facts.steps() {
+        let Kind::Stages(stages) = &step.kind else { continue };
+        rows(stages, &step.place, found);
+        criteria(facts, stages, found);
+        if let Some(share) = &stages.share {
+            found.extend(unknown(facts, &share.metric.value, &share.metric.place));
+            let tolerance = decide::Quantity::parse(&share.tolerance.value);
+            let percent = tolerance.is_ok_and(|q| q.unit() == Some(decide::Unit::PERCENT) && q.base() > 0.0);
+            if !percent {
+                found.push(wrong("`tolerance` needs percent points such as 2%", &share.tolerance.place));
+            }
+        }
+        let sets = facts.uses.iter().any(|usage| {
+            let inside = facts.chain(usage.block).any(|at| at == block);
+            inside
+                && usage
+                    .refs
+                    .iter()
+                    .any(|read| read.path[0] == "stage" && read.path.get(1).is_some_and(|p| p == "percent"))
+        });
+        if !sets {
+            let problem = wrong("no step reads `stage.percent`, so nothing sets the share", &step.place);
+            found.push(problem.help("use it where the weight is set: `weight={{ stage.percent }}`"));
+        }
+    }
+}
+
+fn rows(stages: &Stages, place: &Place, found: &mut Vec<Diagnostic>) {
+    for pair in stages.table.windows(2).filter(|pair| pair[1].percent <= pair[0].percent) {
+        let message = format!("{} percent does not rise above {}", pair[1].percent, pair[0].percent);
+        found.push(wrong(message, &pair[1].place).also(pair[0].place.clone(), "the stage before"));
+    }
+    let mut above = false;
+    for stage in &stages.table {
+        if let (Criteria::Same(place), false) = (&stage.criteria, above) {
+            found.push(wrong("there are no criteria above to be the same as", place));
+        }
+        above |= matches!(stage.criteria, Criteria::All(_));
+        if stage.wait.is_none() && !matches!(stage.criteria, Criteria::None) {
+            found.push(wrong("criteria need a time to look", &stage.place).help("add `wait: 10m` to the stage"));
+        }
+    }
+    if above && stages.extend.is_none() {
+        let problem = wrong("nothing says what happens when criteria do not hold", place);
+        found.push(problem.help("add `extend: { max: 2, then: rollback }`"));
+    }
+    if stages.extend.as_ref().is_some_and(|extend| extend.then == Then::Investigate) && stages.investigate.is_none() {
+        let problem = wrong("`then: investigate` does not say how long and what without an answer", place);
+        found.push(problem.help("add `investigate: { within: 15m, then: rollback }`"));
+    }
+}
+
+fn criteria(facts: &Facts<'_>, stages: &Stages, found: &mut Vec<Diagnostic>) {
+    for stage in &stages.table {
+        let Criteria::All(all) = &stage.criteria else { continue };
+        all.iter().for_each(|condition| conditions(facts, condition, found));
+        let Ok(resolved) = resolve_conditions(all, &as_written) else { continue };
+        for (problem, condition) in misfits(facts, resolved) {
+            let place = all.get(condition).map_or(&stage.place, |c| &c.place);
+            found.push(Diagnostic::error(Code::WRONG_UNIT, problem, place.clone()));
+        }
+    }
+}
+
+/// Limits of another unit than their metric's: what a table with these conditions as its row would find.
+fn misfits(facts: &Facts<'_>, conditions: Vec<decide::Condition>) -> Vec<(String, usize)> {
+    let metrics = facts.runbook.metrics.iter().map(|metric| (metric.name.clone(), metric.about())).collect();
+    let row = decide::Row { symptom: None, conditions, for_us: None, action: decide::Ruling::Ok };
+    let table = decide::Table {
+        hit: decide::HitPolicy::First,
+        rows: vec![row],
+        otherwise: decide::Ruling::Extend,
+        no_data: decide::Ruling::Extend,
+        every_us: 1,
+        gap_us: None,
+        metrics,
+    };
+    table.check().into_iter().filter_map(|wrong| Some((wrong.message, wrong.condition?))).collect()
+}
+
+fn wrong(message: impl Into<String>, place: &Place) -> Diagnostic {
+    Diagnostic::error(Code::STAGE_TABLE, message, place.clone())
+}

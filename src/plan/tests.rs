@@ -1,0 +1,173 @@
+use super::model::{MetricSource, NodeKind, Plan, Target};
+use super::{Library, Request, Unreadable, build, encode, resolve};
+use crate::runbook::model::Runbook;
+use crate::runbook::read;
+use crate::text::{Code, Diagnostic, Source};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// One other runbook, as `inner.yml`.
+struct Shelf(&'static str);
+
+impl Library for Shelf {
+    fn runbook(&self, _from: &Source, _path: &str) -> Result<(Source, Runbook), Unreadable> {
+        let source = Source::new("inner.yml", self.0);
+        let (book, problems) = read(&source);
+        assert!(problems.is_empty(), "{problems:?}");
+        Ok((source, book.unwrap()))
+    }
+
+    fn sha256(&self, _source: &Source) -> String {
+        "00".repeat(32)
+    }
+
+    fn file_sha256(&self, _path: &str) -> Result<String, String> {
+        Ok("00".repeat(32))
+    }
+}
+
+fn request<'a>(text: &str, shelf: &'a Shelf) -> Request<'a> {
+    let source = Source::new("a.yml", text);
+    let (book, problems) = read(&source);
+    assert!(problems.is_empty(), "{problems:?}");
+    let values = json!({ "prometheus": "http://prom:9090", "app": "http://app", "log": "/var/log/app.log", "unit": "app", "limit": "5%", "soak": 90 });
+    Request {
+        source,
+        runbook: book.unwrap(),
+        given: BTreeMap::new(),
+        target: Some(Target { name: "prod".into(), values }),
+        target_source: None,
+        library: shelf,
+    }
+}
+
+fn planned(text: &str) -> Plan {
+    resolve(request(text, &Shelf(""))).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn refused(text: &str, inner: &'static str) -> Vec<Diagnostic> {
+    resolve(request(text, &Shelf(inner))).unwrap_err()
+}
+
+/// A runbook of one guard on one metric.
+fn guarded(cell: &str, every: &str) -> String {
+    format!(
+        "runbook: v1\nname: demo\nmetrics: {{ load: {{ shell: ./load, effect: read, unit: '%' }} }}\n\
+         guards:\n  every: {every}\n  hit: worst\n  investigate: {{ within: 15m, then: rollback }}\n  rules:\n    \
+         - {{ symptom: Busy, if: {{ load: {cell} }}, for: 5m, action: rollback }}\n    - {{ otherwise: investigate }}\n    \
+         - {{ no_data: inconclusive }}\nsteps: [{{ id: a, wait: 1s }}]\n"
+    )
+}
+
+#[test]
+fn limits_and_times_of_a_table_are_filled_in_when_planning() {
+    let plan = planned(&guarded("\"> {{ target.limit }}\"", "\"{{ target.soak }}\""));
+    let guards = plan.guards(plan.forward).unwrap();
+    assert_eq!(guards.table.rows[0].conditions[0].cell.to_string(), "> 5%");
+    assert_eq!(guards.table.every_us, 90_000_000);
+    assert_eq!(guards.table.rows[0].for_us, Some(300_000_000));
+    assert_eq!(guards.otherwise.ask.as_ref().map(|ask| ask.within_us), Some(900_000_000));
+    assert_eq!(guards.rows[0].ask, None);
+}
+
+#[test]
+fn a_limit_that_is_filled_with_something_else_is_refused_at_its_place() {
+    let problems = refused(&guarded("\"> {{ target.app }}\"", "10s"), "");
+    assert_eq!(problems[0].code, Code::NOT_KNOWN);
+    assert!(problems[0].place.to_string().starts_with("a.yml:9"), "{}", problems[0].place);
+    let wrong_unit = refused(&guarded("\"> {{ target.soak }}\"", "10s"), "");
+    assert_eq!(wrong_unit[0].code, Code::WRONG_UNIT, "{wrong_unit:?}");
+}
+
+#[test]
+fn the_digest_of_a_plan_covers_limits_metrics_and_marks() {
+    let digest = |text: &str| encode(&planned(text)).1;
+    let plain = guarded("\"> 5%\"", "10s");
+    let changed = [
+        guarded("\"> 6%\"", "10s"),
+        guarded("\"> 5%\"", "20s"),
+        plain.replace("./load", "./load --all"),
+        plain.replace("for: 5m", "for: 6m"),
+        plain.replace("within: 15m", "within: 16m"),
+        plain.replace("otherwise: investigate", "otherwise: hold"),
+        plain.replace("wait: 1s", "wait: 1s, at: T+5m"),
+        format!("{plain}window: {{ allow: Mon UTC }}\n"),
+        format!("{plain}anchor: {{ end_of: a }}\n"),
+    ];
+    let mut digests: Vec<String> = changed.iter().map(|text| digest(text)).chain([digest(&plain)]).collect();
+    assert_eq!(digest(&plain), digest(&plain));
+    digests.sort();
+    digests.dedup();
+    assert_eq!(digests.len(), changed.len() + 1);
+}
+
+#[test]
+fn a_plan_survives_being_stored() {
+    for text in [
+        include_str!("../../tests/fixtures/good/metrics.yml"),
+        include_str!("../../tests/fixtures/good/decide.yml"),
+        include_str!("../../tests/fixtures/good/stages.yml"),
+        include_str!("../../tests/fixtures/good/schedule.yml"),
+        include_str!("../../tests/fixtures/good/watch.yml"),
+    ] {
+        let plan = planned(text);
+        let (bytes, digest) = encode(&plan);
+        let read: Plan = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(read, plan);
+        assert_eq!(encode(&read).1, digest);
+    }
+}
+
+#[test]
+fn criteria_that_are_the_same_as_above_stand_in_every_stage() {
+    let plan = planned(include_str!("../../tests/fixtures/good/stages.yml"));
+    let stages = plan.nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::Stages(stages) => Some(stages),
+        _ => None,
+    });
+    let criteria: Vec<usize> = stages.unwrap().table.iter().map(|stage| stage.criteria.len()).collect();
+    assert_eq!(criteria, [2, 2, 2, 2, 0]);
+}
+
+#[test]
+fn prometheus_is_where_the_target_says_unless_the_metric_does() {
+    let text = "runbook: v1\nname: demo\nmetrics:\n  up: { prometheus: up }\nsteps: [{ id: a, wait: 1s }]\n";
+    let plan = planned(text);
+    let MetricSource::Prometheus { url, .. } = &plan.metrics[0].source else { panic!("{:?}", plan.metrics) };
+    assert_eq!(url.text, "{{ target.prometheus }}");
+}
+
+#[test]
+fn what_cannot_be_executed_yet_is_refused_and_named() {
+    let names = |text: &str| -> Vec<String> {
+        let problems = build(request(text, &Shelf(""))).unwrap_err();
+        assert!(problems.iter().all(|p| p.code == Code::NOT_EXECUTABLE), "{problems:?}");
+        problems.iter().map(|p| p.message.split(" can be").next().unwrap_or_default().to_string()).collect()
+    };
+    assert_eq!(names(include_str!("../../tests/fixtures/good/metrics.yml")), ["`guards`"]);
+    assert_eq!(names(include_str!("../../tests/fixtures/good/guards.yml")), ["`guards`"]);
+    assert_eq!(names(include_str!("../../tests/fixtures/good/decide.yml")), ["`decide`"]);
+    assert_eq!(names(include_str!("../../tests/fixtures/good/stages.yml")), ["`guards`", "`stages`"]);
+    assert_eq!(names(include_str!("../../tests/fixtures/good/watch.yml")), ["`watch`"]);
+    let schedule = names(include_str!("../../tests/fixtures/good/schedule.yml"));
+    assert_eq!(schedule, ["`at` and `not_after`", "`wait: { until: ... }`", "`rounds`", "`anchor`", "`window`"]);
+}
+
+#[test]
+fn guards_and_metrics_of_an_included_runbook_stay_in_its_scope() {
+    let outer = "runbook: v1\nname: outer\nsteps: [{ id: inner, run: { runbook: inner.yml } }]\n";
+    const INNER: &str = include_str!("../../tests/fixtures/good/guards.yml");
+    let plan = resolve(request(outer, &Shelf(INNER))).unwrap();
+    assert_eq!(plan.metrics[0].scope, 1);
+    assert!(plan.nodes.iter().any(|node| node.scope == 1 && node.guards.is_some()));
+}
+
+#[test]
+fn an_included_runbook_may_not_have_a_schedule_of_its_own() {
+    let outer = "runbook: v1\nname: outer\nsteps: [{ id: inner, run: { runbook: inner.yml } }]\n";
+    let problems = refused(
+        outer,
+        "runbook: v1\nname: inner\nwindow: { allow: Mon UTC }\nanchor: { end_of: a }\nsteps: [{ id: a, wait: 1s }]\n",
+    );
+    assert_eq!(problems.iter().map(|p| p.code).collect::<Vec<_>>(), [Code::INNER_SCHEDULE; 2]);
+}
