@@ -9,7 +9,7 @@ use runbook::machine::action::{
     Action, Ended, HttpAction, LabelMatch, MatchOp, Query, ReadValue, Reduce, SampleAction, Selector, Source,
 };
 
-use super::common::{Bed, exec, shell};
+use super::common::{Bed, exec, shell, stdout};
 
 const PAGE: &str = "# TYPE hits counter\nhits{code=\"200\"} 97\nhits{code=\"500\"} 3\nratio NaN\n";
 
@@ -54,10 +54,18 @@ fn page(server: SocketAddr, path: &str, name: &str, labels: &[(&str, MatchOp, &s
     Source::Page { url: format!("http://{server}{path}"), select }
 }
 
-fn json(server: SocketAddr, path: &str, at: &str) -> Source {
+fn get(server: SocketAddr, path: &str) -> Source {
     let url = format!("http://{server}{path}");
     let request = HttpAction { method: "GET".into(), url, headers: vec![], body: None, follow: 0, timeout_us: None };
-    Source::Json { request, path: at.into() }
+    Source::Act(Box::new(Action::Http(request)))
+}
+
+/// How an attempt that was part of a sample ended, and the text it yielded.
+fn yielded(value: &ReadValue) -> (&Ended, &str) {
+    match value {
+        ReadValue::Done(done) => (&done.ended, stdout(done)),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn values(bed: &mut Bed, queries: Vec<Source>) -> Vec<ReadValue> {
@@ -74,21 +82,15 @@ fn one_sample_reads_pages_answers_and_commands_side_by_side() {
         vec![
             page(server, "/metrics", "hits", &[]),
             page(server, "/metrics", "hits", &[("code", MatchOp::Matches, "5..")]),
-            json(server, "/status", "pool.idle"),
-            json(server, "/status", "state"),
-            Source::Command(Box::new(shell("echo 12.5"))),
-            Source::Command(Box::new(exec(&["echo", "steady"]))),
+            get(server, "/status"),
+            Source::Act(Box::new(shell("echo 12.5"))),
+            Source::Act(Box::new(exec(&["echo", "steady"]))),
         ],
     );
-    let wanted = [
-        ReadValue::Number(100.0),
-        ReadValue::Number(3.0),
-        ReadValue::Number(4.0),
-        ReadValue::Text("ok".into()),
-        ReadValue::Number(12.5),
-        ReadValue::Text("steady".into()),
-    ];
-    assert_eq!(read, wanted);
+    assert_eq!(read[..2], [ReadValue::Number(100.0), ReadValue::Number(3.0)]);
+    assert_eq!(yielded(&read[2]), (&Ended::Ok, r#"{"pool":{"idle":4},"state":"ok"}"#));
+    assert_eq!(yielded(&read[3]), (&Ended::Exit(0), "12.5\n"));
+    assert_eq!(yielded(&read[4]), (&Ended::Exit(0), "steady\n"));
     assert_eq!(std::fs::read_dir(bed.run_dir().join("out")).unwrap().count(), 0, "a sample leaves no files");
 }
 
@@ -103,11 +105,11 @@ fn what_cannot_be_read_is_never_a_number() {
             page(server, "/gone", "hits", &[]),
             page(server, "/slow", "hits", &[]),
             page("127.0.0.1:1".parse().unwrap(), "/metrics", "hits", &[]),
-            json(server, "/metrics", "a"),
-            Source::Command(Box::new(shell("echo 5; exit 3"))),
-            Source::Command(Box::new(shell("true"))),
-            Source::Command(Box::new(shell("sleep 20"))),
-            Source::Command(Box::new(exec(&["no-such-program-here"]))),
+            get(server, "/slow"),
+            Source::Act(Box::new(shell("echo 5; exit 3"))),
+            Source::Act(Box::new(shell("true"))),
+            Source::Act(Box::new(shell("sleep 20"))),
+            Source::Act(Box::new(exec(&["no-such-program-here"]))),
         ],
     );
     assert_eq!(read[..2], [ReadValue::Empty, ReadValue::NotANumber]);
@@ -118,18 +120,20 @@ fn what_cannot_be_read_is_never_a_number() {
     assert!(reason(2).ends_with("/gone answers 503"), "{}", reason(2));
     assert_eq!(reason(3), "no answer within 1000 ms");
     assert!(reason(4).contains("connection refused"), "{}", reason(4));
-    assert!(reason(5).contains("not JSON"), "{}", reason(5));
-    assert_eq!(reason(6), "exit 3");
-    assert_eq!(read[7], ReadValue::Empty);
-    assert_eq!(reason(8), "no answer within 1000 ms");
-    assert!(reason(9).contains("not installed"), "{}", reason(9));
+    assert_eq!(reason(5), "no answer within 1000 ms");
+    assert_eq!(yielded(&read[6]), (&Ended::Exit(3), "5\n"));
+    assert_eq!(yielded(&read[7]), (&Ended::Exit(0), ""));
+    assert_eq!(yielded(&read[8]).0, &Ended::TimedOut);
+    assert!(matches!(yielded(&read[9]).0, Ended::Unavailable(why) if why.contains("not installed")));
 }
 
 #[test]
 fn a_secret_in_a_reading_does_not_leave_the_world() {
     let mut bed = Bed::with_secret("swordfish");
-    let read = values(&mut bed, vec![Source::Command(Box::new(shell("echo pw-swordfish")))]);
-    assert!(matches!(&read[0], ReadValue::Unreadable(why) if why.contains("contains a secret")), "{read:?}");
+    let read = values(&mut bed, vec![Source::Act(Box::new(shell("echo pw-swordfish")))]);
+    let (ended, text) = yielded(&read[0]);
+    assert!(matches!(ended, Ended::Failed(why) if why.contains("contains a secret")), "{ended:?}");
+    assert_eq!(text, "(no text)");
 }
 
 #[test]
