@@ -154,6 +154,14 @@ fn what_cannot_be_executed_yet_is_refused_and_named() {
 }
 
 #[test]
+fn a_refusal_points_at_the_first_line_that_cannot_be_executed() {
+    let text = include_str!("../../tests/fixtures/good/decide.yml");
+    let problems = build(request(text, &Shelf(""))).unwrap_err();
+    let place = &problems[0].place;
+    assert_eq!(place.source.slice(place.span), "- id: now");
+}
+
+#[test]
 fn guards_and_metrics_of_an_included_runbook_stay_in_its_scope() {
     let outer = "runbook: v1\nname: outer\nsteps: [{ id: inner, run: { runbook: inner.yml } }]\n";
     const INNER: &str = include_str!("../../tests/fixtures/good/guards.yml");

@@ -9,7 +9,7 @@ type Find = fn(&Plan) -> Option<String>;
 
 /// Each construct and how it is found.
 const NOT_YET: &[(&str, Find)] = &[
-    ("`guards`", |plan| node(plan, |node| node.guards.is_some())),
+    ("`guards`", |plan| plan.nodes.iter().find_map(|node| node.guards.as_ref()).map(|guards| guards.at.clone())),
     ("`at` and `not_after`", |plan| node(plan, |node| !node.marks.is_empty())),
     ("`wait: { until: ... }`", |plan| node(plan, |node| matches!(node.kind, NodeKind::WaitUntil(_)))),
     ("`decide`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Decide(_)))),
