@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 pub use super::quantity::CellError;
+use super::quantity::Quantity;
+use super::stats::Comparison;
 use super::unit::{Dimension, Kind, Unit};
 use super::words;
 
@@ -44,6 +46,19 @@ pub enum Cell {
         direction: Direction,
         /// Over how long, in microseconds.
         over_us: u64,
+    },
+    /// The values of the last while against those of another metric, by the Mann-Whitney U test.
+    Compared {
+        /// The other metric.
+        with: String,
+        /// How they compare; see [`super::stats::compare`].
+        outcome: Comparison,
+        /// Over how long, in microseconds.
+        over_us: u64,
+        /// How large a difference may be, as a share of the other metric's median.
+        tolerance: Quantity,
+        /// How sure a difference must be.
+        confidence: Quantity,
     },
     /// So many samples in a row are inside.
     Consecutive {
@@ -139,6 +154,36 @@ impl Cell {
         Ok(Cell::Trend { direction, over_us })
     }
 
+    /// The values against those of another metric over a while, by the Mann-Whitney U test: `same`, `higher` or `lower`.
+    /// Differences of up to `tolerance` (such as `10%`) are the same; `confidence` is at least `50%`.
+    ///
+    /// # Errors
+    /// Another word; a while of no length; a tolerance or confidence that is no share.
+    pub fn compared(
+        with: &str,
+        outcome: &str,
+        over_us: u64,
+        tolerance: &str,
+        confidence: &str,
+    ) -> Result<Cell, CellError> {
+        some_while(over_us)?;
+        let outcomes = [Comparison::Same, Comparison::Higher, Comparison::Lower];
+        let found = outcomes.into_iter().find(|o| o.to_string() == outcome.trim());
+        let wrong = |text: &str, message: String| CellError { at: 0, len: text.len(), message };
+        let unknown = || wrong(outcome, format!("`{outcome}` is not a comparison; there are same, higher and lower"));
+        let share = |text: &str, from: f64, to: f64| match Quantity::parse(text)? {
+            share if share.unit() == Some(Unit::PERCENT) && (from..to).contains(&share.base()) => Ok(share),
+            _ => Err(wrong(text, format!("`{text}` is not a share from {}% to below {}%", from * 100.0, to * 100.0))),
+        };
+        Ok(Cell::Compared {
+            with: with.into(),
+            outcome: found.ok_or_else(unknown)?,
+            over_us,
+            tolerance: share(tolerance, 0.0, 10.0)?,
+            confidence: share(confidence, 0.5, 1.0)?,
+        })
+    }
+
     /// So many samples in a row: `> 5%`.
     ///
     /// # Errors
@@ -157,7 +202,17 @@ impl Cell {
     /// How far back this cell looks, in microseconds.
     pub fn over_us(&self) -> Option<u64> {
         match self {
-            Cell::Slope { over_us, .. } | Cell::Trend { over_us, .. } => Some(*over_us),
+            Cell::Slope { over_us, .. } | Cell::Trend { over_us, .. } | Cell::Compared { over_us, .. } => {
+                Some(*over_us)
+            }
+            _ => None,
+        }
+    }
+
+    /// The other metric that this cell looks at.
+    pub fn other(&self) -> Option<&str> {
+        match self {
+            Cell::Vs { metric, .. } | Cell::Compared { with: metric, .. } => Some(metric),
             _ => None,
         }
     }
@@ -167,7 +222,7 @@ impl Cell {
         match self {
             Cell::Value(bounds) | Cell::VsBaseline(bounds) => Some(bounds),
             Cell::Slope { bounds, .. } | Cell::Vs { bounds, .. } | Cell::Consecutive { bounds, .. } => Some(bounds),
-            Cell::Text { .. } | Cell::Trend { .. } => None,
+            Cell::Text { .. } | Cell::Trend { .. } | Cell::Compared { .. } => None,
         }
     }
 
@@ -233,6 +288,10 @@ impl fmt::Display for Cell {
             Cell::VsBaseline(bounds) => write!(f, "{bounds} against the baseline"),
             Cell::Vs { metric, bounds } => write!(f, "{bounds} against {metric}"),
             Cell::Trend { direction, over_us } => write!(f, "{direction} over {}", words::duration(*over_us)),
+            Cell::Compared { with, outcome, over_us, .. } => {
+                let link = if *outcome == Comparison::Same { "as" } else { "than" };
+                write!(f, "{outcome} {link} {with} over {}", words::duration(*over_us))
+            }
             Cell::Consecutive { count, bounds } => write!(f, "{bounds} {count} times in a row"),
         }
     }
@@ -266,6 +325,8 @@ mod tests {
             (Cell::vs_baseline("<= +10%"), "<= +10% against the baseline"),
             (Cell::vs("main_p95", "<= 1.2x"), "<= 1.2x against main_p95"),
             (Cell::trend("decreasing", 10 * m), "decreasing over 10m"),
+            (Cell::compared("main_p95", "same", 5 * m, "10%", "98%"), "same as main_p95 over 5m"),
+            (Cell::compared("main_p95", "higher", 5 * m, "0%", "95%"), "higher than main_p95 over 5m"),
             (Cell::consecutive(3, "> 5%"), "> 5% 3 times in a row"),
             (Cell::one_of(vec!["ok".into(), "no data".into()]), "ok or no data"),
         ];
@@ -282,6 +343,21 @@ mod tests {
         assert!(Cell::one_of(vec![]).is_err());
         assert!(Cell::slope("> 1MB/min", 0).is_err());
         assert!(Cell::consecutive(0, "> 5%").is_err());
+        let compared =
+            |outcome, over, tolerance, confidence| Cell::compared("main", outcome, over, tolerance, confidence);
+        for (outcome, over, tolerance, confidence) in [
+            ("equal", 1, "10%", "95%"),
+            ("same", 0, "10%", "95%"),
+            ("same", 1, "10", "95%"),
+            ("same", 1, "-1%", "95%"),
+            ("same", 1, "10%", "100%"),
+            ("same", 1, "10%", "5%"),
+        ] {
+            assert!(
+                compared(outcome, over, tolerance, confidence).is_err(),
+                "{outcome} {over} {tolerance} {confidence}"
+            );
+        }
         assert!(Cell::trend("sideways", 60).unwrap_err().message.contains("steady"));
     }
 

@@ -1,5 +1,7 @@
 //! Whether one condition holds, and the phrase that says so.
 
+use std::fmt;
+
 use super::bounds::Bounds;
 use super::cell::Cell;
 use super::decision::{CellReport, Truth};
@@ -7,9 +9,10 @@ use super::line;
 use super::quantity::Limit;
 use super::sample::Missing;
 use super::state::{Reading, TableState, Value};
+use super::stats;
 use super::table::{Condition, Table};
 use super::unit::Unit;
-use super::window::{Streak, Window};
+use super::window::{Point, Streak, Window};
 use super::words;
 
 /// What one look at the table works with.
@@ -62,16 +65,12 @@ impl Look<'_> {
                 Ok((phrase(metric, &beside(value, unit, bounds), &condition.cell, truth), yes(truth)))
             }
             Cell::VsBaseline(bounds) => {
-                let other = self.state.baseline_base(metric, unit)?;
-                let truth = bounds.holds(value, Some(other)).ok_or(Missing::NothingToCompare)?;
-                let text = phrase(metric, &words::value(value, unit), &condition.cell, truth);
-                Ok((format!("{text} of {}", words::value(other, unit)), yes(truth)))
+                let baseline = self.state.baseline_base(metric, unit)?;
+                self.against(condition, bounds, value, baseline)
             }
             Cell::Vs { metric: name, bounds } => {
                 let Value::Number(other) = self.reading(name)?.value else { return Err(Missing::WrongKind) };
-                let truth = bounds.holds(value, Some(other)).ok_or(Missing::NothingToCompare)?;
-                let text = phrase(metric, &words::value(value, unit), &condition.cell, truth);
-                Ok((format!("{text} of {}", words::value(other, unit)), yes(truth)))
+                self.against(condition, bounds, value, other)
             }
             Cell::Slope { bounds, over_us } => self.over_window(condition, *over_us, |points| {
                 let slope = line::slope(points)?;
@@ -81,10 +80,18 @@ impl Look<'_> {
             }),
             Cell::Trend { direction, over_us } => self.over_window(condition, *over_us, |points| {
                 let found = line::trend(points)?;
-                let truth = found == *direction;
-                let shown = if truth { String::new() } else { format!(" {found}, not") };
-                Ok((format!("{metric}{shown} {}", condition.cell), yes(truth)))
+                Ok((named(condition, &found, found == *direction), yes(found == *direction)))
             }),
+            Cell::Compared { with, outcome, over_us, tolerance, confidence } => {
+                let main = match self.window_of(with, *over_us)? {
+                    Window::Full(points) => values(&points),
+                    Window::Filling { remaining_us } => return Ok(not_yet(condition, remaining_us)),
+                };
+                self.over_window(condition, *over_us, |points| {
+                    let found = stats::compare(&values(points), &main, confidence.base(), tolerance.base())?;
+                    Ok((named(condition, &found, found == *outcome), yes(found == *outcome)))
+                })
+            }
             Cell::Consecutive { count, bounds } => {
                 let inside = bounds.holds(value, None).ok_or(Missing::NotANumber)?;
                 let truth = match inside {
@@ -98,25 +105,56 @@ impl Look<'_> {
         }
     }
 
+    fn against(
+        &self,
+        condition: &Condition,
+        bounds: &Bounds,
+        value: f64,
+        other: f64,
+    ) -> Result<(String, Truth), Missing> {
+        let truth = bounds.holds(value, Some(other)).ok_or(Missing::NothingToCompare)?;
+        let unit = self.table.unit(&condition.metric);
+        let text = phrase(&condition.metric, &words::value(value, unit), &condition.cell, truth);
+        Ok((format!("{text} of {}", words::value(other, unit)), yes(truth)))
+    }
+
     fn over_window(
         &self,
         condition: &Condition,
         over_us: u64,
-        judge: impl Fn(&[super::window::Point]) -> Result<(String, Truth), Missing>,
+        judge: impl Fn(&[Point]) -> Result<(String, Truth), Missing>,
     ) -> Result<(String, Truth), Missing> {
-        let stretch = self.state.metrics.get(&condition.metric).map(|m| &m.stretch).ok_or(Missing::NotYet)?;
-        match stretch.window(over_us) {
+        match self.window_of(&condition.metric, over_us)? {
             Window::Full(points) => judge(&points),
-            Window::Filling { remaining_us } => {
-                let text = format!("{} {} not known yet", condition.metric, condition.cell);
-                Ok((text, Truth::Pending { remaining_us }))
-            }
+            Window::Filling { remaining_us } => Ok(not_yet(condition, remaining_us)),
         }
+    }
+
+    /// The last while of a metric whose newest value is a number.
+    fn window_of(&self, metric: &str, over_us: u64) -> Result<Window, Missing> {
+        let Value::Number(_) = self.reading(metric)?.value else { return Err(Missing::WrongKind) };
+        Ok(self.state.metrics.get(metric).ok_or(Missing::NotYet)?.stretch.window(over_us))
     }
 
     fn without_value(&self, condition: &Condition, why: &Missing) -> String {
         format!("{} {}: {why}", condition.metric, condition.cell)
     }
+}
+
+/// The window is not full yet.
+fn not_yet(condition: &Condition, remaining_us: u64) -> (String, Truth) {
+    let text = format!("{} {} not known yet", condition.metric, condition.cell);
+    (text, Truth::Pending { remaining_us })
+}
+
+fn values(points: &[Point]) -> Vec<f64> {
+    points.iter().map(|p| p.value).collect()
+}
+
+/// `open decreasing over 10m`, or `open steady, not decreasing over 10m`.
+fn named(condition: &Condition, found: &dyn fmt::Display, truth: bool) -> String {
+    let shown = if truth { String::new() } else { format!(" {found}, not") };
+    format!("{}{shown} {}", condition.metric, condition.cell)
 }
 
 fn yes(truth: bool) -> Truth {

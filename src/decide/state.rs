@@ -115,7 +115,10 @@ impl TableState {
             return;
         }
         if let Ok(Value::Number(value)) = usable(table, metric, &sample) {
-            let back = table.conditions().filter(|(_, c)| c.metric == metric).filter_map(|(_, c)| c.cell.over_us());
+            let back = table
+                .conditions()
+                .filter(|(_, c)| c.reads().any(|m| m == metric))
+                .filter_map(|(_, c)| c.cell.over_us());
             let keep_us = back.max().unwrap_or_default();
             state.stretch.push(Point { at_us: sample.at_us, value }, table.gap_us(), keep_us);
         }

@@ -98,7 +98,7 @@ pub struct TableError {
 }
 
 impl Table {
-    /// Everything that is wrong with the table by itself. An empty answer is required before [`super::step`].
+    /// Everything that is wrong with the table by itself. An empty answer is required before [`super::step()`].
     pub fn check(&self) -> Vec<TableError> {
         let mut errors = Vec::new();
         let mut table = |message: String| errors.push(TableError { row: None, condition: None, message });
@@ -172,10 +172,10 @@ impl Table {
             if self.is_mixed(condition) {
                 wrong(format!("`{}` is compared with a text here and with numbers elsewhere", condition.metric));
             }
-            if let Cell::Vs { metric, .. } = &condition.cell {
+            if let Some(metric) = condition.cell.other() {
                 let (one, other) = (self.unit(&condition.metric), self.unit(metric));
                 let declared = |m: &str| self.metrics.get(m).is_some_and(|m| m.unit.is_some());
-                if metric == &condition.metric {
+                if metric == condition.metric {
                     wrong(format!("`{metric}` is compared with itself"));
                 } else if declared(&condition.metric) && declared(metric) && one.dimension() != other.dimension() {
                     wrong(format!(
@@ -200,11 +200,7 @@ impl Table {
 impl Condition {
     /// The metrics it looks at.
     pub(super) fn reads(&self) -> impl Iterator<Item = &str> {
-        let other = match &self.cell {
-            Cell::Vs { metric, .. } => Some(metric.as_str()),
-            _ => None,
-        };
-        std::iter::once(self.metric.as_str()).chain(other)
+        std::iter::once(self.metric.as_str()).chain(self.cell.other())
     }
 }
 

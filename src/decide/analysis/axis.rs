@@ -7,6 +7,7 @@
 
 use super::Facts;
 use super::finding::Witness;
+use crate::decide::stats::Comparison;
 use crate::decide::{Bounds, Cell, Condition, Direction, Kind, Limit, Table, Unit, words};
 
 /// One axis.
@@ -28,6 +29,8 @@ pub(super) enum Aspect {
     Trend {
         over_us: u64,
     },
+    /// How it compares with another metric, tested so.
+    Compared(Cell),
     /// A multiple of the baseline, or of another metric.
     Multiple {
         of: Option<String>,
@@ -55,6 +58,7 @@ pub(super) enum At {
     Number(f64),
     Text(String),
     Direction(Direction),
+    Compared(Comparison),
     Whole(bool),
 }
 
@@ -101,6 +105,13 @@ impl Aspect {
             Cell::Text { .. } => Aspect::Text,
             Cell::Slope { over_us, .. } => Aspect::Slope { over_us: *over_us },
             Cell::Trend { over_us, .. } => Aspect::Trend { over_us: *over_us },
+            Cell::Compared { with, over_us, tolerance, confidence, .. } => Aspect::Compared(Cell::Compared {
+                with: with.clone(),
+                outcome: Comparison::Same,
+                over_us: *over_us,
+                tolerance: *tolerance,
+                confidence: *confidence,
+            }),
             Cell::VsBaseline(bounds) => relative(bounds, None),
             Cell::Vs { metric, bounds } => relative(bounds, Some(metric.clone())),
         }
@@ -122,6 +133,7 @@ impl Aspect {
             Aspect::Slope { over_us } => format!("slope over {}", words::duration(*over_us)),
             Aspect::Trend { over_us } => format!("trend over {}", words::duration(*over_us)),
             Aspect::Multiple { of: other } | Aspect::Difference { to: other } => against(other),
+            Aspect::Compared(cell) => format!("against {}", cell.other().unwrap_or_default()),
             Aspect::Whole(condition) => condition.cell.to_string(),
         }
     }
@@ -134,6 +146,7 @@ impl Axis {
             (At::Whole(holds), _) => *holds,
             (At::Text(text), Cell::Text { not, any_of }) => any_of.contains(text) != *not,
             (At::Direction(found), Cell::Trend { direction, .. }) => found == direction,
+            (At::Compared(found), Cell::Compared { outcome, .. }) => found == outcome,
             (At::Number(number), cell) => {
                 cell.bounds().is_some_and(|b| b.holds(*number, self.aspect.other()) == Some(true))
             }
@@ -150,6 +163,7 @@ impl Axis {
             At::Number(number) => self.show(*number, table),
             At::Text(text) => format!("\"{text}\""),
             At::Direction(direction) => direction.to_string(),
+            At::Compared(found) => found.to_string(),
             At::Whole(holds) => if *holds { "yes" } else { "no" }.into(),
         };
         Witness { metric: self.metric.clone(), aspect: self.aspect.words(), value, number }
@@ -191,6 +205,10 @@ fn regions(table: &Table, facts: &Facts, metric: &str, aspect: &Aspect, conditio
         Aspect::Trend { .. } => {
             let all = [Direction::Increasing, Direction::Decreasing, Direction::Steady];
             all.map(|d| single(At::Direction(d))).into()
+        }
+        Aspect::Compared(_) => {
+            let all = [Comparison::Same, Comparison::Higher, Comparison::Lower];
+            all.map(|c| single(At::Compared(c))).into()
         }
         Aspect::Whole(_) => [true, false].map(|holds| single(At::Whole(holds))).into(),
         _ => {

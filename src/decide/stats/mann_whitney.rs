@@ -5,6 +5,10 @@
 //! baseline. Exact for small samples without ties; otherwise the normal approximation with corrections for ties and
 //! continuity. The size of a difference is the Hodges-Lehmann estimate: the median of all differences of pairs.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use super::normal;
 use crate::decide::{Missing, Reducer};
 
@@ -29,7 +33,8 @@ pub struct MannWhitney {
 }
 
 /// How a canary compares with what it is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Comparison {
     /// No difference that is beyond chance and beyond the tolerance.
     Same,
@@ -77,6 +82,16 @@ pub fn compare(canary: &[f64], main: &[f64], confidence: f64, tolerance: f64) ->
         MannWhitney { shift, .. } if shift < -allowed => Comparison::Lower,
         _ => Comparison::Same,
     })
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Comparison::Same => "same",
+            Comparison::Higher => "higher",
+            Comparison::Lower => "lower",
+        })
+    }
 }
 
 struct Ranked {

@@ -2,6 +2,7 @@
 
 mod first;
 mod holding;
+mod streams;
 mod worst;
 
 use std::collections::BTreeMap;

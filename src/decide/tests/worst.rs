@@ -115,6 +115,25 @@ fn a_canary_is_compared_with_main_at_the_same_time() {
 }
 
 #[test]
+fn a_canary_is_tested_against_main_over_the_same_while() {
+    let compared = |outcome| Cell::compared("main_p95", outcome, 2 * M, "10%", "98%").unwrap();
+    let rows = vec![
+        row(&[("p95", compared("same"))], 0, Ruling::Ok),
+        row(&[("p95", compared("higher"))], 0, Ruling::Rollback),
+    ];
+    for (factor, action) in [(1.0, Ruling::Ok), (1.05, Ruling::Ok), (1.5, Ruling::Rollback)] {
+        let mut watch = Watch::of(table(HitPolicy::Worst, rows.clone()));
+        let at = |t: u32| 0.5 + f64::from(t % 4) / 100.0;
+        let mut decide =
+            |t: u32| watch.at(T0 + u64::from(t) * 10 * S, &[("p95", at(t) * factor), ("main_p95", at(t + 1))]);
+        let decisions: Vec<Decision> = (0..=12).map(&mut decide).collect();
+        assert_eq!((decisions[11].action, decisions[12].action), (Ruling::Hold, action), "{factor}");
+        let text = &decisions[12].rows[1].cells[0].text;
+        assert_eq!(text.starts_with("p95 same, not higher than main_p95"), action == Ruling::Ok, "{text}");
+    }
+}
+
+#[test]
 fn names_are_compared_as_names() {
     let rows = vec![
         row(&[("health", cell("ok"))], 0, Ruling::Ok),

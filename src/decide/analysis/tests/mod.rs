@@ -204,6 +204,15 @@ fn names_are_looked_at_one_by_one() {
 }
 
 #[test]
+fn a_comparison_that_is_neither_the_same_nor_higher_is_a_gap() {
+    let mut rows = vec![row(&[("p95", "> 0")], 0, Ruling::Ok), row(&[("p95", "> 0")], 0, Ruling::Rollback)];
+    rows[0].conditions[0].cell = Cell::compared("main_p95", "same", 60_000_000, "10%", "98%").unwrap();
+    rows[1].conditions[0].cell = Cell::compared("main_p95", "higher", 60_000_000, "10%", "98%").unwrap();
+    let gaps = found(&table(HitPolicy::Worst, rows), FindingKind::Gap);
+    assert_eq!(gaps.iter().map(|g| g.2.as_str()).collect::<Vec<_>>(), ["p95 against main_p95 = lower"]);
+}
+
+#[test]
 fn whole_numbers_have_no_gap_between_neighbours() {
     let rows = vec![row(&[("errors", "0 .. 1")], 0, Ruling::Ok), row(&[("errors", ">= 2")], 0, Ruling::Investigate)];
     let table = table(HitPolicy::Worst, rows);
