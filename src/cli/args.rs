@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Find all problems in runbook files
     Check(CheckArgs),
+    /// Print all metrics and what each table would decide right now; only reads
+    Probe(ProbeArgs),
     /// Explain a diagnostic such as RB0101
     Explain(ExplainArgs),
     /// Go on with a run that stopped or waits
@@ -123,6 +125,12 @@ pub(crate) struct PlanArgs {
     /// Exit 10 when the plan changes anything
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProbeArgs {
+    #[command(flatten)]
+    pub(crate) making: Making,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -12,6 +12,7 @@ mod keys;
 mod library;
 mod plan;
 mod prepare;
+mod probe;
 mod resume;
 mod run;
 mod runs;
@@ -54,6 +55,7 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
     match cli.command {
         Command::Run(args) => run::run(&common, args),
         Command::Plan(args) => plan::run(&common, args),
+        Command::Probe(args) => probe::run(&common, args),
         Command::Check(args) => check::run(&common, args),
         Command::Explain(args) => explain::run(args),
         Command::Resume(args) => resume::run(&common, args),

@@ -27,6 +27,7 @@ mod tests;
 pub use accept::{Input, accept, answers};
 pub use apply::apply;
 pub(crate) use begin::title;
+pub use look::{Probe, Seen};
 pub use next::next;
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
 pub(crate) use state::{body_path, join};

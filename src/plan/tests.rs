@@ -126,7 +126,7 @@ fn criteria_that_are_the_same_as_above_stand_in_every_stage() {
         _ => None,
     });
     let criteria: Vec<usize> = stages.unwrap().table.iter().map(|stage| stage.criteria.len()).collect();
-    assert_eq!(criteria, [2, 2, 2, 2, 0]);
+    assert_eq!(criteria, [2, 2, 2, 1, 0]);
 }
 
 #[test]
@@ -151,6 +151,14 @@ fn what_cannot_be_executed_yet_is_refused_and_named() {
     assert_eq!(names(include_str!("../../tests/fixtures/good/watch.yml")), ["`watch`"]);
     let schedule = names(include_str!("../../tests/fixtures/good/schedule.yml"));
     assert_eq!(schedule, ["`at` and `not_after`", "`wait: { until: ... }`", "`rounds`", "`anchor`", "`window`"]);
+}
+
+#[test]
+fn a_refusal_points_at_the_first_line_that_cannot_be_executed() {
+    let text = include_str!("../../tests/fixtures/good/decide.yml");
+    let problems = build(request(text, &Shelf(""))).unwrap_err();
+    let place = &problems[0].place;
+    assert_eq!(place.source.slice(place.span), "- id: now");
 }
 
 #[test]

@@ -9,6 +9,7 @@ type Find = fn(&Plan) -> Option<String>;
 
 /// Each construct and how it is found.
 const NOT_YET: &[(&str, Find)] = &[
+    ("`baseline`", |plan| plan.metrics.iter().find(|m| m.baseline_us.is_some()).map(|m| m.at.clone())),
     ("`at` and `not_after`", |plan| node(plan, |node| !node.marks.is_empty())),
     ("`wait: { until: ... }`", |plan| node(plan, |node| matches!(node.kind, NodeKind::WaitUntil(_)))),
     ("`stages`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Stages(_)))),

@@ -1,9 +1,7 @@
 //! Texts of metrics and tables: a metric is read wherever a table that names it is armed.
 
 use super::{Facts, Results, Role, Scope};
-use crate::runbook::model::{
-    Cell, Condition, Criteria, Metric, MetricSource, Rounds, Stages, Table, Watch, WatchSource,
-};
+use crate::runbook::model::{Condition, Criteria, Metric, MetricSource, Rounds, Stages, Table, Watch, WatchSource};
 use std::collections::BTreeSet;
 
 /// What templates of a stage's steps see as `stage`.
@@ -80,7 +78,7 @@ impl<'r> Facts<'r> {
         let mut seen = BTreeSet::new();
         for condition in conditions {
             self.metric_named(&condition.metric, at, scope, &mut seen);
-            if let Cell::Vs { metric, .. } = &condition.cell {
+            if let Some(metric) = condition.cell.other() {
                 self.metric_named(&metric.value, at, scope, &mut seen);
             }
         }

@@ -3,7 +3,7 @@
 use super::tables::as_written;
 use crate::check::facts::Facts;
 use crate::decide::{self, Finding, FindingKind, Weight, analyse};
-use crate::runbook::model::{Cell, Metric, Table};
+use crate::runbook::model::{Metric, Table};
 use crate::text::{Code, Diagnostic, Severity};
 use std::collections::BTreeMap;
 
@@ -32,10 +32,7 @@ fn beforehand(metric: &Metric) -> decide::Facts {
 fn names_exist(metrics: &[Metric], table: &Table) -> bool {
     let exists = |name: &str| metrics.iter().any(|metric| metric.name == name);
     table.conditions().all(|(_, condition)| {
-        let other = match &condition.cell {
-            Cell::Vs { metric, .. } => exists(&metric.value),
-            _ => true,
-        };
+        let other = condition.cell.other().is_none_or(|metric| exists(&metric.value));
         other && exists(&condition.metric)
     })
 }

@@ -8,8 +8,12 @@ use crate::text::{Code, Diagnostic, Place};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     anchor(facts, found);
+    let end = End::of(facts);
     for phase in &facts.runbook.phases {
         marks(facts, &phase.marks, found);
+        for mark in [&phase.marks.at, &phase.marks.not_after].into_iter().flatten() {
+            found.extend(end.as_ref().and_then(|end| end.waits_for_itself(facts, mark, &phase.place, None)));
+        }
     }
     for (block, step) in facts.steps() {
         marks(facts, &step.marks, found);
@@ -18,6 +22,9 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             _ => None,
         };
         until.into_iter().for_each(|mark| known(facts, mark, found));
+        for mark in [step.marks.at.as_ref(), step.marks.not_after.as_ref(), until].into_iter().flatten() {
+            found.extend(end.as_ref().and_then(|end| end.waits_for_itself(facts, mark, &step.place, Some(block))));
+        }
         let mark = step.marks.at.as_ref().or(step.marks.not_after.as_ref()).or(until);
         if let (Some(mark), true) = (mark, facts.blocks[block].section != Section::Forward) {
             let problem = wrong("backing out and `always` do not wait for a mark", &mark.text.place);
@@ -71,6 +78,42 @@ fn known(facts: &Facts<'_>, mark: &Mark, found: &mut Vec<Diagnostic>) {
     };
     let problem = wrong(why, &mark.text.place);
     found.push(problem.help("say what T is: `anchor: { time: \"{{ inputs.t_zero }}\" }`"));
+}
+
+/// The end of a phase or step that is T, where nothing says when T is planned.
+struct End<'r> {
+    id: &'r str,
+    /// What begins before this byte of the file begins before that end.
+    until: u32,
+    /// The step, if it is one.
+    block: Option<usize>,
+}
+
+impl<'r> End<'r> {
+    fn of(facts: &Facts<'r>) -> Option<End<'r>> {
+        let anchor = facts.runbook.anchor.as_ref().filter(|anchor| anchor.time.is_none())?;
+        let id = anchor.end_of.as_ref()?.value.as_str();
+        let phases = &facts.runbook.phases;
+        if let Some(at) = phases.iter().position(|phase| phase.id == id) {
+            let until = phases.get(at + 1).map_or(u32::MAX, |next| next.place.span.start);
+            return Some(End { id, until, block: None });
+        }
+        let block = *facts.by_id.get(id)?;
+        let until = facts.blocks[block].step?.place.span.start + 1;
+        Some(End { id, until, block: Some(block) })
+    }
+
+    /// A mark of something that begins before T is known would wait for ever.
+    fn waits_for_itself(&self, facts: &Facts<'_>, mark: &Mark, of: &Place, block: Option<usize>) -> Option<Diagnostic> {
+        let inside = block.is_some_and(|block| facts.chain(block).any(|at| Some(at) == self.block));
+        // Marks before T are refused for another reason.
+        if mark.offset_us < 0 || !(inside || of.span.start < self.until) {
+            return None;
+        }
+        let message = format!("T is the end of `{}`, and this begins before that", self.id);
+        let problem = wrong(message, &mark.text.place);
+        Some(problem.help("say when T is planned as well: `anchor: { time: ..., end_of: ... }`"))
+    }
 }
 
 fn rounds(rounds: &Rounds, found: &mut Vec<Diagnostic>) {

@@ -42,7 +42,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
 /// What is wrong with one condition by itself; criteria of stages have the same.
 pub(super) fn conditions(facts: &Facts<'_>, condition: &Condition, found: &mut Vec<Diagnostic>) {
     found.extend(unknown(facts, &condition.metric, &condition.place));
-    if let Cell::Vs { metric, .. } = &condition.cell {
+    if let Some(metric) = condition.cell.other() {
         found.extend(unknown(facts, &metric.value, &metric.place));
     }
     let metric = facts.runbook.metrics.iter().find(|m| m.name == condition.metric);

@@ -2,9 +2,11 @@
 //!
 //! A `decide` step looks until its time is over; a guard looks for as long as what it stands beside goes on.
 
+mod probe;
 mod samples;
 mod series;
 
+pub use probe::{Probe, Seen};
 pub(super) use samples::{looks_back, remember};
 
 use super::action::{Action, Query, SampleAction};
@@ -17,7 +19,7 @@ use crate::plan::model::{Ask, Decision, Extend, NodeKind};
 use crate::plan::units::duration_words;
 use crate::runbook::model::Then as Unanswered;
 use serde_json::{Map, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest time one source has to answer.
 const LONGEST_READ_US: u64 = 10_000_000;
@@ -71,11 +73,16 @@ pub(super) fn decision_of(state: &State, id: InstId) -> Option<&Decision> {
 
 /// What to read for one look.
 pub(super) fn action(state: &State, id: InstId, decision: &Decision) -> Result<Action, Trouble> {
+    reading(state, id, &decision.table.metric_names(), decision.table.every_us)
+}
+
+/// What to read for metrics of these names.
+fn reading(state: &State, id: InstId, names: &BTreeSet<&str>, every_us: u64) -> Result<Action, Trouble> {
     let mut queries: Vec<Query> = Vec::new();
-    for metric in samples::needed(state, id, decision) {
+    for metric in samples::needed(state, id, names) {
         queries.extend(samples::queries(state, id, metric)?);
     }
-    Ok(Action::Sample(SampleAction { queries, timeout_us: decision.table.every_us.clamp(1_000_000, LONGEST_READ_US) }))
+    Ok(Action::Sample(SampleAction { queries, timeout_us: every_us.clamp(1_000_000, LONGEST_READ_US) }))
 }
 
 /// The one event that follows from an answered look: what the table says, and then what follows from that.
@@ -89,7 +96,7 @@ pub(super) fn judge(state: &State, id: InstId, decision: &Decision, now: Timesta
 fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
     let inst = &state.insts[id];
     let at_us = now.wall_us.max(0) as u64;
-    let samples = samples::of(state, id, decision, at_us);
+    let samples = samples::of(state, id, &decision.table.metric_names(), at_us);
     let (_, said) = decide::step(&decision.table, inst.lookout.memory.clone(), &samples, at_us);
     let next = now.run_us + decision.table.every_us;
     let again_us = match said.action {

@@ -86,6 +86,19 @@ pub enum Cell {
         /// How far back.
         over_us: u64,
     },
+    /// `{ mann_whitney: main_p95, is: same, over: 5m, tolerance: 10%, confidence: 98% }`
+    MannWhitney {
+        /// The other metric.
+        metric: Text,
+        /// `same`, `higher` or `lower`.
+        is: Text,
+        /// How far back.
+        over_us: u64,
+        /// How large a difference may be.
+        tolerance: Text,
+        /// How sure a difference must be.
+        confidence: Text,
+    },
     /// `{ in_a_row: 3, is: "> 5%" }`
     InARow {
         /// How many samples.
@@ -134,6 +147,12 @@ impl Cell {
             Cell::Slope { is, over_us } => read(is, &|text| decide::Cell::slope(text, *over_us)),
             Cell::VsBaseline(is) => read(is, &decide::Cell::vs_baseline),
             Cell::Vs { metric, is } => read(is, &|text| decide::Cell::vs(&metric.value, text)),
+            Cell::MannWhitney { metric, is, over_us, tolerance, confidence } => {
+                let filled =
+                    |text: &Text| fill(text).map_err(|message| CellProblem { message, place: text.place.clone() });
+                let (tolerance, confidence) = (filled(tolerance)?, filled(confidence)?);
+                read(is, &|text| decide::Cell::compared(&metric.value, text, *over_us, &tolerance, &confidence))
+            }
             Cell::Trend { direction, over_us } => read(direction, &|text| decide::Cell::trend(text, *over_us)),
             Cell::InARow { count, is } => read(is, &|text| decide::Cell::consecutive(*count, text)),
         }
@@ -145,7 +164,16 @@ impl Cell {
             Cell::Value(is) | Cell::VsBaseline(is) => vec![is],
             Cell::Slope { is, .. } | Cell::Vs { is, .. } | Cell::InARow { is, .. } => vec![is],
             Cell::OneOf(texts) => texts.iter().collect(),
+            Cell::MannWhitney { is, tolerance, confidence, .. } => vec![is, tolerance, confidence],
             Cell::Trend { .. } => Vec::new(),
+        }
+    }
+
+    /// The other metric it names.
+    pub fn other(&self) -> Option<&Text> {
+        match self {
+            Cell::Vs { metric, .. } | Cell::MannWhitney { metric, .. } => Some(metric),
+            _ => None,
         }
     }
 }
@@ -230,11 +258,7 @@ pub fn time_us(text: &Text, fill: &Fill<'_>) -> Result<u64, CellProblem> {
 }
 
 fn names(condition: &decide::Condition) -> impl Iterator<Item = &str> {
-    let other = match &condition.cell {
-        decide::Cell::Vs { metric, .. } => Some(metric.as_str()),
-        _ => None,
-    };
-    std::iter::once(condition.metric.as_str()).chain(other)
+    std::iter::once(condition.metric.as_str()).chain(condition.cell.other())
 }
 
 /// What happens without an answer, or after the last extension.

@@ -7,14 +7,17 @@ use crate::runbook::model::{Cell, Condition, Text};
 use crate::runbook::units;
 use crate::text::{Code, Diagnostic};
 
-/// The key that tells the form of a cell, and the one that must be beside it.
-const FORMS: &[(&str, Option<&str>)] = &[
-    ("slope", Some("over")),
-    ("vs_baseline", None),
-    ("vs", Some("is")),
-    ("trend", Some("over")),
-    ("in_a_row", Some("is")),
+/// The key that tells the form of a cell, and those that must be beside it, each with an example.
+const FORMS: &[(&str, &[(&str, &str)])] = &[
+    ("slope", &[("over", "3m")]),
+    ("vs_baseline", &[]),
+    ("vs", &[("is", "\"<= 1.2x\"")]),
+    ("mann_whitney", &[("is", "same"), ("over", "5m"), ("tolerance", "10%"), ("confidence", "98%")]),
+    ("trend", &[("over", "5m")]),
+    ("in_a_row", &[("is", "\"> 5%\"")]),
 ];
+/// Keys that stand beside one that tells the form.
+const BESIDE: [&str; 4] = ["is", "over", "tolerance", "confidence"];
 
 impl<'a> Reader<'a> {
     /// Metrics, each with a cell; at least one.
@@ -50,35 +53,44 @@ impl<'a> Reader<'a> {
         let obj = self.object(field, "a condition", keys::CELL)?;
         let names: Vec<&'static str> = FORMS.iter().map(|(name, _)| *name).collect();
         let form = self.one_of(&obj, &names)?;
-        let beside = FORMS.iter().find(|(name, _)| *name == form.name).and_then(|(_, beside)| *beside);
+        let beside = FORMS.iter().find(|(name, _)| *name == form.name).map_or(&[][..], |(_, beside)| beside);
         self.refuse_foreign(&obj, form, beside);
-        let example = if beside == Some("over") { "3m" } else { "\"> 5%\"" };
-        let beside = match beside {
-            Some(key) => Some(self.required(&obj, key, example)?),
-            None => None,
-        };
-        self.form(form, beside)
+        let found: Vec<Field<'a>> =
+            beside.iter().filter_map(|(key, example)| self.required(&obj, key, example)).collect();
+        if found.len() < beside.len() { None } else { self.form(form, &found) }
     }
 
-    fn form(&mut self, form: Field<'a>, beside: Option<Field<'a>>) -> Option<Cell> {
+    /// The fields beside stand in the order of the form.
+    fn form(&mut self, form: Field<'a>, beside: &[Field<'a>]) -> Option<Cell> {
         Some(match (form.name, beside) {
-            ("slope", Some(over)) => {
-                let over_us = self.while_us(over);
+            ("slope", [over]) => {
+                let over_us = self.while_us(*over);
                 Cell::Slope { is: self.limit(form)?, over_us: over_us? }
             }
-            ("trend", Some(over)) => {
-                let over_us = self.while_us(over);
+            ("trend", [over]) => {
+                let over_us = self.while_us(*over);
                 let ways = [("increasing", ()), ("decreasing", ()), ("steady", ())];
                 self.word(form, &ways)?;
                 Cell::Trend { direction: self.text(form)?, over_us: over_us? }
             }
-            ("vs", Some(is)) => {
+            ("vs", [is]) => {
                 let metric = self.reference(form);
-                Cell::Vs { is: self.limit(is)?, metric: metric? }
+                Cell::Vs { is: self.limit(*is)?, metric: metric? }
             }
-            ("in_a_row", Some(is)) => {
+            ("mann_whitney", [is, over, tolerance, confidence]) => {
+                let metric = self.reference(form);
+                let over_us = self.while_us(*over);
+                Cell::MannWhitney {
+                    is: self.limit(*is)?,
+                    tolerance: self.limit(*tolerance)?,
+                    confidence: self.limit(*confidence)?,
+                    over_us: over_us?,
+                    metric: metric?,
+                }
+            }
+            ("in_a_row", [is]) => {
                 let count = self.int(form, 1..=10_000).and_then(|n| u32::try_from(n).ok());
-                Cell::InARow { is: self.limit(is)?, count: count? }
+                Cell::InARow { is: self.limit(*is)?, count: count? }
             }
             _ => Cell::VsBaseline(self.limit(form)?),
         })
@@ -92,13 +104,15 @@ impl<'a> Reader<'a> {
         self.plain_duration(field).and_then(|text| units::duration_us(&text.value))
     }
 
-    fn refuse_foreign(&mut self, obj: &Obj<'a>, form: Field<'a>, beside: Option<&str>) {
-        for field in obj.fields.iter().filter(|f| matches!(f.name, "over" | "is") && beside != Some(f.name)) {
+    fn refuse_foreign(&mut self, obj: &Obj<'a>, form: Field<'a>, beside: &[(&str, &str)]) {
+        let keys: Vec<String> = beside.iter().map(|(key, _)| format!("`{key}`")).collect();
+        let wanted = if keys.is_empty() { "nothing".to_string() } else { keys.join(", ") };
+        let is_foreign = |f: &&Field<'a>| BESIDE.contains(&f.name) && beside.iter().all(|(key, _)| *key != f.name);
+        for field in obj.fields.iter().filter(is_foreign) {
             let place = self.place(form.key);
             let message = format!("`{}` has no meaning beside `{}`", field.name, form.name);
             let problem = self.error(Code::MISPLACED_KEY, message, field.key);
             problem.also.push((place, "this tells the form of the condition".into()));
-            let wanted = beside.map_or("nothing".to_string(), |key| format!("`{key}`"));
             problem.help.push(format!("`{}` has {wanted} beside it", form.name));
         }
     }
