@@ -136,7 +136,13 @@ fn screen(plan: &Plan, at_us: u64, seen: &Seen) -> String {
         out += &format!("  {}\n", visible_line(&decision.sentence()));
         for row in &decision.rows {
             let symptom = row.symptom.clone().unwrap_or_default();
-            let line = format!("  {} {:<9} {:<12} {symptom}: {}", mark(row.status), state(row.status), row.action.word(), row.sentence());
+            let line = format!(
+                "  {} {:<9} {:<12} {symptom}: {}",
+                mark(row.status),
+                state(row.status),
+                row.action.word(),
+                row.sentence()
+            );
             out += &format!("{}\n", visible_line(&line));
         }
         if decision.action == Ruling::Inconclusive {

@@ -3,8 +3,8 @@
 use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
-use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
 use super::ruling;
+use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
 use crate::plan::model::{MetricSource, NodeKind};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -344,7 +344,11 @@ fn disarm(state: &mut State, guard: InstId) {
 /// Whether a metric is made of the durations of its requests.
 fn is_measured(state: &State, id: InstId) -> bool {
     let name = &state.node_of(id).id;
-    state.plan.metrics.iter().any(|metric| matches!(&metric.source, MetricSource::LatencyOf { step, .. } if step == name))
+    state
+        .plan
+        .metrics
+        .iter()
+        .any(|metric| matches!(&metric.source, MetricSource::LatencyOf { step, .. } if step == name))
 }
 
 fn saved_of(event: &Event) -> Map<String, Value> {

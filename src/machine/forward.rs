@@ -94,10 +94,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
         // Planning refuses what cannot be executed; a plan from elsewhere fails here rather than pass for nothing.
-        NodeKind::WaitUntil(_)
-        | NodeKind::Stages(_)
-        | NodeKind::Rounds(_)
-        | NodeKind::Watch(_) => failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into()),
+        NodeKind::WaitUntil(_) | NodeKind::Stages(_) | NodeKind::Rounds(_) | NodeKind::Watch(_) => {
+            failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into())
+        }
     }
 }
 

@@ -41,7 +41,11 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             Status::Answered => Some(judge::judge(state, *id, now)),
             Status::InDoubt if !stands_still(state) => in_doubt(state, *id, now),
             Status::Pausing { .. } if state.armed.contains(id) => {
-                if stands_still(state) { None } else { look::guard_turn(state, *id, now) }
+                if stands_still(state) {
+                    None
+                } else {
+                    look::guard_turn(state, *id, now)
+                }
             }
             Status::Asking(asked) if asked.expires_wall_us.is_some_and(|at| now.wall_us >= at) => {
                 Some(Event::AnswerExpired { path: inst.path.clone() })

@@ -2,8 +2,8 @@
 
 use super::action::{Action, Done};
 
-use super::look::Lookout;
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
+use super::look::Lookout;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};

@@ -41,9 +41,7 @@ pub fn exit_code(ending: Ending) -> u8 {
     match ending {
         Ending::Over(outcome) => of_outcome(outcome),
         Ending::Waiting(Question::InDoubt) => UNKNOWN,
-        Ending::Waiting(Question::Checkpoint | Question::Manual | Question::Failure | Question::Ruling) => {
-            WAITING
-        }
+        Ending::Waiting(Question::Checkpoint | Question::Manual | Question::Failure | Question::Ruling) => WAITING,
         Ending::Interrupted => INTERRUPTED,
         Ending::Trouble => JOURNAL,
         // Nobody wrote how it ended: what was running may or may not have happened.

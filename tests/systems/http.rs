@@ -12,6 +12,7 @@ const LIMIT: Duration = Duration::from_secs(12);
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -29,7 +30,7 @@ pub(crate) fn get(port: u16, path: &str) -> Result<Answer, Error> {
     write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (head, _) = answer.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
     let status = head.get(9..12).and_then(|s| s.parse().ok()).ok_or(ErrorKind::InvalidData)?;
-    Ok(Answer { status, head: head.to_owned() })
+    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }

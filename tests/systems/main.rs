@@ -7,7 +7,9 @@
 mod bed;
 mod faults;
 mod http;
+mod monitoring;
 mod nginx;
+mod prometheus;
 mod run;
 mod scenarios;
 mod tree;

@@ -1,7 +1,7 @@
 //! What is worth telling about an event: the facts of one line, for all forms of output.
 
-use crate::machine::Status;
 use crate::decide::Ruling;
+use crate::machine::Status;
 use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, Verdict};
 use crate::plan::units::duration_words;
 use crate::report::look::{Mark, mark_of};
@@ -70,11 +70,21 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
         Event::Looked { path, ruling, because, .. } if view.has_turned() => {
             let row = view.row(path)?;
             let words = visible_line(because);
-            Some(Notice { mark: ruling_mark(*ruling), word: ruling.word().into(), took_us: None, ..of_row(&row, words) })
+            Some(Notice {
+                mark: ruling_mark(*ruling),
+                word: ruling.word().into(),
+                took_us: None,
+                ..of_row(&row, words)
+            })
         }
         Event::Extended { path, reason, .. } => {
             let row = view.row(path)?;
-            Some(Notice { mark: Mark::Warn, word: "extend".into(), took_us: None, ..of_row(&row, visible_line(reason)) })
+            Some(Notice {
+                mark: Mark::Warn,
+                word: "extend".into(),
+                took_us: None,
+                ..of_row(&row, visible_line(reason))
+            })
         }
         Event::Ruled { path, then, reason } => {
             let row = view.row(path)?;
