@@ -50,6 +50,12 @@ impl RevokedKeys {
         self.keys.contains(key) || self.sums.contains(&Sha256Sum::of(key.blob()).0)
     }
 
+    /// Takes over what another list revokes.
+    pub fn add(&mut self, other: RevokedKeys) {
+        self.keys.extend(other.keys);
+        self.sums.extend(other.sums);
+    }
+
     /// How many keys and fingerprints there are.
     pub fn len(&self) -> usize {
         self.keys.len() + self.sums.len()

@@ -42,7 +42,7 @@ impl SignerLine {
     }
 
     /// Whether the key may sign in a namespace.
-    pub(crate) fn allows(&self, namespace: &str) -> bool {
+    pub fn allows(&self, namespace: &str) -> bool {
         self.namespaces.as_ref().is_none_or(|patterns| list_matches(patterns, namespace))
     }
 }

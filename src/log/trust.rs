@@ -59,9 +59,12 @@ impl TrustStore {
             self.warnings.push(format!("the key of {who} has no namespaces=, so it may also approve"));
         }
         if zoneless {
-            self.warnings.push(format!("line {number} has a time without Z: it is UTC here, local time for ssh-keygen"));
+            self.warnings
+                .push(format!("line {number} has a time without Z: it is UTC here, local time for ssh-keygen"));
         }
-        if let Some(other) = self.lines.iter().find(|other| other.key == line.key && other.principals != line.principals) {
+        if let Some(other) =
+            self.lines.iter().find(|other| other.key == line.key && other.principals != line.principals)
+        {
             let other = other.principals.escape_debug();
             self.warnings.push(format!("line {number} gives {who} the key that {other} has: one key is one person"));
         }
@@ -112,7 +115,9 @@ impl TrustStore {
     pub fn check(&self, key: &PublicKey, namespace: &str, t: &str) -> Result<Trusted, String> {
         let fingerprint = key.fingerprint();
         if self.revoked.contains(key) {
-            return Err(format!("key {fingerprint} is revoked: whatever it signed, whenever it was, counts for nothing"));
+            return Err(format!(
+                "key {fingerprint} is revoked: whatever it signed, whenever it was, counts for nothing"
+            ));
         }
         if key.is_certificate() {
             return Err("it is signed with a certificate, and certificates are not supported: trust a plain key".into());
@@ -168,7 +173,11 @@ mod tests {
             r#"valid-before="202611210018Z",valid-before="20261121001807Z""#,
         ];
         for options in good {
-            let alice = Trusted { principal: "alice@example.com".into(), self_signed: false, limited: options.contains("valid-") };
+            let alice = Trusted {
+                principal: "alice@example.com".into(),
+                self_signed: false,
+                limited: options.contains("valid-"),
+            };
             assert_eq!(check(options), Ok(alice), "{options}");
         }
         let bad = [
@@ -202,10 +211,8 @@ mod tests {
     #[test]
     fn certificates_and_authorities_are_left_out_with_a_warning() {
         let certificate = crate::log::wire::base64(b"\0\0\0\x20ssh-ed25519-cert-v01@openssh.comrest");
-        let text = format!(
-            "bob ssh-ed25519-cert-v01@openssh.com {certificate}\nca cert-authority {}\n",
-            key().to_line()
-        );
+        let text =
+            format!("bob ssh-ed25519-cert-v01@openssh.com {certificate}\nca cert-authority {}\n", key().to_line());
         let store = TrustStore::parse(&text).unwrap();
         assert_eq!(store.warnings, [1, 2].map(|n| format!("line {n} is not used: certificates are not supported")));
         assert!(store.check(&key(), "log.v1@runbook", NOW).unwrap_err().contains("is not in the trust store"));

@@ -108,6 +108,18 @@ pub(crate) fn lock(file: &File, path: &Path) -> Result<bool, StoreError> {
     Ok(false)
 }
 
+/// Waits until nobody else changes the files of a directory; the lock goes with the handle.
+pub(crate) fn lock_dir(path: &Path) -> Result<File, StoreError> {
+    let dir = File::open(path).map_err(StoreError::io("open", path))?;
+    loop {
+        match rustix::fs::flock(&dir, FlockOperation::LockExclusive) {
+            Ok(()) => return Ok(dir),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(StoreError::io("lock", path)(error.into())),
+        }
+    }
+}
+
 /// Whether somebody drives the run whose segment this is.
 pub(crate) fn is_locked(file: &File) -> bool {
     let probe = rustix::fs::flock(file, FlockOperation::NonBlockingLockShared);
