@@ -59,6 +59,14 @@ fn t42_an_approval_by_an_unknown_key() {
 }
 
 #[test]
+fn t52_an_approval_by_a_revoked_key() {
+    let revoked = RevokedKeys::parse(bob().public_key().to_line().as_bytes()).unwrap();
+    let check = by(bob());
+    let text = format!("approval 'go-no-go': key {} is revoked", bob().public_key().fingerprint());
+    Check { trust: check.trust.clone().with_revoked(revoked), ..check }.expect(Untrusted, &text);
+}
+
+#[test]
 fn t43_an_approval_of_another_state_of_the_log() {
     let old = Head { segment: 1, bytes: 400, sha256: Sha256Sum::of(b"old") };
     let check = run_with(|_| signed(statement(run_a(), "go", old), &bob(), APPROVAL_NAMESPACE));
