@@ -179,6 +179,12 @@ impl Journal {
         if records.is_empty() {
             return if durability == Durability::Sync { self.sync() } else { Ok(()) };
         }
+        // An agent may be gone by the end of a run. What happened before is written down all the same.
+        let end = records.iter().position(|(kind, _)| *kind == RecordType::RunEnd).unwrap_or(0);
+        let (happened, records) = records.split_at(if self.identity.wants_bytes() { end } else { 0 });
+        if !happened.is_empty() {
+            self.commit(happened, Durability::Sync, now)?;
+        }
         let before = self.writer.clone();
         let written = self.build(records, now).and_then(|batch| self.write(&batch, durability));
         match &written {
