@@ -35,6 +35,16 @@ pub(crate) fn check_private(path: &Path, meta: &fs::Metadata) -> Result<(), Stor
     Ok(())
 }
 
+/// Refuses what others can write to; nothing there is nothing to refuse.
+pub(crate) fn refuse_writable(path: &Path) -> Result<(), StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_symlink() && meta.mode() & 0o022 != 0 => {
+            Err(StoreError::TooOpen { path: path.to_path_buf(), mode: meta.mode() & 0o7777 })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Creates a file that must not exist yet, 0600, and writes and syncs its bytes.
 pub(crate) fn create_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     let mut file = OpenOptions::new()

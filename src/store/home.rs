@@ -126,7 +126,11 @@ impl Home {
     /// # Errors
     /// When a file is there but cannot be used.
     pub fn trust(&self) -> Result<TrustStore, StoreError> {
-        let store = keys::load_trust(&self.config.join(keys::TRUST_FILE))?.unwrap_or_default();
+        let signers = self.config.join(keys::TRUST_FILE);
+        for path in [&self.config, &signers, &self.config.join(trust::REVOKED_FILE)] {
+            files::refuse_writable(path)?;
+        }
+        let store = keys::load_trust(&signers)?.unwrap_or_default();
         let store = store.with_checker(Arc::new(OpenSsh)).with_revoked(self.revoked()?);
         let own = [keys::own_public_key(&self.config)?, signing::chosen(&self.config)?.map(|chosen| chosen.public)];
         Ok(own.into_iter().flatten().fold(store, TrustStore::with_own_key))

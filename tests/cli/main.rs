@@ -19,4 +19,5 @@ mod reading;
 mod shell;
 mod signals;
 mod terminal;
+mod token;
 mod values;

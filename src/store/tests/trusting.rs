@@ -131,6 +131,34 @@ fn a_new_key_takes_over_and_old_runs_still_verify() {
 }
 
 #[test]
+fn a_run_that_was_interrupted_goes_on_with_the_new_key() {
+    let lab = Lab::new();
+    let mut journal = lab.begin();
+    lab.step(&mut journal);
+    let dir = journal.dir().clone();
+    drop(journal);
+    keys::rotate(lab.home.config_dir()).unwrap();
+    let point = ResumePoint::lock(&dir, &lab.home.trust().unwrap()).unwrap();
+    let (operator, host) = (keys::principal(), keys::host());
+    let opened = point.open(lab.boxed(), &operator, &host, Map::new(), &lab.clock.now()).unwrap();
+    let path = lab.end(opened.1);
+    lab.expect(&path, Verdict::Complete, "NOTE: run.jsonl: the key counts for a limited time");
+}
+
+#[test]
+fn a_trust_store_others_can_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lab = Lab::new();
+    lab.identity();
+    let signers = lab.home.config_dir().join("allowed_signers");
+    fs::set_permissions(&signers, fs::Permissions::from_mode(0o620)).unwrap();
+    let error = lab.home.trust().unwrap_err().to_string();
+    assert_eq!(error, format!("{0} is open to others (mode 620); run: chmod 600 {0}", signers.display()));
+    fs::set_permissions(&signers, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(lab.home.trust().is_ok());
+}
+
+#[test]
 fn a_rotation_that_was_cut_short_can_be_repeated() {
     let lab = Lab::new();
     let config = lab.home.config_dir();
