@@ -48,18 +48,27 @@ pub fn load_or_create(config_dir: &Path) -> Result<Identity, StoreError> {
     };
     let line = operator_line(&principal, key.public_key());
     let signers_line = line.to_line();
-    let public = Some(key.public_key());
-    // A crash between two renames may have left the public half of an earlier key, or none.
-    if created || own_public_key(config_dir).ok().flatten() != public {
-        let _lock = files::lock_dir(config_dir)?;
-        if own_public_key(config_dir).ok().flatten() != public {
-            write_public(config_dir, &key.public_key(), &principal)?;
-        }
-        if created {
-            trust::edit_locked(config_dir, |text| Ok(with_line(text, &line)))?;
-        }
-    }
+    complete(config_dir, &line)?;
     Ok(Identity { key, principal, signers_line, created })
+}
+
+/// The public half comes last. While it is missing or another one, a first use or a rotation was cut short, and what it
+/// left undone is done now.
+fn complete(config_dir: &Path, line: &SignerLine) -> Result<(), StoreError> {
+    let done = || own_public_key(config_dir).is_ok_and(|public| public.as_ref() == Some(&line.key));
+    if done() {
+        return Ok(());
+    }
+    let _lock = files::lock_dir(config_dir)?;
+    // Somebody else may have done it while this waited.
+    if done() {
+        return Ok(());
+    }
+    trust::edit_locked(config_dir, |text| {
+        let known = TrustStore::parse(text)?.principal_of(&line.key).is_some();
+        Ok(if known { text.to_string() } else { with_line(text, line) })
+    })?;
+    write_public(config_dir, &line.key, &line.principals)
 }
 
 /// Makes a new key in place of the one that was made before. The old one stays in `allowed_signers`, valid until now, so

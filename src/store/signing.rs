@@ -89,6 +89,7 @@ pub fn use_key(config_dir: &Path, path: &Path, say: fn(&str)) -> Result<SigningK
 /// # Errors
 /// When the choice cannot be removed, or the key cannot be read or made.
 pub fn use_own(config_dir: &Path) -> Result<SigningKey, StoreError> {
+    files::private_dir(config_dir)?;
     let path = config_dir.join(CHOICE_FILE);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", &path)(error)),

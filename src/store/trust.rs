@@ -1,6 +1,7 @@
 //! The user's trust store as files: who is trusted for what, and which keys are not trusted any more.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::log::{FormatError, PublicKey, RevokedKeys, SignerLine, TrustStore, check_principal, is_krl, with_line};
@@ -111,6 +112,9 @@ pub(crate) fn edit_locked(
     change: impl FnOnce(&str) -> Result<String, FormatError>,
 ) -> Result<(), StoreError> {
     let path = config_dir.join(keys::TRUST_FILE);
+    // A team may keep its file elsewhere and link to it.
+    let path = fs::canonicalize(&path).unwrap_or(path);
+    let mode = fs::metadata(&path).map_or(0o600, |meta| meta.mode() & 0o777);
     let bytes = files::read_file(&path)?.unwrap_or_default();
     let format = |e: FormatError| StoreError::Format(path.clone(), e);
     let text = String::from_utf8(bytes).map_err(|_| StoreError::WrongKind(path.clone(), "is not UTF-8 text"))?;
@@ -123,7 +127,7 @@ pub(crate) fn edit_locked(
     }
     // What we write must be something we can read.
     TrustStore::parse(&changed).map_err(format)?;
-    files::replace_file(&path, changed.as_bytes(), 0o600)
+    files::replace_file(&path, changed.as_bytes(), mode)
 }
 
 fn by_fingerprint(config_dir: &Path, fingerprint: &str) -> Result<PublicKey, StoreError> {

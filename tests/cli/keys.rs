@@ -2,6 +2,8 @@
 
 use crate::reading::json;
 use crate::support::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use snapbox::str;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -255,6 +257,17 @@ fn t53_runs_are_signed_with_key_files_of_every_kind() {
     }
 }
 
+pub(crate) fn unarmored(text: &str) -> Vec<u8> {
+    let encoded: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+    BASE64.decode(encoded).unwrap()
+}
+
+pub(crate) fn armored(blob: &[u8]) -> String {
+    let encoded = BASE64.encode(blob);
+    let lines: Vec<&str> = encoded.as_bytes().chunks(70).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
+}
+
 #[test]
 #[ignore = "needs ssh-keygen; tests/run runs it"]
 fn a_signature_over_sha1_is_refused() {
@@ -264,12 +277,14 @@ fn a_signature_over_sha1_is_refused() {
     used.then("run a.yml").run();
     // The same signature, relabelled as what an old OpenSSH made.
     let signature = used.sandbox.runs().pop().unwrap().join("run.jsonl.sig");
-    let script = "import base64,sys; p=sys.argv[1]; t=open(p).read().split('\\n'); b=base64.b64decode(''.join(t[1:-2])); \
-        i=b.rindex(b'\\0\\0\\0\\x0crsa-sha2-512'); n=b[i+16:]; s=b'\\0\\0\\0\\x07ssh-rsa'+n; \
-        b=b[:i-4]+len(s).to_bytes(4,'big')+s; e=base64.b64encode(b).decode(); \
-        open(p,'w').write('\\n'.join([t[0]]+[e[k:k+70] for k in range(0,len(e),70)]+[t[-2],'']))";
-    let done = Command::new("python3").args(["-c", script]).arg(signature).status().unwrap();
-    assert!(done.success());
+    let mut blob = unarmored(&fs::read_to_string(&signature).unwrap());
+    let name = b"\0\0\0\x0crsa-sha2-512";
+    let at = blob.windows(name.len()).rposition(|window| window == name).unwrap();
+    let relabelled = [b"\0\0\0\x07ssh-rsa", &blob[at + name.len()..]].concat();
+    blob.truncate(at - 4);
+    blob.extend((relabelled.len() as u32).to_be_bytes());
+    blob.extend(relabelled);
+    fs::write(&signature, armored(&blob)).unwrap();
     let said = used.then("verify").code(9).run().stdout;
     assert!(said.contains("run.jsonl.sig: signature unreadable: signature type ssh-rsa is made over SHA-1"), "{said}");
 }

@@ -1,5 +1,6 @@
 //! A FIDO security key, as far as OpenSSH can tell: an agent that holds one, with a person who touches it.
 
+use crate::keys::{armored, unarmored};
 use crate::support::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -110,13 +111,9 @@ fn t53_a_run_is_signed_with_a_security_key_and_says_when_to_touch_it() {
 
     // Another counter than was signed.
     let path = run.join("run.jsonl.sig");
-    let armor: String = fs::read_to_string(&path).unwrap().lines().filter(|line| !line.starts_with('-')).collect();
-    let mut bytes = BASE64.decode(armor).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    let encoded = BASE64.encode(bytes);
-    let lines: Vec<&str> = encoded.as_bytes().chunks(70).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    let armor = format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"));
-    fs::write(&path, armor).unwrap();
+    let mut blob = unarmored(&fs::read_to_string(&path).unwrap());
+    *blob.last_mut().unwrap() ^= 1;
+    fs::write(&path, armored(&blob)).unwrap();
     let said = ran.then("verify").code(9).run().stdout;
     assert!(said.contains("TAMPERED: run.jsonl.sig: signature is not valid for these bytes"), "{said}");
 }

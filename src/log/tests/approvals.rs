@@ -6,7 +6,7 @@ use Verdict::{Complete, Tampered, Untrusted};
 const CHECKPOINT: &str = "go-no-go";
 
 /// Alice's run with one approval, whatever `answer` makes of the statement that should be signed.
-fn run_with(answer: impl FnOnce(String) -> (String, SshSig)) -> Check {
+pub(super) fn run_with(answer: impl FnOnce(String) -> (String, SshSig)) -> Check {
     let mut writer = Writer::start(&start(run_a()), &at(1), &[5; 32]).unwrap();
     let mut log = writer.seal(&alice()).unwrap();
     let request = map(json!({"checkpoint": CHECKPOINT}));

@@ -19,7 +19,11 @@ fn strings(parts: &[&[u8]]) -> Vec<u8> {
 
 /// An SSHSIG of any make.
 fn armor(version: u32, key: &[u8], reserved: &[u8], signature: &[u8]) -> String {
-    let rest = strings(&[key, NAMESPACE.as_bytes(), reserved, b"sha256", signature]);
+    armor_in(NAMESPACE, version, key, reserved, signature)
+}
+
+fn armor_in(namespace: &str, version: u32, key: &[u8], reserved: &[u8], signature: &[u8]) -> String {
+    let rest = strings(&[key, namespace.as_bytes(), reserved, b"sha256", signature]);
     wire::armor("SSH SIGNATURE", &[b"SSHSIG", &version.to_be_bytes()[..], &rest].concat())
 }
 
@@ -27,7 +31,11 @@ fn armor(version: u32, key: &[u8], reserved: &[u8], signature: &[u8]) -> String 
 struct Other;
 
 fn by_other(sum: &Sha256Sum) -> String {
-    armor(1, ecdsa().blob(), b"", &strings(&[b"ecdsa-sha2-nistp256", &sum.0]))
+    by_other_in(NAMESPACE, sum)
+}
+
+fn by_other_in(namespace: &str, sum: &Sha256Sum) -> String {
+    armor_in(namespace, 1, ecdsa().blob(), b"", &strings(&[b"ecdsa-sha2-nistp256", &sum.0]))
 }
 
 impl Signer for Other {
@@ -36,7 +44,7 @@ impl Signer for Other {
     }
 
     fn sign(&self, message: &Message<'_>) -> Result<SshSig, SignError> {
-        Ok(SshSig::parse(&by_other(&message.sum)).unwrap())
+        Ok(SshSig::parse(&by_other_in(message.namespace, &message.sum)).unwrap())
     }
 }
 
@@ -46,8 +54,7 @@ struct Mathematician;
 
 impl SignatureChecker for Mathematician {
     fn check(&self, armor: &str, namespace: &str, message: &[u8]) -> Result<(), CheckError> {
-        assert_eq!(namespace, NAMESPACE);
-        let good = armor == by_other(&Sha256Sum::of(message));
+        let good = armor == by_other_in(namespace, &Sha256Sum::of(message));
         if good { Ok(()) } else { Err(CheckError::Bad("signature is not valid for these bytes".to_string())) }
     }
 }
@@ -63,7 +70,7 @@ fn run_by_other() -> Check {
     let signature = writer.countersign(&Other).unwrap();
     let trust = TrustStore::parse(&format!("alice@example.com namespaces=\"{NAMESPACE}\" {ECDSA}\n")).unwrap();
     let trust = trust.with_checker(Arc::new(Mathematician));
-    Check { trust, files: BTreeMap::new(), ..Check::new().log(log).signature(Some(signature)) }
+    Check { trust, ..Check::new().log(log).signature(Some(signature)) }
 }
 
 fn alice_with(options: &str) -> Check {
@@ -123,6 +130,26 @@ fn t53_a_signature_nobody_can_check_is_not_trusted_and_not_called_altered() {
     check
         .expect(Untrusted, "the signature of seal 1 could not be checked: only Ed25519 signatures can be checked here");
     check.expect(Untrusted, "run.jsonl.sig could not be checked: only Ed25519");
+}
+
+#[test]
+fn t53_an_approval_by_a_key_of_another_kind() {
+    let line = format!("bob@example.com namespaces=\"{APPROVAL_NAMESPACE}\" {ECDSA}\n");
+    let text = format!("alice@example.com {}\n{line}", alice().public_key().to_line());
+    let trust = TrustStore::parse(&text).unwrap();
+    let approved = |statement: &str| {
+        let sig = |text: String| {
+            let sig = Other.sign(&Message::whole(APPROVAL_NAMESPACE, statement.replace("STATEMENT", &text).as_bytes()));
+            (text, sig.unwrap())
+        };
+        approvals::run_with(sig)
+    };
+    let judged = |statement: &str, trust: TrustStore| Check { trust, ..approved(statement) };
+    let with_checker = || trust.clone().with_checker(Arc::new(Mathematician));
+    judged("STATEMENT", with_checker()).expect(Complete, "");
+    let text = "approval 'go-no-go': signature is not valid for these bytes";
+    judged("something else", with_checker()).expect(Tampered, text);
+    judged("STATEMENT", trust.clone()).expect(Untrusted, "approval 'go-no-go' could not be checked: only Ed25519");
 }
 
 #[test]

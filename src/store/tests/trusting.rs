@@ -159,6 +159,36 @@ fn a_trust_store_others_can_write_to_is_refused() {
 }
 
 #[test]
+fn a_first_use_that_was_cut_short_is_completed_by_the_next() {
+    let lab = Lab::new();
+    let key = lab.identity().public_key();
+    let config = lab.home.config_dir();
+    for lost in [&["id_ed25519.pub", "allowed_signers"][..], &["id_ed25519.pub"]] {
+        lost.iter().for_each(|name| fs::remove_file(config.join(name)).unwrap());
+        assert_eq!(lab.identity().public_key(), key);
+        assert!(fs::read_to_string(config.join("id_ed25519.pub")).unwrap().starts_with(&key.to_line()));
+        assert_eq!(lab.home.trust().unwrap().lines().len(), 1);
+    }
+    // Who takes the line away later does so on purpose.
+    fs::write(config.join("allowed_signers"), "# nobody\n").unwrap();
+    lab.identity();
+    assert!(lab.home.trust().unwrap().lines().is_empty());
+}
+
+#[test]
+fn a_trust_store_that_is_a_link_stays_one() {
+    let lab = Lab::new();
+    let config = lab.home.config_dir();
+    lab.identity();
+    let team = config.join("team");
+    fs::rename(config.join("allowed_signers"), &team).unwrap();
+    std::os::unix::fs::symlink(&team, config.join("allowed_signers")).unwrap();
+    trust(config, &operator("ana@example.com", 1)).unwrap();
+    assert!(config.join("allowed_signers").is_symlink());
+    assert!(fs::read_to_string(team).unwrap().contains("ana@example.com"));
+}
+
+#[test]
 fn a_rotation_that_was_cut_short_can_be_repeated() {
     let lab = Lab::new();
     let config = lab.home.config_dir();
