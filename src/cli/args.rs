@@ -75,8 +75,8 @@ pub(crate) enum Command {
     Report(OneRun),
     /// Prove that the log of a run is whole and signed
     Verify(VerifyArgs),
-    /// Show this machine's signing key; made on first use
-    Keys,
+    /// The key that signs runs, and whose keys are trusted
+    Keys(KeysArgs),
     /// Print the JSON Schema of runbooks or targets
     Schema(SchemaArgs),
     /// The embedded demo target: two colours, a balancer, faults
@@ -181,6 +181,75 @@ pub(crate) struct VerifyArgs {
     /// Trust store in OpenSSH's allowed_signers form [default: this user's]
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// Further revoked keys: a list of public keys or a KRL; this user's own list always counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) revoked: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "More: docs/keys.md")]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<KeysCommand>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Show the key that signs runs here (made on first use) and whose keys are trusted; what `keys` alone does
+    Show,
+    /// Sign with another key: a file, or a .pub whose other half is in ssh-agent or on a security key
+    Use(UseArgs),
+    /// Trust a person's public key
+    Trust(TrustArgs),
+    /// Never trust a key again, whatever it signed and whenever
+    Revoke(RevokeArgs),
+    /// Replace the key runbook made by a new one; what the old one signed stays good
+    Rotate,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UseArgs {
+    /// Key file in OpenSSH's form
+    #[arg(required_unless_present = "own", value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// Back to the key runbook made
+    #[arg(long, conflicts_with = "path")]
+    pub(crate) own: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrustArgs {
+    /// Whose key it is, for example ana@example.com
+    pub(crate) name: String,
+    /// File with the public key
+    #[arg(value_name = "KEYFILE")]
+    pub(crate) file: PathBuf,
+    /// What the key may sign: runs, approvals of other people's runs, or both
+    #[arg(long, value_enum, default_value_t = Role::Operator)]
+    pub(crate) role: Role,
+    /// From when on, UTC: YYYYMMDD or YYYYMMDDhhmm[ss]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) valid_after: Option<String>,
+    /// Until when, UTC
+    #[arg(long, value_name = "TIME")]
+    pub(crate) valid_before: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Runs
+    Operator,
+    /// Approvals of other people's runs
+    Approver,
+    /// Runs and approvals, never of one's own run
+    Both,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RevokeArgs {
+    /// File with the key, or the SHA256:... fingerprint of a key that is trusted here
+    #[arg(value_name = "KEYFILE|FINGERPRINT")]
+    pub(crate) key: String,
 }
 
 #[derive(Debug, Clone, Args)]

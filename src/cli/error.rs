@@ -52,6 +52,7 @@ impl From<StoreError> for CliError {
             StoreError::Busy { .. } => CliError::Busy(words),
             StoreError::Tampered(_) | StoreError::Read(..) => CliError::Unverified(words),
             StoreError::Ended(_)
+            | StoreError::Refused(_)
             | StoreError::TooShort(_)
             | StoreError::NoSuchRun(_)
             | StoreError::Ambiguous(..)

@@ -62,7 +62,7 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Command::Logs(args) => runs::logs(&common, args),
         Command::Report(args) => runs::report(&common, args),
         Command::Verify(args) => verify::run(&common, args),
-        Command::Keys => keys::run(&common),
+        Command::Keys(args) => keys::run(&common, args),
         Command::Schema(args) => schema::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => schema::completions(args),

@@ -8,7 +8,7 @@ use super::session::{self, Session, drive};
 use super::survivors;
 use crate::drive::record;
 use crate::drive::world::SecretSource;
-use crate::log::{SecretKey, Verdict};
+use crate::log::{Signer, Verdict};
 use crate::machine::event::Event;
 use crate::machine::{Input, State, accept};
 use crate::plan::Plan;
@@ -21,9 +21,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
     let id = home.find(&args.run)?;
     let dir = RunDir::open(&home, id)?;
-    let identity = keys::load_or_create(home.config_dir())?;
+    let identity = home.signing_key(super::say)?;
     let point = match ResumePoint::lock(&dir, &home.trust()?) {
-        Err(StoreError::Ended(_)) => return finish_ended(&home, &dir, &identity.key),
+        Err(StoreError::Ended(_)) => return finish_ended(&home, &dir, identity.signer.as_ref()),
         other => other?,
     };
     if point.report.verdict == Verdict::Untrusted {
@@ -49,7 +49,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     extra.retain(|name, _| name == "in_doubt");
     go_to_start(&state)?;
     let secrets = session::secrets(secrets_of(&plan, args.no_input)?)?;
-    let (_, journal) = point.open(Box::new(identity.key), &identity.principal, &keys::host(), extra, &now)?;
+    let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
         common,
         state,
@@ -64,7 +64,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
 }
 
 /// A run that ended as its driver died may still lack its last signature; there is nothing else to go on with.
-fn finish_ended(home: &Home, dir: &RunDir, key: &SecretKey) -> Result<u8, CliError> {
+fn finish_ended(home: &Home, dir: &RunDir, key: &dyn Signer) -> Result<u8, CliError> {
     if verify_dir(dir.path(), &home.trust()?, &[])?.verdict != Verdict::Incomplete {
         return Err(StoreError::Ended(dir.run()).into());
     }

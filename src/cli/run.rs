@@ -24,7 +24,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     start_demo(&args.making, &home)?;
     let prepared = prepare(&args.making, &home, true)?;
     let secrets = session::secrets(prepared.secrets)?;
-    let identity = keys::load_or_create(home.config_dir())?;
+    let identity = home.signing_key(super::say)?;
     if identity.created {
         super::say(&format!(
             "made a signing key for {}; `runbook keys` shows what to give to your team\n",
@@ -58,8 +58,11 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         prev_run: None,
         extra,
     };
-    let journal =
-        Journal::create(&dir, Box::new(identity.key), start, &now).map_err(|e| CliError::Journal(e.to_string()))?;
+    let journal = Journal::create(&dir, identity.signer, start, &now).map_err(|error| {
+        // Nothing was done yet: a run that could not be signed has never been.
+        let _ = dir.discard();
+        CliError::Journal(error.to_string())
+    })?;
     let plan = Arc::new(prepared.plan);
     let view = View::new(plan.clone());
     drive(Session {

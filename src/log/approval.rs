@@ -3,6 +3,7 @@
 use super::id::RunId;
 use super::keys::PublicKey;
 use super::record::Record;
+use super::signer::CheckError;
 use super::sshsig::SshSig;
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
@@ -65,9 +66,11 @@ pub(crate) fn check(record: &Record, asked: Option<Head>, context: &Context<'_>)
     let tampered = |what: &str| Err((Verdict::Tampered, about(what)));
 
     let statement = record.text("statement").unwrap_or_default();
-    let sig = SshSig::parse(armor)
-        .and_then(|sig| sig.verify_message(APPROVAL_NAMESPACE, statement.as_bytes()).map(|()| sig))
-        .map_err(|e| (Verdict::Tampered, about(&format!(": {e}"))))?;
+    let sig = SshSig::parse(armor).map_err(|e| (Verdict::Tampered, about(&format!(": {e}"))))?;
+    sig.check_message(APPROVAL_NAMESPACE, statement.as_bytes(), context.trust.checker()).map_err(|e| match e {
+        CheckError::Bad(what) => (Verdict::Tampered, about(&format!(": {what}"))),
+        CheckError::Unchecked(why) => (Verdict::Untrusted, about(&format!(" could not be checked: {why}"))),
+    })?;
     let trusted = context
         .trust
         .check(&sig.key, APPROVAL_NAMESPACE, &record.t)

@@ -6,6 +6,7 @@ use super::approval::{self, Driver};
 use super::id::RunId;
 use super::outputs::{OutputClaim, OutputState, claims, contradiction};
 use super::record::{Record, RecordType};
+use super::signer::{CheckError, Message};
 use super::sshsig::SshSig;
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
@@ -73,7 +74,7 @@ impl Case {
                 self.find(Verdict::Tampered, format!("{signature} exists, but {file} is missing"));
                 return;
             };
-            let walked = self.walk_segment(number, bytes);
+            let walked = self.walk_segment(number, bytes, evidence.trust);
             if let (Some(expected), Some(run)) = (evidence.expect_run, walked.run)
                 && expected != run
             {
@@ -88,10 +89,10 @@ impl Case {
         }
     }
 
-    fn walk_segment(&mut self, number: u32, bytes: &[u8]) -> Walk {
+    fn walk_segment(&mut self, number: u32, bytes: &[u8], trust: &TrustStore) -> Walk {
         let mono_us = self.walks.last().map_or(0, |walk| walk.mono_us);
         let mut found: Vec<Result<Vec<OutputClaim>, String>> = Vec::new();
-        let walked = walk(bytes, number, mono_us, &mut |record, head| {
+        let walked = walk(bytes, number, mono_us, trust.checker(), &mut |record, head| {
             found.push(claims(record.kind, &record.payload));
             let checkpoint = record.text("checkpoint").unwrap_or_default().to_string();
             match record.kind {
@@ -108,6 +109,9 @@ impl Case {
         }
         if let Tail::Broken(text) = &walked.tail {
             self.find(Verdict::Tampered, self.about(number, text));
+        }
+        if let Some(text) = &walked.unchecked {
+            self.find(Verdict::Untrusted, self.about(number, text));
         }
         for text in &walked.notes {
             self.note(self.about(number, text));
@@ -187,8 +191,12 @@ impl Case {
                 format!("{signature} is missing: the run ended but was not countersigned by the identity key"),
             ),
             (None, Some(text)) => {
-                if let Err(what) = self.check_signature(text, segment.bytes.unwrap_or_default()) {
-                    self.find(Verdict::Tampered, format!("{signature}: {what}"));
+                match self.check_signature(text, segment.bytes.unwrap_or_default(), evidence.trust) {
+                    Ok(()) => {}
+                    Err(CheckError::Bad(what)) => self.find(Verdict::Tampered, format!("{signature}: {what}")),
+                    Err(CheckError::Unchecked(why)) => {
+                        self.find(Verdict::Untrusted, format!("{signature} could not be checked: {why}"));
+                    }
                 }
             }
         }
@@ -197,14 +205,15 @@ impl Case {
         }
     }
 
-    fn check_signature(&self, text: &[u8], bytes: &[u8]) -> Result<(), String> {
-        let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_string())?;
-        let sig = SshSig::parse(text).map_err(|e| format!("signature unreadable: {e}"))?;
-        sig.verify_sum(NAMESPACE, &Sha256Sum::of(bytes)).map_err(|e| e.to_string())?;
-        if self.walks.last().and_then(|walk| walk.identity) == Some(sig.key) {
+    fn check_signature(&self, text: &[u8], bytes: &[u8], trust: &TrustStore) -> Result<(), CheckError> {
+        let bad = |what: String| CheckError::Bad(what);
+        let text = std::str::from_utf8(text).map_err(|_| bad("not UTF-8".to_string()))?;
+        let sig = SshSig::parse(text).map_err(|e| bad(format!("signature unreadable: {e}")))?;
+        sig.check(&Message::whole(NAMESPACE, bytes), trust.checker())?;
+        if self.walks.last().and_then(|walk| walk.identity.as_ref()) == Some(&sig.key) {
             Ok(())
         } else {
-            Err(format!("made by {} instead of the key that opened the run", sig.key.fingerprint()))
+            Err(bad(format!("made by {} instead of the key that opened the run", sig.key.fingerprint())))
         }
     }
 
@@ -212,11 +221,12 @@ impl Case {
     fn check_identity(&mut self, evidence: &Evidence<'_>) {
         let mut found = Vec::new();
         for walk in &self.walks {
-            let (Some(key), Some(opening)) = (walk.identity, &walk.opening) else { continue };
+            let (Some(key), Some(opening)) = (walk.identity.clone(), &walk.opening) else { continue };
             let operator = opening.text("operator").unwrap_or_default().to_string();
-            found.push((evidence.trust.check(&key, NAMESPACE, &opening.t), operator, opening.segment, key));
+            let trusted = evidence.trust.check(&key, NAMESPACE, &opening.t);
+            found.push((trusted, opening.t.clone(), operator, opening.segment, key));
         }
-        for (result, operator, segment, key) in found {
+        for (result, t, operator, segment, key) in found {
             match result {
                 Err(text) => self.find(Verdict::Untrusted, text),
                 Ok(trusted) => {
@@ -225,6 +235,10 @@ impl Case {
                     } else if !trusted.self_signed && trusted.principal != operator {
                         let (key, said) = (trusted.principal.escape_debug(), operator.escape_debug());
                         self.note(format!("the log names '{said}' as its operator, the key is that of '{key}'"));
+                    }
+                    if trusted.limited {
+                        let text = "the key counts for a limited time, and that the run began in it";
+                        self.note(self.about(segment, &format!("{text} ({t}) is only what the log itself says")));
                     }
                     self.self_signed |= trusted.self_signed;
                     self.drivers.push(Driver { segment, key, principal: trusted.principal });

@@ -35,6 +35,16 @@ pub(crate) fn check_private(path: &Path, meta: &fs::Metadata) -> Result<(), Stor
     Ok(())
 }
 
+/// Refuses what others can write to; nothing there is nothing to refuse.
+pub(crate) fn refuse_writable(path: &Path) -> Result<(), StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_symlink() && meta.mode() & 0o022 != 0 => {
+            Err(StoreError::TooOpen { path: path.to_path_buf(), mode: meta.mode() & 0o7777 })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Creates a file that must not exist yet, 0600, and writes and syncs its bytes.
 pub(crate) fn create_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     let mut file = OpenOptions::new()
@@ -106,6 +116,18 @@ pub(crate) fn lock(file: &File, path: &Path) -> Result<bool, StoreError> {
         }
     }
     Ok(false)
+}
+
+/// Waits until nobody else changes the files of a directory; the lock goes with the handle.
+pub(crate) fn lock_dir(path: &Path) -> Result<File, StoreError> {
+    let dir = File::open(path).map_err(StoreError::io("open", path))?;
+    loop {
+        match rustix::fs::flock(&dir, FlockOperation::LockExclusive) {
+            Ok(()) => return Ok(dir),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(StoreError::io("lock", path)(error.into())),
+        }
+    }
 }
 
 /// Whether somebody drives the run whose segment this is.

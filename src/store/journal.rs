@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::log::{At, Head, RecordType, RunResume, RunStart, Signer, WriteError, Writer, segment_file, signature_file};
 
 use super::error::StoreError;
+use super::openssh::OverFile;
 use super::run_dir::RunDir;
 use super::{clock, files, keys};
 
@@ -110,8 +111,7 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         add_process(&mut start.extra);
         let writer = Writer::start(&start, now, &keys::random_seed()?).map_err(JournalError::Record)?;
-        let file = dir.create_segment(1)?;
-        let journal = Journal::open(dir, file, Vec::new(), writer, identity)?;
+        let journal = Journal::open(dir, Vec::new(), writer, identity)?;
         if let Some(parent) = dir.path().parent() {
             files::sync_dir(parent)?;
         }
@@ -128,17 +128,18 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         add_process(&mut resume.extra);
         let writer = Writer::resume(&resume, now, &keys::random_seed()?).map_err(JournalError::Record)?;
-        let file = dir.create_segment(resume.segment)?;
-        Journal::open(dir, file, locks, writer, identity)
+        Journal::open(dir, locks, writer, identity)
     }
 
     fn open(
         dir: &RunDir,
-        file: File,
         locks: Vec<File>,
-        writer: Writer,
+        mut writer: Writer,
         identity: Box<dyn Signer + Send>,
     ) -> Result<Journal, JournalError> {
+        // A key that cannot sign is found out before there is a file.
+        let batch = writer.seal(identity.as_ref()).map_err(JournalError::Record)?;
+        let file = dir.create_segment(writer.segment())?;
         let path = dir.path().join(segment_file(writer.segment()));
         let mut journal = Journal {
             dir: dir.clone(),
@@ -152,7 +153,6 @@ impl Journal {
             unsynced: false,
             state: State::Open,
         };
-        let batch = journal.writer.seal(journal.identity.as_ref()).map_err(JournalError::Record)?;
         journal.write(&batch, Durability::Sync)?;
         files::sync_dir(dir.path())?;
         Ok(journal)
@@ -179,6 +179,12 @@ impl Journal {
         if records.is_empty() {
             return if durability == Durability::Sync { self.sync() } else { Ok(()) };
         }
+        // An agent may be gone by the end of a run. What happened before is written down all the same.
+        let end = records.iter().position(|(kind, _)| *kind == RecordType::RunEnd).unwrap_or(0);
+        let (happened, records) = records.split_at(if self.identity.wants_bytes() { end } else { 0 });
+        if !happened.is_empty() {
+            self.commit(happened, Durability::Sync, now)?;
+        }
         let before = self.writer.clone();
         let written = self.build(records, now).and_then(|batch| self.write(&batch, durability));
         match &written {
@@ -201,7 +207,8 @@ impl Journal {
         if let State::Poisoned(first) = &self.state {
             return Err(JournalError::Poisoned(first.clone()));
         }
-        let signature = self.writer.countersign(self.identity.as_ref()).map_err(JournalError::Record)?;
+        let signer = OverFile { signer: self.identity.as_ref(), path: &self.path };
+        let signature = self.writer.countersign(&signer).map_err(JournalError::Record)?;
         self.sync()?;
         // Gives the reserved blocks back; that they stay would do no harm.
         let _ = self.file.set_len(self.size);
@@ -228,7 +235,8 @@ impl Journal {
             };
             added.map_err(JournalError::Record)?;
         }
-        self.writer.seal(self.identity.as_ref()).map_err(JournalError::Record)
+        let signer = OverFile { signer: self.identity.as_ref(), path: &self.path };
+        self.writer.seal(&signer).map_err(JournalError::Record)
     }
 
     fn write(&mut self, batch: &[u8], durability: Durability) -> Result<(), JournalError> {

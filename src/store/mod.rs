@@ -3,7 +3,7 @@
 //! Everything lies outside the working directory, readable only by its owner:
 //!
 //! ```text
-//! $XDG_CONFIG_HOME/runbook/   id_ed25519  id_ed25519.pub  allowed_signers
+//! $XDG_CONFIG_HOME/runbook/   id_ed25519  id_ed25519.pub  signing_key  allowed_signers  revoked_keys
 //! $XDG_STATE_HOME/runbook/runs/<ID>/
 //!     run.jsonl  run.2.jsonl …  run.jsonl.sig   plan.json   out/   inputs/
 //! ```
@@ -17,8 +17,11 @@ mod home;
 mod journal;
 pub mod keys;
 mod list;
+mod openssh;
 mod resume;
 mod run_dir;
+mod signing;
+pub mod trust;
 mod verify;
 
 #[cfg(test)]
@@ -30,6 +33,8 @@ pub(crate) use error::plain;
 pub use home::Home;
 pub use journal::{Durability, Journal, JournalError};
 pub use list::{ListedRun, RunState, list_runs};
+pub use openssh::{OpenSsh, OpenSshSigner};
 pub use resume::{ResumePoint, countersign, read_log};
 pub use run_dir::RunDir;
+pub use signing::{SigningKey, signing_key, use_key, use_own};
 pub use verify::verify_dir;

@@ -75,6 +75,17 @@ impl RunDir {
         Ok(RunId::from_parts(unix_ms, random))
     }
 
+    /// Removes the directory of a run that never began: one without a log.
+    ///
+    /// # Errors
+    /// When it has a log, or cannot be removed.
+    pub fn discard(self) -> Result<(), StoreError> {
+        if !segments(&self.path)?.is_empty() {
+            return Err(StoreError::WrongKind(self.path, "has a log and stays"));
+        }
+        fs::remove_dir_all(&self.path).map_err(StoreError::io("remove", &self.path))
+    }
+
     /// The run.
     pub fn run(&self) -> RunId {
         self.run

@@ -42,7 +42,7 @@ fn a_run() -> Ran {
     Test::book(BODY).code(11).run()
 }
 
-fn json(test: Test) -> Value {
+pub(crate) fn json(test: Test) -> Value {
     let said = test.args("--output json").run().stdout;
     serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"))
 }

@@ -335,7 +335,7 @@ fn is_in_some_environment(variable: &str) -> bool {
     environments.any(|environ| environ.split(|b| *b == 0).any(|v| v == variable.as_bytes()))
 }
 
-fn wait_for(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, holds: impl Fn() -> bool) {
     let since = Instant::now();
     while !holds() {
         assert!(since.elapsed() < PATIENCE, "`{what}` never came");

@@ -3,6 +3,7 @@
 mod approvals;
 mod crash;
 mod every_byte;
+mod keys;
 mod segments;
 mod signatures;
 mod tamper;

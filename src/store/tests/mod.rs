@@ -4,6 +4,7 @@ mod journal;
 mod keeping;
 mod listing;
 mod resuming;
+mod trusting;
 mod verifying;
 
 use std::fs;

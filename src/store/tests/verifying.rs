@@ -26,12 +26,14 @@ fn links_and_pipes_in_place_of_output_are_not_followed() {
 }
 
 #[test]
-fn a_trust_store_in_the_run_directory_counts_for_nothing() {
+fn t50_a_trust_store_in_the_run_directory_counts_for_nothing() {
     let lab = Lab::new();
     let dir = lab.finished();
     fs::copy(lab.home.config_dir().join("allowed_signers"), dir.join("allowed_signers")).unwrap();
     let report = verify_dir(&dir, &TrustStore::default(), &[]).unwrap();
     assert_eq!(report.verdict, Verdict::Untrusted, "{report}");
+    let text = format!("UNTRUSTED: key {} is not in the trust store", lab.identity().public_key().fingerprint());
+    assert!(report.to_string().contains(&text), "{report}");
 }
 
 #[test]
