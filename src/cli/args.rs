@@ -181,6 +181,9 @@ pub(crate) struct VerifyArgs {
     /// Trust store in OpenSSH's allowed_signers form [default: this user's]
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// Heads somebody kept: a syslog, a countersignature, any text with `runbook head` lines; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heads: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

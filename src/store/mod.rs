@@ -5,7 +5,8 @@
 //! ```text
 //! $XDG_CONFIG_HOME/runbook/   id_ed25519  id_ed25519.pub  allowed_signers
 //! $XDG_STATE_HOME/runbook/runs/<ID>/
-//!     run.jsonl  run.2.jsonl …  run.jsonl.sig   plan.json   out/   inputs/
+//!     run.jsonl  run.2.jsonl …  run.jsonl.sig   plan.json   out/   inputs/   countersignatures/
+//! $XDG_STATE_HOME/runbook/heads/<ID>
 //! ```
 
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
@@ -13,13 +14,17 @@
 mod clock;
 mod error;
 mod files;
+mod heads;
 mod home;
 mod journal;
 pub mod keys;
 mod list;
+mod previous;
 mod resume;
 mod run_dir;
+mod syslog;
 mod verify;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -27,9 +32,13 @@ mod tests;
 pub use clock::RunClock;
 pub use error::StoreError;
 pub(crate) use error::plain;
+pub use heads::{hold_against_memory, remember_end};
 pub use home::Home;
 pub use journal::{Durability, Journal, JournalError};
 pub use list::{ListedRun, RunState, list_runs};
+pub use previous::previous_run;
 pub use resume::{ResumePoint, countersign, read_log};
 pub use run_dir::RunDir;
+pub use syslog::Syslog;
 pub use verify::verify_dir;
+pub use witness::{Given, verify_run};

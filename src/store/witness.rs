@@ -1,0 +1,85 @@
+//! Verifies a run with everything that speaks for or against it outside its log: what this machine remembers, what later
+//! runs say, countersignatures beside the log, and what a person hands in.
+
+use std::path::Path;
+
+use crate::log::{Anchor, Countersignature, Report, RunId, TrustStore, parse_head_line};
+
+use super::error::StoreError;
+use super::home::Home;
+use super::verify::verify_dir;
+use super::{files, heads, previous};
+
+/// Where countersignatures stand, in the run directory.
+pub(crate) const COUNTERSIGNATURES: &str = "countersignatures";
+
+/// A file of heads or a countersignature that a person kept elsewhere.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// What the file is called.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Verifies the run in a directory like [`verify_dir`], holds it against all anchors there are, and remembers how far
+/// its log went if it is good.
+///
+/// # Errors
+/// When the directory, a segment or a countersignature cannot be read. A bad log is no error but a verdict.
+pub fn verify_run(home: &Home, dir: &Path, trust: &TrustStore, given: &[Given]) -> Result<Report, StoreError> {
+    let mut report = verify_dir(dir, trust, &[])?;
+    // A log that is gone altogether no longer says whose it was; its directory does.
+    let named = || dir.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+    let Some(run) = report.run.or_else(named) else { return Ok(report) };
+    heads::hold_against_memory(home, run, &mut report);
+    report.hold_against(&previous::named_by_successors(home, run, trust));
+    for (name, text) in countersignatures(dir)? {
+        report.take_countersignature(&name, &text, trust);
+    }
+    for Given { name, text } in given {
+        if Countersignature::is_one(text) {
+            report.take_countersignature(name, text, trust);
+        } else {
+            take_heads(&mut report, run, name, text);
+        }
+    }
+    if let Err(error) = heads::remember_report(home, dir, &report) {
+        report.note(format!("this machine does not remember this log: {error}"));
+    }
+    Ok(report)
+}
+
+/// Lines of a syslog or any other text; other lines and other runs are passed over.
+fn take_heads(report: &mut Report, run: RunId, name: &str, text: &str) {
+    let source = name.escape_debug().to_string();
+    let of_run = text.lines().filter_map(parse_head_line).filter(|(of, _)| *of == run);
+    let anchors: Vec<Anchor> = of_run.map(|(_, head)| Anchor { source: source.clone(), head }).collect();
+    match anchors.len() {
+        0 => report.note(format!("{source} knows no head of this run, so nothing was compared with it")),
+        known => {
+            let before = report.findings.len();
+            report.hold_against(&anchors);
+            if report.findings.len() == before {
+                report.note(format!("{known} head(s) of {source} are in this log"));
+            }
+        }
+    }
+}
+
+/// The files of countersignatures, by name.
+fn countersignatures(dir: &Path) -> Result<Vec<(String, String)>, StoreError> {
+    let place = dir.join(COUNTERSIGNATURES);
+    let entries = match std::fs::read_dir(&place) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io("read", &place))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(StoreError::io("read", &place))?.file_name();
+        let bytes = files::read_file(&place.join(&name))?.unwrap_or_default();
+        found.push((name.to_string_lossy().into_owned(), String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    found.sort();
+    Ok(found)
+}
