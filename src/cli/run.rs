@@ -11,7 +11,7 @@ use crate::log::{RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
 use crate::report::View;
-use crate::store::{Home, Journal, RunClock, RunDir, keys, previous_run};
+use crate::store::{Home, Journal, RunClock, RunDir, keys, note_newest, previous_run};
 use std::sync::Arc;
 
 pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
@@ -61,6 +61,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     };
     let journal =
         Journal::create(&dir, Box::new(identity.key), start, &now).map_err(|e| CliError::Journal(e.to_string()))?;
+    note_newest(&home, run);
     let plan = Arc::new(prepared.plan);
     let view = View::new(plan.clone());
     drive(Session {

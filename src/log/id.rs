@@ -11,9 +11,6 @@ const LENGTH: usize = 26;
 pub struct RunId(u128);
 
 impl RunId {
-    /// Characters of an identifier.
-    pub(crate) const LENGTH: usize = LENGTH;
-
     /// Builds an identifier from the wall clock in milliseconds since 1970 and 80 random bits.
     pub fn from_parts(unix_ms: u64, random: [u8; 10]) -> RunId {
         RunId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid().as_u128())

@@ -4,15 +4,10 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, RawDir};
-
 use crate::log::{RunId, TrustStore};
 
 use super::error::StoreError;
 use super::{files, keys};
-
-/// Room for a thousand directory entries at a time.
-const DIR_BUFFER: usize = 64 << 10;
 
 /// Where this user's runs and keys are.
 #[derive(Debug, Clone)]
@@ -108,30 +103,6 @@ impl Home {
         Ok(ids)
     }
 
-    /// The newest run. Quick with any number of runs: ids sort by time, so only names are looked at.
-    ///
-    /// # Errors
-    /// When the directory of runs cannot be read; that there is none yet is no error.
-    pub fn newest_run(&self) -> Result<Option<RunId>, StoreError> {
-        let dir = self.runs_dir();
-        let failed = |error: rustix::io::Errno| StoreError::io("read", &dir)(error.into());
-        let fd = match rustix::fs::open(&dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
-            opened => opened.map_err(failed)?,
-        };
-        let mut buffer = Vec::with_capacity(DIR_BUFFER);
-        let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
-        let mut newest = [0; RunId::LENGTH];
-        while let Some(entry) = entries.next() {
-            let entry = entry.map_err(failed)?;
-            match entry.file_name().to_bytes().try_into() {
-                Ok(name) if newest < name && is_run_id(&name) => newest = name,
-                _ => {}
-            }
-        }
-        Ok(std::str::from_utf8(&newest).ok().and_then(|name| name.parse().ok()))
-    }
-
     /// The one run a full or abbreviated id means; lower case will do.
     ///
     /// # Errors
@@ -161,8 +132,4 @@ impl Home {
             None => store,
         })
     }
-}
-
-fn is_run_id(name: &[u8]) -> bool {
-    std::str::from_utf8(name).is_ok_and(|name| name.parse::<RunId>().is_ok())
 }

@@ -1,5 +1,6 @@
 //! Runs vouch for each other: the first record of a run names the newest run before it and how far its log went.
 
+use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
@@ -15,6 +16,8 @@ use super::run_dir::segments;
 /// A seal stands within this distance of the end of any log: behind it comes at most one interrupted batch. The first
 /// length is enough nearly always.
 const TAILS: [u64; 2] = [16 << 10, 4 << 20];
+/// The file that names the newest run, in the state directory.
+const NEWEST: &str = "newest";
 /// Runs that began before the previous one had a log; more than a few are a broken store, not a race.
 const TRIES: usize = 16;
 
@@ -24,12 +27,23 @@ const TRIES: usize = 16;
 /// # Errors
 /// When the directory of runs cannot be read.
 pub fn previous_run(home: &Home) -> Result<Option<(RunId, Head)>, StoreError> {
-    let Some(newest) = home.newest_run()? else { return Ok(None) };
-    if let Some(head) = last_head(&home.run_path(newest)) {
-        return Ok(Some((newest, head)));
+    let with_head = |run| Some((run, last_head(&home.run_path(run))?));
+    if let Some(noted) = noted_newest(home).and_then(with_head) {
+        return Ok(Some(noted));
     }
-    let older = home.run_ids()?.into_iter().skip(1).take(TRIES);
-    Ok(older.filter_map(|run| Some((run, last_head(&home.run_path(run))?))).next())
+    Ok(home.run_ids()?.into_iter().take(TRIES).find_map(with_head))
+}
+
+/// Notes that this is the newest run, so that the next one need not look through ten thousand names. Only a hint: when
+/// it is lost or names a run that is gone, all names are looked at.
+pub fn note_newest(home: &Home, run: RunId) {
+    let tmp = home.state_dir().join(format!("{NEWEST}.{}.tmp", std::process::id()));
+    let _ = fs::write(&tmp, run.to_string()).and_then(|()| fs::rename(&tmp, home.state_dir().join(NEWEST)));
+}
+
+fn noted_newest(home: &Home) -> Option<RunId> {
+    let bytes = files::read_file(&home.state_dir().join(NEWEST)).ok()??;
+    std::str::from_utf8(&bytes).ok()?.parse().ok()
 }
 
 /// What the runs after this one say about it. Only those are asked whose own first record is sealed by a trusted key.

@@ -1,17 +1,17 @@
 //! Verifies a run with everything that speaks for or against it outside its log: what this machine remembers, what later
 //! runs say, countersignatures beside the log, and what a person hands in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::log::{Anchor, Countersignature, Report, RunId, TrustStore, parse_head_line};
+use crate::log::{Anchor, CountersignStatement, Countersignature, Report, RunId, TrustStore, parse_head_line};
 
 use super::error::StoreError;
 use super::home::Home;
 use super::verify::verify_dir;
-use super::{files, heads, previous};
+use super::{attested, files, heads, previous, timestamp};
 
 /// Where countersignatures stand, in the run directory.
-pub(crate) const COUNTERSIGNATURES: &str = "countersignatures";
+const COUNTERSIGNATURES: &str = "countersignatures";
 
 /// A file of heads or a countersignature that a person kept elsewhere.
 #[derive(Debug, Clone)]
@@ -22,12 +22,23 @@ pub struct Given {
     pub text: String,
 }
 
+/// What a person hands in to hold a run against.
+#[derive(Debug, Clone, Default)]
+pub struct Witnesses {
+    /// Files of heads, and countersignatures.
+    pub heads: Vec<Given>,
+    /// DSSE envelopes with in-toto statements.
+    pub attestations: Vec<Given>,
+    /// Certificates of the time stamp authorities that count (PEM).
+    pub tsa_ca: Option<PathBuf>,
+}
+
 /// Verifies the run in a directory like [`verify_dir`], holds it against all anchors there are, and remembers how far
 /// its log went if it is good.
 ///
 /// # Errors
 /// When the directory, a segment or a countersignature cannot be read. A bad log is no error but a verdict.
-pub fn verify_run(home: &Home, dir: &Path, trust: &TrustStore, given: &[Given]) -> Result<Report, StoreError> {
+pub fn verify_run(home: &Home, dir: &Path, trust: &TrustStore, given: &Witnesses) -> Result<Report, StoreError> {
     let mut report = verify_dir(dir, trust, &[])?;
     // A log that is gone altogether no longer says whose it was; its directory does.
     let named = || dir.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
@@ -37,13 +48,17 @@ pub fn verify_run(home: &Home, dir: &Path, trust: &TrustStore, given: &[Given]) 
     for (name, text) in countersignatures(dir)? {
         report.take_countersignature(&name, &text, trust);
     }
-    for Given { name, text } in given {
+    for Given { name, text } in &given.heads {
         if Countersignature::is_one(text) {
             report.take_countersignature(name, text, trust);
         } else {
             take_heads(&mut report, run, name, text);
         }
     }
+    for attestation in &given.attestations {
+        attested::take_attestation(&mut report, dir, attestation, trust)?;
+    }
+    timestamp::take_timestamps(&mut report, dir, given.tsa_ca.as_deref())?;
     if let Err(error) = heads::remember_report(home, dir, &report) {
         report.note(format!("this machine does not remember this log: {error}"));
     }
@@ -65,6 +80,21 @@ fn take_heads(report: &mut Report, run: RunId, name: &str, text: &str) {
             }
         }
     }
+}
+
+/// Puts a countersignature beside the log, where every later `verify` finds it.
+///
+/// # Errors
+/// When the same person has signed the same head, or the file cannot be written.
+pub fn put_countersignature(dir: &Path, signature: &Countersignature) -> Result<PathBuf, StoreError> {
+    let place = dir.join(COUNTERSIGNATURES);
+    files::private_dir(&place)?;
+    let CountersignStatement { by, head, .. } = &signature.statement;
+    let by: String = by.chars().filter(|c| c.is_ascii_alphanumeric() || "@._-".contains(*c)).collect();
+    let path = place.join(format!("{}.{}-{}", by.trim_start_matches('.'), head.segment, head.bytes));
+    files::create_file(&path, signature.to_text().as_bytes(), 0o600)?;
+    files::sync_dir(&place)?;
+    Ok(path)
 }
 
 /// The files of countersignatures, by name.
