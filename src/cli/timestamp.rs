@@ -1,18 +1,19 @@
 //! `runbook timestamp RUN --tsa URL`: an authority elsewhere states that the log existed by now.
 
-use super::args::{Common, TimestampArgs};
+use super::args::{Common, Output, TimestampArgs};
 use super::error::CliError;
 use super::verify::{find_dir, good_so_far};
 use crate::log::Verdict;
 use crate::report::exit;
 use crate::store::{Home, TimestampError, put_timestamp, timestamp_query};
+use serde_json::json;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// An answer with a few certificates has some kilobytes.
 const LONGEST_ANSWER: usize = 1 << 20;
 
-pub(crate) fn run(_: &Common, args: TimestampArgs) -> Result<u8, CliError> {
+pub(crate) fn run(common: &Common, args: TimestampArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
     let dir = find_dir(&home, &args.run)?;
     let report = good_so_far(&home, &dir, &home.trust()?)?;
@@ -22,6 +23,10 @@ pub(crate) fn run(_: &Common, args: TimestampArgs) -> Result<u8, CliError> {
     let (query, stamp) = timestamp_query(&dir)?;
     let answer = ask(&args.tsa, query)?;
     let time = put_timestamp(&stamp, &answer)?;
+    if common.output == Output::Json {
+        super::print(&format!("{:#}\n", json!({ "time": time, "file": stamp })))?;
+        return Ok(exit::DONE);
+    }
     super::print(&format!(
         "stamped {time} in {}\n`runbook verify {} --tsa-ca FILE` checks it with the authority's certificates\n",
         stamp.display(),

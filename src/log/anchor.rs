@@ -37,13 +37,17 @@ pub fn parse_head_line(line: &str) -> Option<(RunId, Head)> {
 }
 
 impl Report {
-    /// Holds the verdict against heads that others kept. A head that no seal of the log covers convicts it.
+    /// Holds the verdict against heads that others kept. A head that no seal of the log covers convicts it; behind a
+    /// place where the log is broken, which convicts it already, heads are not looked for.
     pub fn hold_against(&mut self, anchors: &[Anchor]) {
         let sealed: HashSet<&Head> = self.heads.iter().collect();
         let ends = self.head.map_or((1, 0), |head| (head.segment, head.bytes));
         let mut findings = Vec::new();
         for Anchor { source, head } in anchors.iter().filter(|anchor| !sealed.contains(&anchor.head)) {
             let at = (head.segment, head.bytes);
+            if at > ends && !self.walked {
+                continue;
+            }
             let several = ends.0 > 1 || at.0 > 1;
             let text = if at > ends {
                 let (known, left) = (place(at, several), place(ends, several));

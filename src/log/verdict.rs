@@ -116,6 +116,8 @@ pub struct Report {
     pub heads: Vec<Head>,
     /// Second people who vouch for a head of this log.
     pub countersigned: Vec<Countersigned>,
+    /// Every segment could be walked to its end. Behind a fault there is nothing to say about a tail.
+    pub(crate) walked: bool,
     /// Everybody who drove the run: none of them can be its second person.
     pub(crate) drivers: Vec<Driver>,
 }

@@ -298,6 +298,7 @@ impl Case {
             outputs: self.outputs,
             heads: self.walks.iter().flat_map(|walk| walk.heads.iter().copied()).collect(),
             countersigned: Vec::new(),
+            walked: !self.walks.iter().any(|walk| matches!(walk.tail, Tail::Broken(_))),
             drivers: self.drivers,
         }
     }

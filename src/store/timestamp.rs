@@ -159,8 +159,8 @@ fn openssl(arguments: &[&OsStr]) -> Result<Output, TimestampError> {
 fn last_line(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     let lines = said.lines().filter(|line| line.contains(":error:"));
-    let reasons = lines.filter_map(|line| line.split_once(":error:")?.1.split(':').nth(3));
-    reasons.last().or_else(|| said.lines().last()).unwrap_or("it failed").escape_debug().to_string()
+    let mut reasons = lines.filter_map(|line| line.split_once(":error:")?.1.split(':').nth(3));
+    reasons.next_back().or_else(|| said.lines().next_back()).unwrap_or("it failed").escape_debug().to_string()
 }
 
 fn stamp_of(segment: &Path) -> PathBuf {

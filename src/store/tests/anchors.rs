@@ -218,6 +218,17 @@ fn t58_the_lines_of_a_syslog_convict_a_log_that_differs_from_them() {
 }
 
 #[test]
+fn a_log_broken_in_the_middle_is_not_called_cut_as_well() {
+    let lab = Lab::new();
+    let dir = lab.finished();
+    lab.says(&dir, Verdict::Complete, "");
+    let log = fs::read_to_string(dir.join("run.jsonl")).unwrap();
+    fs::write(dir.join("run.jsonl"), log.replace("\"step\":\"migrate\"", "\"step\":\"migrant\"")).unwrap();
+    let report = lab.verify_with(&dir, &[]).to_string();
+    assert!(report.contains("record 2 was altered or replaced") && !report.contains("the tail was cut"), "{report}");
+}
+
+#[test]
 fn what_is_not_on_disk_yet_is_not_told() {
     let lab = Lab::new();
     let socket = lab.home.state_dir().with_file_name("log");
@@ -270,6 +281,22 @@ fn anchors_cost_next_to_nothing() {
         syslog.tell(run, &head);
         daemon.recv(&mut buffer).unwrap();
     });
+    let (mut quiet, mut telling) = (lab.begin(), lab.begin());
+    telling.tell_to(Syslog::at(&socket));
+    let event = [(RecordType::Event, map(json!({"event": "looked"})))];
+    let commit = |journal: &mut Journal| {
+        let mut times: Vec<Duration> = (0..101)
+            .map(|_| {
+                let since = Instant::now();
+                journal.commit(&event, Durability::Sync, &lab.clock.now()).unwrap();
+                since.elapsed()
+            })
+            .collect();
+        times.sort();
+        times[50]
+    };
+    std::thread::spawn(move || while daemon.recv(&mut buffer).is_ok() {});
+    println!("a durable commit {:?}, told to syslog {:?}", commit(&mut quiet), commit(&mut telling));
     println!("the run before among 10001: noted {noted:?}, searched {searched:?}; a head told to syslog {told:?}");
     assert!(noted < Duration::from_millis(1) && told < Duration::from_millis(1));
 }
