@@ -132,7 +132,7 @@ fn t58_a_real_syslog_keeps_the_heads_of_a_run() {
     wait_until(|| heads() == seals);
     drop(daemon);
     let said = lab.documented("Syslog");
-    assert!(said[0].contains(&format!("NOTE: {seals} head(s) of - are in this log")), "{said:?}");
+    assert!(said[0].contains(&format!("NOTE: {seals} of {seals} head(s) of - are in this log")), "{said:?}");
     lab.cut_tail();
     lab.convicts("runbook verify $RUN --heads $SYSLOG", "TAMPERED: the tail was cut: ");
 }
@@ -149,7 +149,7 @@ fn a_countersignature_is_checked_with_openssh_alone() {
     let sums: Vec<&str> = said[5].split_whitespace().collect();
     assert_eq!((sums.len(), sums[0]), (3, sums[2]), "{said:?}");
     let said = lab.documented("Anything else");
-    assert!(said[1].contains("NOTE: 1 head(s) of heads are in this log"), "{said:?}");
+    assert!(said[1].contains("NOTE: 1 of 1 head(s) of heads are in this log"), "{said:?}");
     // OpenSSH refuses an edited one, and so do we.
     lab.good("alice", "sed -i s/happen/crash/ $RUN.bob $RUN_DIR/countersignatures/*");
     lab.good("alice", "! sed '/^-----BEGIN/,$d' $RUN.bob | ssh-keygen -Y verify -f ~/.config/runbook/allowed_signers -I bob@$(uname -n) -n approval.v1@runbook -s bob.sig");

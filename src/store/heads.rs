@@ -32,15 +32,21 @@ pub(crate) fn remember(home: &Home, run: RunId, head: &Head) -> Result<(), Store
     files::private_dir(&dir)?;
     // Another reader may remember at the same time; a name of its own keeps both whole.
     let (path, tmp) = (dir.join(run.to_string()), dir.join(format!("{run}.{}.tmp", std::process::id())));
-    fs::write(&tmp, head_line(run, head) + "\n").map_err(StoreError::io("write", &tmp))?;
-    fs::rename(&tmp, &path).map_err(StoreError::io("put in place", &path))
+    let kept = fs::write(&tmp, head_line(run, head) + "\n").and_then(|()| fs::rename(&tmp, &path));
+    if kept.is_err() {
+        let _ = fs::remove_file(&tmp);
+    }
+    kept.map_err(StoreError::io("write", &path))
 }
 
-/// Holds the report about a run against what is remembered of it.
+/// What is remembered of a run, as an anchor.
+pub(crate) fn remembered(home: &Home, run: RunId) -> Option<Anchor> {
+    recall(home, run).map(|head| Anchor { source: "this machine".to_string(), head })
+}
+
+/// Holds the report about a run against what is remembered of it. Nobody may drive the run meanwhile.
 pub fn hold_against_memory(home: &Home, run: RunId, report: &mut Report) {
-    if let Some(head) = recall(home, run) {
-        report.hold_against(&[Anchor { source: "this machine".to_string(), head }]);
-    }
+    report.hold_against(remembered(home, run).as_slice());
 }
 
 /// Remembers how far a good log went. What a power cut could still take away is made durable first, or it would look

@@ -39,13 +39,16 @@ pub struct Witnesses {
 /// # Errors
 /// When the directory, a segment or a countersignature cannot be read. A bad log is no error but a verdict.
 pub fn verify_run(home: &Home, dir: &Path, trust: &TrustStore, given: &Witnesses) -> Result<Report, StoreError> {
-    let mut report = verify_dir(dir, trust, &[])?;
     // A log that is gone altogether no longer says whose it was; its directory does.
-    let named = || dir.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-    let Some(run) = report.run.or_else(named) else { return Ok(report) };
-    heads::hold_against_memory(home, run, &mut report);
-    report.hold_against(&previous::named_by_successors(home, run, trust));
-    for (name, text) in countersignatures(dir)? {
+    let named = dir.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+    // The run may be going on: what speaks for it is read first, or it would know more than the log that is read.
+    let known = named.map(|run| kept_here(home, run, trust));
+    let countersignatures = countersignatures(dir)?;
+    let mut report = verify_dir(dir, trust, &[])?;
+    let Some(run) = report.run.or(named) else { return Ok(report) };
+    let known = known.filter(|_| named == Some(run)).unwrap_or_else(|| kept_here(home, run, trust));
+    report.hold_against(&known);
+    for (name, text) in countersignatures {
         report.take_countersignature(&name, &text, trust);
     }
     for Given { name, text } in &given.heads {
@@ -65,20 +68,22 @@ pub fn verify_run(home: &Home, dir: &Path, trust: &TrustStore, given: &Witnesses
     Ok(report)
 }
 
+/// The heads of a run that this machine keeps by itself: its memory, and what later runs say.
+fn kept_here(home: &Home, run: RunId, trust: &TrustStore) -> Vec<Anchor> {
+    heads::remembered(home, run).into_iter().chain(previous::named_by_successors(home, run, trust)).collect()
+}
+
 /// Lines of a syslog or any other text; other lines and other runs are passed over.
 fn take_heads(report: &mut Report, run: RunId, name: &str, text: &str) {
     let source = name.escape_debug().to_string();
     let of_run = text.lines().filter_map(parse_head_line).filter(|(of, _)| *of == run);
     let anchors: Vec<Anchor> = of_run.map(|(_, head)| Anchor { source: source.clone(), head }).collect();
-    match anchors.len() {
-        0 => report.note(format!("{source} knows no head of this run, so nothing was compared with it")),
-        known => {
-            let before = report.findings.len();
-            report.hold_against(&anchors);
-            if report.findings.len() == before {
-                report.note(format!("{known} head(s) of {source} are in this log"));
-            }
-        }
+    report.hold_against(&anchors);
+    let found = anchors.iter().filter(|anchor| report.heads.contains(&anchor.head)).count();
+    if anchors.is_empty() {
+        report.note(format!("{source} knows no head of this run, so nothing was compared with it"));
+    } else {
+        report.note(format!("{found} of {} head(s) of {source} are in this log", anchors.len()));
     }
 }
 

@@ -100,7 +100,7 @@ fn t58_a_run_tells_syslog_and_verify_takes_its_lines_back() {
     let known = lines.lines().count() - 1;
     assert!(known >= 3, "{lines}");
     let said = ran.of_run("verify").args("--heads syslog").run().stdout;
-    assert!(said.contains(&format!("NOTE: {known} head(s) of syslog are in this log")), "{said}");
+    assert!(said.contains(&format!("NOTE: {known} of {known} head(s) of syslog are in this log")), "{said}");
 
     cut_tail(&newest(&ran.sandbox));
     forget(&ran.sandbox);

@@ -205,7 +205,7 @@ fn t58_the_lines_of_a_syslog_convict_a_log_that_differs_from_them() {
     let syslog = given(lines.join("\n"));
     let report = lab.verify_with(&dir, &syslog);
     assert_eq!(report.verdict, Verdict::Complete, "{report}");
-    assert!(report.to_string().contains("NOTE: 4 head(s) of syslog.txt are in this log"), "{report}");
+    assert!(report.to_string().contains("NOTE: 4 of 4 head(s) of syslog.txt are in this log"), "{report}");
     let report = lab.verify_with(&dir, &given("nothing of interest".to_string()));
     assert!(report.to_string().contains("NOTE: syslog.txt knows no head of this run"), "{report}");
 
@@ -215,6 +215,49 @@ fn t58_the_lines_of_a_syslog_convict_a_log_that_differs_from_them() {
     let report = lab.verify_with(&dir, &syslog);
     assert_eq!(report.verdict, Verdict::Tampered, "{report}");
     assert!(report.to_string().contains("the tail was cut: syslog.txt knows this run at "), "{report}");
+}
+
+#[test]
+fn a_log_that_could_not_be_written_leaves_no_head_to_remember() {
+    let lab = Lab::new();
+    let mut journal = lab.begin();
+    assert_eq!(journal.durable_head(), Some(journal.head()));
+    cut(journal.dir().path(), 10);
+    let event = [(RecordType::Event, map(json!({"event": "looked"})))];
+    journal.commit(&event, Durability::Sync, &lab.clock.now()).unwrap_err();
+    assert_eq!(journal.durable_head(), None);
+}
+
+#[test]
+fn a_run_that_goes_on_and_ends_while_it_is_verified_is_never_convicted() {
+    let lab = Lab::new();
+    for _ in 0..8 {
+        let mut journal = lab.begin();
+        let (run, dir) = (journal.dir().clone(), journal.dir().path().to_path_buf());
+        std::thread::scope(|scope| {
+            let verifiers: Vec<_> = (0..2)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut report = lab.verify_with(&dir, &[]);
+                        while report.verdict == Verdict::Incomplete {
+                            report = lab.verify_with(&dir, &[]);
+                        }
+                        report
+                    })
+                })
+                .collect();
+            for step in 0..15 {
+                lab.commit(&mut journal, RecordType::StepStart, json!({"step": step.to_string()}));
+            }
+            lab.commit(&mut journal, RecordType::RunEnd, json!({"status": "succeeded"}));
+            remember_end(&lab.home, &run, &journal.durable_head().unwrap()).unwrap();
+            journal.finish().unwrap();
+            for verifier in verifiers {
+                let report = verifier.join().unwrap();
+                assert_eq!(report.verdict, Verdict::Complete, "{report}");
+            }
+        });
+    }
 }
 
 #[test]
