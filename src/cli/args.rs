@@ -77,6 +77,12 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// The key that signs runs, and whose keys are trusted
     Keys(KeysArgs),
+    /// Vouch for another person's run with your own key
+    Countersign(CountersignArgs),
+    /// Write a signed in-toto statement about a run
+    Attest(AttestArgs),
+    /// Have a time stamp authority state when a log existed
+    Timestamp(TimestampArgs),
     /// Print the JSON Schema of runbooks or targets
     Schema(SchemaArgs),
     /// The embedded demo target: two colours, a balancer, faults
@@ -184,6 +190,15 @@ pub(crate) struct VerifyArgs {
     /// Further revoked keys: a list of public keys or a KRL; this user's own list always counts
     #[arg(long, value_name = "FILE")]
     pub(crate) revoked: Option<PathBuf>,
+    /// Heads somebody kept: a syslog, a countersignature, any text with `runbook head` lines; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heads: Vec<PathBuf>,
+    /// An attestation of this run; its files must be what was attested
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attestation: Vec<PathBuf>,
+    /// Certificates of time stamp authorities (PEM); there must be a good time stamp then
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tsa_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -250,6 +265,39 @@ pub(crate) struct RevokeArgs {
     /// File with the key, or the SHA256:... fingerprint of a key that is trusted here
     #[arg(value_name = "KEYFILE|FINGERPRINT")]
     pub(crate) key: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CountersignArgs {
+    /// Run id, the beginning of one, or a run directory
+    pub(crate) run: String,
+    /// What you have to say about it, in one line
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// Keep it in this file instead of beside the log; `verify --heads FILE` takes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) export: Option<PathBuf>,
+    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AttestArgs {
+    /// Run id or the beginning of one
+    pub(crate) run: String,
+    /// Where to [default: standard output]
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TimestampArgs {
+    /// Run id, the beginning of one, or a run directory
+    pub(crate) run: String,
+    /// The authority (RFC 3161 over HTTP)
+    #[arg(long, value_name = "URL")]
+    pub(crate) tsa: String,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,7 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
 
 mod args;
+mod attest;
 mod check;
+mod countersign;
 mod demo;
 mod error;
 mod explain;
@@ -20,7 +22,7 @@ mod session;
 mod survivors;
 mod target;
 mod terminal;
-
+mod timestamp;
 mod verify;
 
 use args::{Cli, Command};
@@ -63,6 +65,9 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Command::Report(args) => runs::report(&common, args),
         Command::Verify(args) => verify::run(&common, args),
         Command::Keys(args) => keys::run(&common, args),
+        Command::Countersign(args) => countersign::run(&common, args),
+        Command::Attest(args) => attest::run(&common, args),
+        Command::Timestamp(args) => timestamp::run(&common, args),
         Command::Schema(args) => schema::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => schema::completions(args),

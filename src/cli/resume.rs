@@ -13,7 +13,9 @@ use crate::machine::event::Event;
 use crate::machine::{Input, State, accept};
 use crate::plan::Plan;
 use crate::report::{View, exit_code};
-use crate::store::{Home, ResumePoint, RunClock, RunDir, StoreError, countersign, keys, plain, verify_dir};
+use crate::store::{
+    Home, ResumePoint, RunClock, RunDir, StoreError, countersign, hold_against_memory, keys, plain, verify_dir,
+};
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
@@ -22,10 +24,14 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let id = home.find(&args.run)?;
     let dir = RunDir::open(&home, id)?;
     let identity = home.signing_key(super::say)?;
-    let point = match ResumePoint::lock(&dir, &home.trust()?) {
+    let mut point = match ResumePoint::lock(&dir, &home.trust()?) {
         Err(StoreError::Ended(_)) => return finish_ended(&home, &dir, identity.signer.as_ref()),
         other => other?,
     };
+    hold_against_memory(&home, id, &mut point.report);
+    if point.report.verdict == Verdict::Tampered {
+        return Err(StoreError::Tampered(point.report.to_string()).into());
+    }
     if point.report.verdict == Verdict::Untrusted {
         return Err(CliError::Unverified(format!(
             "run {id} was not signed by anybody this user trusts, so it cannot be gone on with; `runbook verify {id}` says more"

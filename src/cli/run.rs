@@ -11,7 +11,7 @@ use crate::log::{RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
 use crate::report::View;
-use crate::store::{Home, Journal, RunClock, RunDir, keys};
+use crate::store::{Home, Journal, RunClock, RunDir, keys, note_newest, previous_run};
 use std::sync::Arc;
 
 pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
@@ -31,6 +31,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
             identity.principal
         ));
     }
+    let prev_run = previous_run(&home)?;
     let run = RunDir::new_id()?;
     let dir = RunDir::create(&home, run, &prepared.bytes, &[(&prepared.runbook.0, &prepared.runbook.1)])?;
     let clock = RunClock::start();
@@ -55,7 +56,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         operator: &started.operator,
         host: &started.host,
         plan_sha256: Sha256Sum::of(&prepared.bytes),
-        prev_run: None,
+        prev_run,
         extra,
     };
     let journal = Journal::create(&dir, identity.signer, start, &now).map_err(|error| {
@@ -63,6 +64,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         let _ = dir.discard();
         CliError::Journal(error.to_string())
     })?;
+    note_newest(&home, run);
     let plan = Arc::new(prepared.plan);
     let view = View::new(plan.clone());
     drive(Session {

@@ -47,6 +47,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// Somebody who has driven the run: no second person for it from then on.
+#[derive(Debug, Clone)]
 pub(crate) struct Driver {
     /// From this segment on.
     pub(crate) segment: u32,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::anchor::Anchor;
 use super::approval::{self, Driver};
 use super::id::RunId;
 use super::outputs::{OutputClaim, OutputState, claims, contradiction};
@@ -22,9 +23,11 @@ pub fn verify(evidence: &Evidence<'_>, outputs: &mut dyn FnMut(&OutputClaim) -> 
     case.check_identity(evidence);
     case.check_approvals(evidence.trust);
     case.check_outputs(outputs);
-    case.check_anchors(evidence.known_heads);
     case.check_plan(evidence.plan);
-    case.report()
+    let mut report = case.report();
+    let anchor = |head: &Head| Anchor { source: "an anchor".to_string(), head: *head };
+    report.hold_against(&evidence.known_heads.iter().map(anchor).collect::<Vec<_>>());
+    report
 }
 
 #[derive(Default)]
@@ -270,35 +273,6 @@ impl Case {
         }
     }
 
-    fn check_anchors(&mut self, known: &[Head]) {
-        let last = self.walks.iter().flat_map(|walk| walk.heads.last()).next_back().copied();
-        for head in known {
-            if self.walks.iter().any(|walk| walk.heads.contains(head)) {
-                continue;
-            }
-            let (at, ends) = ((head.segment, head.bytes), last.map_or((1, 0), |last| (last.segment, last.bytes)));
-            let text = if at > ends {
-                format!(
-                    "the tail was cut: an anchor knows this run at {}, the log ends at {}",
-                    self.place(at),
-                    self.place(ends)
-                )
-            } else {
-                let short = head.sha256.short();
-                format!("history was rewritten: an anchor knows another log of {} (sha256 {short}..)", self.place(at))
-            };
-            self.find(Verdict::Tampered, text);
-        }
-    }
-
-    fn place(&self, (segment, bytes): (u32, u64)) -> String {
-        if segment == 1 && !self.many {
-            format!("{bytes} bytes")
-        } else {
-            format!("{bytes} bytes of {}", segment_file(segment))
-        }
-    }
-
     fn check_plan(&mut self, plan: Option<&[u8]>) {
         let said = self.first().and_then(|record| record.text("plan_sha256")).map(str::to_string);
         if let (Some(said), Some(plan)) = (said, plan)
@@ -316,7 +290,7 @@ impl Case {
         self.first().and_then(|record| record.text("plan_sha256")).and_then(Sha256Sum::from_hex)
     }
 
-    fn report(mut self) -> Report {
+    fn report(self) -> Report {
         let worst = self.findings.iter().filter_map(|finding| match finding.kind {
             FindingKind::Verdict(verdict) => Some(verdict),
             FindingKind::Note => None,
@@ -333,9 +307,13 @@ impl Case {
             plan_sha256: self.plan_sha256(),
             prev_run: self.first().and_then(previous_run),
             findings: self.findings,
-            signer: self.drivers.pop().map(|driver| driver.principal),
+            signer: self.drivers.last().map(|driver| driver.principal.clone()),
             self_signed: self.self_signed,
             outputs: self.outputs,
+            heads: self.walks.iter().flat_map(|walk| walk.heads.iter().copied()).collect(),
+            countersigned: Vec::new(),
+            walked: !self.walks.iter().any(|walk| matches!(walk.tail, Tail::Broken(_))),
+            drivers: self.drivers,
         }
     }
 }

@@ -6,6 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags};
+use sha2::{Digest as _, Sha256};
+
+use crate::log::Sha256Sum;
 
 use super::error::StoreError;
 
@@ -86,6 +89,20 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
         return Err(StoreError::WrongKind(path.to_path_buf(), "is larger than 1 GiB"));
     }
     Ok(Some(bytes))
+}
+
+/// The SHA-256 of a regular file that is not a symbolic link; `None` when there is none.
+pub(crate) fn sum_file(path: &Path) -> Result<Option<Sha256Sum>, StoreError> {
+    let Some(mut file) = open_file(path)? else { return Ok(None) };
+    let (mut hash, mut block) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(Some(Sha256Sum::so_far(&hash))),
+            Ok(count) => hash.update(&block[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        }
+    }
 }
 
 /// Opens a regular file that is not a symbolic link, for reading; `None` when there is none.

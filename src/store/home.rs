@@ -62,6 +62,11 @@ impl Home {
         self.state.join("runs")
     }
 
+    /// Where this machine remembers how far the logs went; outside the run directories on purpose.
+    pub fn heads_dir(&self) -> PathBuf {
+        self.state.join("heads")
+    }
+
     /// The directory of a run; it need not exist.
     pub fn run_path(&self, run: RunId) -> PathBuf {
         self.runs_dir().join(run.to_string())

@@ -15,6 +15,7 @@ use crate::log::{At, Head, RecordType, RunResume, RunStart, Signer, WriteError, 
 use super::error::StoreError;
 use super::openssh::OverFile;
 use super::run_dir::RunDir;
+use super::syslog::Syslog;
 use super::{clock, files, keys};
 
 /// Blocks kept behind the end of the file, so that a full disk still lets the run say how it ended.
@@ -89,6 +90,8 @@ pub struct Journal {
     /// How far blocks are allocated; `None` where the file system cannot do that.
     reserved_to: Option<u64>,
     unsynced: bool,
+    /// Who is told of every head that is on disk.
+    syslog: Option<Syslog>,
     state: State,
 }
 
@@ -151,6 +154,7 @@ impl Journal {
             size: 0,
             reserved_to: Some(0),
             unsynced: false,
+            syslog: None,
             state: State::Open,
         };
         journal.write(&batch, Durability::Sync)?;
@@ -221,6 +225,20 @@ impl Journal {
         self.writer.head()
     }
 
+    /// From now on, tells a syslog daemon of every head that is on disk, the present one included.
+    pub fn tell_to(&mut self, syslog: Option<Syslog>) {
+        self.syslog = syslog;
+        if !self.unsynced {
+            self.tell();
+        }
+    }
+
+    /// The last head of a log that is good and on disk: what may be remembered of it. Syncs what was deferred.
+    pub fn durable_head(&mut self) -> Option<Head> {
+        let good = !matches!(self.state, State::Poisoned(_)) && self.sync().is_ok();
+        good.then(|| self.head())
+    }
+
     /// The run's directory.
     pub fn dir(&self) -> &RunDir {
         &self.dir
@@ -266,8 +284,16 @@ impl Journal {
                 JournalError::Io(self.path.clone(), error)
             })?;
             self.unsynced = false;
+            self.tell();
         }
         Ok(())
+    }
+
+    /// Only what is on disk is told: a power cut must not make it a lie.
+    fn tell(&self) {
+        if let Some(syslog) = &self.syslog {
+            syslog.tell(self.writer.run(), &self.writer.head());
+        }
     }
 
     /// The file is as long as we left it and still has its one name.

@@ -36,8 +36,9 @@ pub fn verify_dir(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Resul
 pub(crate) fn verify_files(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Result<Report, StoreError> {
     let mut found = Vec::new();
     for number in segments(dir)? {
-        let bytes = files::read_file(&dir.join(segment_file(number)))?;
+        // The signature first: a run that ends meanwhile would have one that its log, read before, does not explain.
         let signature = files::read_file(&dir.join(signature_file(number)))?;
+        let bytes = files::read_file(&dir.join(segment_file(number)))?;
         found.push((number, bytes, signature));
     }
     let segments: Vec<Segment<'_>> = found

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod anchors;
 mod bad_input;
 mod bad_values;
 mod crash;

@@ -1,6 +1,7 @@
 //! A small run in memory, and the tools of an attacker.
 
 mod approvals;
+mod countersigning;
 mod crash;
 mod every_byte;
 mod keys;

@@ -1,5 +1,6 @@
 //! Real files in a temporary home.
 
+mod anchors;
 mod journal;
 mod keeping;
 mod listing;
