@@ -58,8 +58,19 @@ fn head(view: &View, out: &mut String) {
             _ => format!(", in doubt: {}", takeover.in_doubt.iter().map(|p| code(p)).collect::<Vec<_>>().join(", ")),
         };
         fact("resumed", format!("{} by {}{doubt}", time_words(takeover.at), text(&takeover.by)));
+        if let Some(changed) = &takeover.changed {
+            fact("runbook changed", decided(changed));
+        }
     }
     out.push('\n');
+}
+
+fn decided(changed: &Changed) -> String {
+    let why = text(&changed.why);
+    match &changed.plan {
+        Some(plan) => format!("{}, from here on plan {}: {why}", changed_words(changed.follow), code(&plan.sha256)),
+        None => format!("{}: {why}", changed_words(changed.follow)),
+    }
 }
 
 fn inputs(view: &View, out: &mut String) {
