@@ -2,7 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
 
+mod ahead;
 mod args;
+mod changed;
 mod check;
 mod demo;
 mod error;

@@ -235,8 +235,8 @@ impl Case {
 
     fn check_approvals(&mut self, trust: &TrustStore) {
         let Some(run) = self.walks.first().and_then(|walk| walk.run) else { return };
-        let plan_sha256 = self.plan_sha256().unwrap_or(Sha256Sum::ZERO);
         for (asked, record) in std::mem::take(&mut self.approvals) {
+            let plan_sha256 = self.plan_of(record.segment).unwrap_or(Sha256Sum::ZERO);
             let context = approval::Context { run, plan_sha256, trust, drivers: &self.drivers };
             if let Err((verdict, text)) = approval::check(&record, asked, &context) {
                 self.find(verdict, self.about(record.segment, &text));
@@ -300,6 +300,14 @@ impl Case {
 
     fn plan_sha256(&self) -> Option<Sha256Sum> {
         self.first().and_then(|record| record.text("plan_sha256")).and_then(Sha256Sum::from_hex)
+    }
+
+    /// The plan a segment follows: the last one a resumption turned to, or the first record's.
+    fn plan_of(&self, segment: u32) -> Option<Sha256Sum> {
+        let openings = self.walks.iter().filter_map(|walk| walk.opening.as_ref()).filter(|o| o.segment <= segment);
+        let turned =
+            openings.filter_map(|opening| opening.payload.get("changed")?.get("plan")?.get("sha256")?.as_str());
+        turned.last().map_or_else(|| self.plan_sha256(), Sha256Sum::from_hex)
     }
 
     fn report(mut self) -> Report {

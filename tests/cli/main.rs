@@ -6,6 +6,7 @@ mod support;
 
 mod bad_input;
 mod bad_values;
+mod changed;
 mod crash;
 mod disk;
 mod exit_codes;
