@@ -12,16 +12,21 @@ mod plans;
 mod rng;
 mod scene;
 mod tree;
+mod turning;
 mod verdicts;
 
 use mutants::{Machine, Real};
 use rng::Rng;
-use runbook::machine::event::Event;
+use runbook::machine::event::{Answer, Event};
 use scene::{Log, Scene};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+/// Runs that went on with an edited plan, and checkpoints asked again because of it.
+static EDITED: AtomicU64 = AtomicU64::new(0);
+static ASKED_AGAIN: AtomicU64 = AtomicU64::new(0);
 
 const RUNS: u64 = 3_000;
 const THREADS: u64 = 2;
@@ -41,7 +46,7 @@ fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
         short @ ..=30 if choice.chance(20) => (1..short).collect(),
         length => vec![1 + choice.below(length - 1)],
     };
-    let runs = 1 + prefixes.len() as u64;
+    let mut runs = 1 + prefixes.len() as u64;
     for cut in prefixes {
         let mut again = Scene::new(machine, plan.clone(), Rng::new(seed ^ cut as u64));
         let taken = again.take_over(log[..cut].to_vec());
@@ -50,8 +55,37 @@ fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
             let log = std::mem::take(&mut again.log);
             return (log, Err(format!("after a crash at event {cut}: {trouble}")));
         }
+        if choice.chance(50) {
+            let mut other = Scene::new(machine, plan.clone(), Rng::new(seed ^ cut as u64 ^ 0xED17));
+            let turned = other.turn(log[..cut].to_vec());
+            let checked = turned.and_then(|edited| match edited {
+                Some(edited) => {
+                    EDITED.fetch_add(1, Ordering::Relaxed);
+                    ASKED_AGAIN.fetch_add(asked_again(&other.log), Ordering::Relaxed);
+                    checker::check(&edited, &other.log, true).map(|()| runs += 1)
+                }
+                None => Ok(()),
+            });
+            if let Err(trouble) = checked {
+                let log = std::mem::take(&mut other.log);
+                return (log, Err(format!("after an edit at event {cut}: {trouble}")));
+            }
+        }
     }
     (log, Ok(runs))
+}
+
+/// How many questions were put again after they had been answered.
+fn asked_again(log: &Log) -> u64 {
+    let (mut answered, mut again) = (BTreeSet::new(), 0);
+    for (_, event) in log {
+        match event {
+            Event::Answered { path, answer: Answer::Go, .. } => _ = answered.insert(path),
+            Event::Asked(asked) => again += u64::from(answered.contains(&asked.path)),
+            _ => {}
+        }
+    }
+    again
 }
 
 /// What must happen in some run, or the runs prove less than they claim.
@@ -147,6 +181,9 @@ fn every_run_keeps_every_promise() {
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let missing = WANTED.iter().filter(|what| !seen.contains_key(**what)).collect::<Vec<_>>();
+    let (edited, again) = (EDITED.load(Ordering::Relaxed), ASKED_AGAIN.load(Ordering::Relaxed));
+    println!("edited {edited}, checkpoints asked again {again}");
+    assert!(edited > 100 && again > 10 || seeds < RUNS, "{edited} runs were edited, {again} checkpoints asked again");
     assert!(missing.is_empty() || seeds < RUNS, "nothing of this happened in any run: {missing:?}");
     println!("one seed again: SIM_SEED=0 cargo test --test simulate -- --nocapture");
 }
