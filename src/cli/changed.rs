@@ -179,7 +179,7 @@ fn steps(state: &State, new: &Plan) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     let rows = rows.iter().map(|[path, at, words]| format!("  {path:<first$}  {at:<second$}  {words}\n"));
-    format!("steps that differ:\n{}", rows.collect::<String>())
+    format!("\nsteps that differ:\n{}", rows.collect::<String>())
 }
 
 fn row(state: &State, new: &Plan, change: &Change) -> [String; 3] {

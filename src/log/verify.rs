@@ -23,6 +23,7 @@ pub fn verify(evidence: &Evidence<'_>, outputs: &mut dyn FnMut(&OutputClaim) -> 
     case.check_outputs(outputs);
     case.check_anchors(evidence.known_heads);
     case.check_plan(evidence.plan);
+    case.note_changes();
     case.report()
 }
 
@@ -294,6 +295,24 @@ impl Case {
         }
     }
 
+    /// A resumption may follow another runbook than the run began with; whoever reads the report should know.
+    fn note_changes(&mut self) {
+        let openings = self.walks.iter().filter_map(|walk| walk.opening.as_ref());
+        let changed = openings.filter_map(|opening| Some((opening.segment, opening.payload.get("changed")?)));
+        let notes = changed.map(|(segment, changed)| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().escape_debug().to_string();
+            let followed = match changed.get("plan").and_then(|plan| plan.get("file")) {
+                Some(file) => format!("{} is followed from here on", text(file)),
+                None => "the plan is followed as it was".to_string(),
+            };
+            let (file, why) = (segment_file(segment), changed.get("why").map(text).unwrap_or_default());
+            format!("{file}: the runbook had changed, {followed}: {why}")
+        });
+        for note in notes.collect::<Vec<_>>() {
+            self.note(note);
+        }
+    }
+
     fn first(&self) -> Option<&Record> {
         self.walks.first()?.opening.as_ref().filter(|record| record.kind == RecordType::RunStart)
     }
@@ -305,9 +324,9 @@ impl Case {
     /// The plan a segment follows: the last one a resumption turned to, or the first record's.
     fn plan_of(&self, segment: u32) -> Option<Sha256Sum> {
         let openings = self.walks.iter().filter_map(|walk| walk.opening.as_ref()).filter(|o| o.segment <= segment);
-        let turned =
+        let mut turned =
             openings.filter_map(|opening| opening.payload.get("changed")?.get("plan")?.get("sha256")?.as_str());
-        turned.last().map_or_else(|| self.plan_sha256(), Sha256Sum::from_hex)
+        turned.next_back().map_or_else(|| self.plan_sha256(), Sha256Sum::from_hex)
     }
 
     fn report(mut self) -> Report {

@@ -65,7 +65,7 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             let killed = state.interrupt >= 3 && done.ended == Ended::Cancelled;
             inst.status = if killed { Status::InDoubt } else { Status::Answered };
             if killed {
-                forget_probe(state, id);
+                forget_samples(state, id);
             }
         }
         Event::LateResult { path, .. } => {
@@ -147,7 +147,7 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
                 state.insts[id].status = Status::InDoubt;
                 state.insts[id].touched = true;
                 state.in_flight -= 1;
-                forget_probe(state, id);
+                forget_samples(state, id);
             }
             if let Some(stored) = changed.as_ref().and_then(|changed| changed.plan.as_ref()) {
                 let plan = state.accepted.get(&stored.sha256).cloned();
@@ -184,8 +184,9 @@ fn back_out(state: &mut State) {
     }
 }
 
-/// What a probe said before says nothing about a later attempt.
-fn forget_probe(state: &mut State, id: InstId) {
+/// What a probe said before says nothing about a later attempt, and a sample nobody saw ends a row of good ones.
+fn forget_samples(state: &mut State, id: InstId) {
+    state.insts[id].streak = 0;
     if let Some(probe) = state.insts[id].probe_inst {
         let probe = &mut state.insts[probe];
         (probe.status, probe.verdict, probe.done) = (Status::Pending, None, None);

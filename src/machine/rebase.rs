@@ -185,11 +185,17 @@ impl Rebase<'_> {
         let in_order = matches!(self.old.node_of(was).kind, NodeKind::Sequence(_));
         // In a sequence, what stands before something that began is behind the run.
         let behind = members.iter().rposition(|m| has_begun(&self.old.insts[*m])).map_or(0, |last| last + 1);
+        let there: HashMap<String, usize> = self.new.insts[is]
+            .children
+            .iter()
+            .enumerate()
+            .map(|(place, child)| (self.new.insts[*child].path.clone(), place))
+            .collect();
         let mut places = Vec::new();
         for (position, member) in members.iter().enumerate() {
             let fixed = has_begun(&self.old.insts[*member]) || in_order && position < behind;
-            match self.place_of(is, &self.old.insts[*member].path) {
-                Some(place) => {
+            match there.get(&self.old.insts[*member].path) {
+                Some(&place) => {
                     places.extend(fixed.then_some(place));
                     self.carry(*member, self.new.insts[is].children[place], Sameness::ToBeShown);
                 }
@@ -217,8 +223,9 @@ impl Rebase<'_> {
     /// What is behind the run comes first in the new plan too, in the same order and with nothing between.
     fn check_order(&mut self, is: InstId, places: &[usize]) {
         let children = self.new.insts[is].children.clone();
-        let end = places.iter().max().map_or(0, |last| last + 1);
-        for between in (0..end).filter(|place| !places.contains(place)) {
+        let behind: BTreeSet<usize> = places.iter().copied().collect();
+        let end = behind.last().map_or(0, |last| last + 1);
+        for between in (0..end).filter(|place| !behind.contains(place)) {
             self.misplaced(children[between], BEFORE);
         }
         for pair in places.windows(2).filter(|pair| pair[0] > pair[1]) {
@@ -229,11 +236,6 @@ impl Rebase<'_> {
     fn misplaced(&mut self, is: InstId, why: &'static str) {
         let (path, at) = (self.new.insts[is].path.clone(), self.new.node_of(is).at.clone());
         self.conflict(path, Some(&at), why);
-    }
-
-    fn place_of(&self, block: InstId, path: &str) -> Option<usize> {
-        let children = &self.new.insts[block].children;
-        children.iter().position(|child| self.new.insts[*child].path == path)
     }
 
     fn gone(&mut self, was: InstId) {

@@ -293,6 +293,10 @@ impl View {
                 let changed = changed.as_deref().cloned();
                 if changed.as_ref().is_some_and(|changed| changed.plan.is_some()) {
                     self.count_steps();
+                    // What is asked again has not begun yet.
+                    for id in &self.state.again {
+                        self.times.remove(&self.state.insts[*id].path);
+                    }
                 }
                 self.takeovers.push(Takeover { by: by.clone(), at, in_doubt: in_doubt.clone(), changed });
             }

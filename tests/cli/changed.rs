@@ -61,6 +61,7 @@ error[RB0701]: the runbook is not the one that this run follows
 +  - { id: two, shell: echo 2 >> trace }
    - { id: conf, file: { path: out.conf, copy: app.conf }, undo: previous }
    - { id: inner, run: { runbook: lib.yml } }
+
 steps that differ:
   main.two  a.yml:9  changed, not begun
 
@@ -258,6 +259,7 @@ next      ask main.ask: Go on?
 +  - { id: two, shell: echo 2 >> trace }
    - { id: conf, file: { path: out.conf, copy: app.conf }, undo: previous }
    - { id: inner, run: { runbook: lib.yml } }
+
 steps that differ:
   main.two  a.yml:9  changed, not begun
 

@@ -16,6 +16,7 @@ mod golden;
 mod http;
 mod plan;
 mod reading;
+mod resume;
 mod shell;
 mod signals;
 mod terminal;

@@ -456,7 +456,7 @@ impl Judge<'_> {
     /// Nobody saw how it ended: one more attempt may follow, and its probe may be asked anew.
     fn doubt(&mut self, id: Id) {
         let item = &mut self.tree.items[id];
-        (item.running, item.doubt, item.cleared) = (false, true, false);
+        (item.running, item.doubt, item.cleared, item.streak) = (false, true, false, 0);
         item.granted += 1;
         if let Some(probe) = item.probe {
             let probe = &mut self.tree.items[probe];

@@ -254,3 +254,24 @@ fn the_same_plan_changes_nothing_but_the_answers_that_are_asked_for_again() {
     assert_eq!(told(&same), told(&run.state));
     assert!(same.inst("p.b").is_some_and(|b| b.status == Status::Running && b.touched));
 }
+
+#[test]
+fn a_run_that_backs_out_goes_on_backing_out() {
+    let book = |undo: &str, last: Vec<Piece>| {
+        let a = step("a").undo(step("undo").act(undo));
+        Book::new(vec![a, step("b"), step("c")]).backing_out().always(last)
+    };
+    let stopped = || {
+        let mut run = Run::of(book("old", vec![step("clean")]));
+        run.passes("p.a");
+        assert_eq!(run.fails("p.b"), "fail p.b, turn undo, start p.a~undo");
+        run
+    };
+    let mut run = stopped();
+    assert!(turn(&mut run, book("new", vec![])).unwrap_err().starts_with("`p.a` (book.yml:1) already began"));
+    let list = book("old", vec![]).rollback(vec![step("r")]);
+    assert_eq!(turn(&mut run, list).unwrap_err(), "`rollback` is different now, and the run is already backing out");
+    assert_eq!(turn(&mut run, book("old", vec![step("sweep")])).unwrap(), "resume [p.a~undo], ask in_doubt p.a~undo");
+    assert_eq!(run.answer("p.a~undo", Answer::Done), "turn always, start always.sweep");
+    assert_eq!(run.passes("always.sweep"), "pass always.sweep, end rolled_back");
+}
