@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub struct Conflict {
     /// Path of the step, or what else it is about.
     pub what: String,
-    /// `file:line` in the runbook it comes from, where it has one.
+    /// `file:line` as it is now, or as it was where it is gone.
     pub at: Option<String>,
     /// Why the run cannot go on like this.
     pub why: &'static str,
@@ -128,8 +128,7 @@ impl Rebase<'_> {
                 return;
             }
             if !self.is_same(was, is) {
-                let at = self.old.node_of(was).at.clone();
-                return self.conflict(inst.path.clone(), Some(&at), CHANGED);
+                return self.in_the_way(is, CHANGED);
             }
         }
         self.ids.insert(was, is);
@@ -215,7 +214,7 @@ impl Rebase<'_> {
             self.old.insts[was].children.iter().map(|m| self.old.insts[*m].path.as_str()).collect();
         for child in self.new.insts[is].children.clone() {
             if !known.contains(self.new.insts[child].path.as_str()) {
-                self.misplaced(child, LATE);
+                self.in_the_way(child, LATE);
             }
         }
     }
@@ -226,14 +225,14 @@ impl Rebase<'_> {
         let behind: BTreeSet<usize> = places.iter().copied().collect();
         let end = behind.last().map_or(0, |last| last + 1);
         for between in (0..end).filter(|place| !behind.contains(place)) {
-            self.misplaced(children[between], BEFORE);
+            self.in_the_way(children[between], BEFORE);
         }
         for pair in places.windows(2).filter(|pair| pair[0] > pair[1]) {
-            self.misplaced(children[pair[1]], MOVED);
+            self.in_the_way(children[pair[1]], MOVED);
         }
     }
 
-    fn misplaced(&mut self, is: InstId, why: &'static str) {
+    fn in_the_way(&mut self, is: InstId, why: &'static str) {
         let (path, at) = (self.new.insts[is].path.clone(), self.new.node_of(is).at.clone());
         self.conflict(path, Some(&at), why);
     }

@@ -164,29 +164,102 @@ fn a_later_resume_follows_the_accepted_plan() {
 #[test]
 fn what_already_ran_cannot_be_changed() {
     let ran = waiting();
-    for (from, to, what) in [
-        ("echo one", "echo 1", "`main.one` (a.yml:5) already began and is different now"),
+    edited(&ran, "echo one", "echo 1");
+    ran.resume()
+        .code(6)
+        .stderr(snapbox::str![[r#"
+error[RB0701]: the runbook is not the one that this run follows
+--- a.yml as planned
++++ a.yml now
+@@ -3,7 +3,7 @@
+ inputs: { who: { default: ann } }
+ steps:
+   - id: one
+-    shell: echo one {{ inputs.who }} >> trace
++    shell: echo 1 {{ inputs.who }} >> trace
+     undo: { shell: echo undo one >> trace }
+   - { id: ask, checkpoint: { title: Go on? } }
+   - { id: two, shell: echo two >> trace }
+
+steps that differ:
+  main.one  a.yml:5  changed, already ran
+
+follow the plan as it was:  runbook resume [RUN] --as-planned 'WHY'
+it cannot be followed as it is now:
+  `main.one` (a.yml:5) already began and is different now
+see: runbook explain RB0701
+
+"#]])
+        .run();
+    ran.resume()
+        .args("--accept-changes why")
+        .code(6)
+        .stderr(snapbox::str![[r#"
+error[RB0703]: the run cannot go on with the runbook as it is now: a step that ran cannot be changed
+  `main.one` (a.yml:5) already began and is different now
+
+undo these changes, follow the plan as it was (runbook resume [RUN] --as-planned 'WHY'), or start a new run
+see: runbook explain RB0703
+
+"#]])
+        .run();
+    let cases = [
         ("echo undo one", "true", "`main.one` (a.yml:5) already began and is different now"),
         ("  - id: one", "  - { id: zero, shell: 'true' }\n  - id: one", "`main.zero` (a.yml:5) would come before"),
-        ("default: ann", "default: ann, type: int", "the plan"),
-    ] {
+        ("id: one", "id: first", "`main.one` (a.yml:5) already began and is not there any more"),
+        ("\ninputs:", "\non_failure: rollback\ninputs:", "`on_failure` of the runbook is different now"),
+    ];
+    for (from, to, what) in cases {
         edited(&ran, from, to);
-        let said = ran.resume().args("--accept-changes why").code(if what == "the plan" { 3 } else { 6 }).run().stderr;
-        if what != "the plan" {
-            assert!(said.contains("error[RB0703]") && said.contains(what), "{said}");
-        }
+        let said = ran.resume().args("--accept-changes why").code(6).run().stderr;
+        assert!(said.contains("error[RB0703]") && said.contains(what), "{said}");
     }
     ran.sandbox.write("a.yml", book(BODY));
     assert_eq!(lines(&goes(ran.resume()), "trace"), ["one bea", "two", "lib"]);
+}
+
+/// A default is not what the run was given; what it was given stays.
+#[test]
+fn inputs_stay_as_they_were_given() {
+    let ran = waiting();
+    edited(&ran, "default: ann } }", "default: carl }, more: { default: new } }");
+    ran.sandbox.write(
+        "a.yml",
+        ran.read("a.yml").replace("echo two >> trace", "'echo {{ inputs.who }} {{ inputs.more }} >> trace'"),
+    );
+    let ran = goes(ran.resume().args("--accept-changes why"));
+    assert_eq!(lines(&ran, "trace"), ["one bea", "bea new", "lib"]);
+}
+
+#[test]
+fn what_runs_late_is_taken_back_with_what_ran_before() {
+    let ran = waiting();
+    edited(&ran, "  - { id: two, shell: echo two >> trace }", "  - { id: two, shell: 'false', on_failure: rollback }");
+    let ran = goes(ran.resume().args("--accept-changes why").code(11));
+    assert_eq!(lines(&ran, "trace"), ["one bea", "undo one"]);
+    ran.verified();
 }
 
 #[test]
 fn a_runbook_that_is_gone_or_broken_can_only_be_followed_as_planned() {
     let ran = waiting();
     std::fs::remove_file(ran.sandbox.work().join("a.yml")).unwrap();
-    let said = ran.resume().code(6).run().stderr;
-    assert!(said.contains("error[RB0702]") && said.contains("there is no such file"), "{said}");
-    assert!(!said.contains("--accept-changes"), "{said}");
+    let said = ran
+        .resume()
+        .code(6)
+        .stderr(snapbox::str![[r#"
+error[RB0702]: the runbook that this run follows cannot be planned any more
+a.yml is not used any more or cannot be read
+it makes no plan now:
+error: cannot read a.yml: there is no such file
+
+follow the plan as it was:  runbook resume [RUN] --as-planned 'WHY'
+see: runbook explain RB0702
+
+"#]])
+        .run()
+        .stderr;
+    assert!(said.contains("there is no such file") && !said.contains("--accept-changes"), "{said}");
     ran.resume().args("--accept-changes why").code(2).run();
     ran.sandbox.write("a.yml", "runbook: v1\nname: x\nsteps: [{ id: a }]\n");
     ran.resume().code(6).run();

@@ -24,29 +24,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Runs that went on with an edited plan, and checkpoints asked again because of it.
-static EDITED: AtomicU64 = AtomicU64::new(0);
-static ASKED_AGAIN: AtomicU64 = AtomicU64::new(0);
-
 const RUNS: u64 = 3_000;
 const THREADS: u64 = 2;
 
-/// Plays one seed and checks it; the number of runs it took, or what is wrong.
-fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
+/// What one seed came to.
+#[derive(Default)]
+struct Played {
+    runs: u64,
+    /// Of these, runs that went on with an edited plan.
+    edited: u64,
+    /// Checkpoints that were asked again because of it.
+    asked_again: u64,
+}
+
+/// Plays one seed and checks it.
+fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<Played, String>) {
     let mut rng = Rng::new(seed);
     let plan = Arc::new(plans::plan(&mut rng));
     let mut choice = Rng::new(seed ^ 0xC0FFEE);
     let mut scene = Scene::new(machine, plan.clone(), rng);
-    let played = scene.play().and_then(|()| if choice.chance(25) { scene.replays() } else { Ok(()) });
+    let outcome = scene.play().and_then(|()| if choice.chance(25) { scene.replays() } else { Ok(()) });
     let log = std::mem::take(&mut scene.log);
-    if let Err(trouble) = checker::check(&plan, &log, played.is_ok()).and(played) {
+    if let Err(trouble) = checker::check(&plan, &log, outcome.is_ok()).and(outcome) {
         return (log, Err(trouble));
     }
     let prefixes: Vec<usize> = match log.len() {
         short @ ..=30 if choice.chance(20) => (1..short).collect(),
         length => vec![1 + choice.below(length - 1)],
     };
-    let mut runs = 1 + prefixes.len() as u64;
+    let mut played = Played { runs: 1 + prefixes.len() as u64, ..Played::default() };
     for cut in prefixes {
         let mut again = Scene::new(machine, plan.clone(), Rng::new(seed ^ cut as u64));
         let taken = again.take_over(log[..cut].to_vec());
@@ -60,9 +66,9 @@ fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
             let turned = other.turn(log[..cut].to_vec());
             let checked = turned.and_then(|edited| match edited {
                 Some(edited) => {
-                    EDITED.fetch_add(1, Ordering::Relaxed);
-                    ASKED_AGAIN.fetch_add(asked_again(&other.log), Ordering::Relaxed);
-                    checker::check(&edited, &other.log, true).map(|()| runs += 1)
+                    (played.runs, played.edited) = (played.runs + 1, played.edited + 1);
+                    played.asked_again += asked_again(&other.log);
+                    checker::check(&edited, &other.log, true)
                 }
                 None => Ok(()),
             });
@@ -72,7 +78,7 @@ fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
             }
         }
     }
-    (log, Ok(runs))
+    (log, Ok(played))
 }
 
 /// How many questions were put again after they had been answered.
@@ -145,11 +151,13 @@ fn every_run_keeps_every_promise() {
     let seeds = from_env("SIM_RUNS").unwrap_or(RUNS);
     let began = Instant::now();
     let (runs, events) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (edited, again) = (AtomicU64::new(0), AtomicU64::new(0));
     let wrong = Mutex::new(Vec::new());
     let seen = Mutex::new(BTreeMap::new());
     std::thread::scope(|threads| {
         for thread in 0..THREADS {
             let (runs, events, wrong, seen) = (&runs, &events, &wrong, &seen);
+            let (edited, again) = (&edited, &again);
             threads.spawn(move || {
                 for seed in (thread..seeds).step_by(THREADS as usize) {
                     let (log, result) = play(seed, &mut Real);
@@ -158,7 +166,11 @@ fn every_run_keeps_every_promise() {
                     kinds(&log).into_iter().for_each(|kind| *seen.entry(kind).or_insert(0) += 1);
                     drop(seen);
                     match result {
-                        Ok(played) => _ = runs.fetch_add(played, Ordering::Relaxed),
+                        Ok(played) => {
+                            runs.fetch_add(played.runs, Ordering::Relaxed);
+                            edited.fetch_add(played.edited, Ordering::Relaxed);
+                            again.fetch_add(played.asked_again, Ordering::Relaxed);
+                        }
                         Err(trouble) => {
                             let mut wrong = wrong.lock().unwrap();
                             wrong.push(format!(
@@ -181,8 +193,8 @@ fn every_run_keeps_every_promise() {
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let missing = WANTED.iter().filter(|what| !seen.contains_key(**what)).collect::<Vec<_>>();
-    let (edited, again) = (EDITED.load(Ordering::Relaxed), ASKED_AGAIN.load(Ordering::Relaxed));
-    println!("edited {edited}, checkpoints asked again {again}");
+    let (edited, again) = (edited.into_inner(), again.into_inner());
+    println!("of these {edited} with an edited plan; checkpoints asked again: {again}");
     assert!(edited > 100 && again > 10 || seeds < RUNS, "{edited} runs were edited, {again} checkpoints asked again");
     assert!(missing.is_empty() || seeds < RUNS, "nothing of this happened in any run: {missing:?}");
     println!("one seed again: SIM_SEED=0 cargo test --test simulate -- --nocapture");
