@@ -157,6 +157,15 @@ pub(crate) struct ResumeArgs {
     /// Never ask; a question parks the run again
     #[arg(long)]
     pub(crate) no_input: bool,
+    /// The runbook has changed: follow the stored plan all the same, for this reason
+    #[arg(long, value_name = "WHY", conflicts_with = "accept_changes")]
+    pub(crate) as_planned: Option<String>,
+    /// The runbook has changed: follow it as it is now, for this reason; what already began must be the same
+    #[arg(long, value_name = "WHY")]
+    pub(crate) accept_changes: Option<String>,
+    /// Only show what would be done, and what has changed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -2,8 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
 
+mod ahead;
 mod args;
 mod attest;
+mod changed;
 mod check;
 mod countersign;
 mod demo;

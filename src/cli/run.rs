@@ -23,6 +23,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     home.prepare()?;
     start_demo(&args.making, &home)?;
     let prepared = prepare(&args.making, &home, true)?;
+    let texts = prepared.kept(1);
     let secrets = session::secrets(prepared.secrets)?;
     let identity = home.signing_key(super::say)?;
     if identity.created {
@@ -33,7 +34,8 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     }
     let prev_run = previous_run(&home)?;
     let run = RunDir::new_id()?;
-    let dir = RunDir::create(&home, run, &prepared.bytes, &[(&prepared.runbook.0, &prepared.runbook.1)])?;
+    let texts: Vec<(&str, &[u8])> = texts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let dir = RunDir::create(&home, run, &prepared.bytes, &texts)?;
     let clock = RunClock::start();
     let now = clock.now();
     let started = RunStarted {

@@ -34,7 +34,8 @@ pub enum OutputState {
     },
 }
 
-/// The claims of a record: `stdout`, `stderr` and `output` of step records, each of `files` of the first record.
+/// The claims of a record: `stdout`, `stderr` and `output` of step records, each of `files` of the first record, and
+/// `plan` in `changed` where a resumed run turns to another plan.
 ///
 /// # Errors
 /// When a claim has not the form `{"file","bytes","sha256"}` or its path could leave the run directory.
@@ -47,6 +48,7 @@ pub(crate) fn claims(kind: RecordType, payload: &Map<String, Value>) -> Result<V
         RecordType::RunStart => {
             payload.get("files").and_then(Value::as_array).map_or_else(Vec::new, |files| files.iter().collect())
         }
+        RecordType::RunResume => payload.get("changed").and_then(|changed| changed.get("plan")).into_iter().collect(),
         _ => Vec::new(),
     };
     values.into_iter().filter(|value| value.is_object()).map(|value| claim(value, closed)).collect()
@@ -55,17 +57,18 @@ pub(crate) fn claims(kind: RecordType, payload: &Map<String, Value>) -> Result<V
 /// What is wrong with a file, given what was found there.
 pub(crate) fn contradiction(claim: &OutputClaim, state: &OutputState) -> Option<String> {
     let (file, sealed) = (claim.file.escape_debug(), claim.bytes);
+    let kind = if claim.file.starts_with("plan.") { "stored plan" } else { "output file" };
     match state {
-        OutputState::Missing => Some(format!("output file {file} is missing")),
-        OutputState::Unreadable(why) => Some(format!("output file {file} cannot be checked: {why}")),
+        OutputState::Missing => Some(format!("{kind} {file} is missing")),
+        OutputState::Unreadable(why) => Some(format!("{kind} {file} cannot be checked: {why}")),
         OutputState::Found { bytes, .. } if *bytes < sealed => {
-            Some(format!("output file {file} is shorter ({bytes} bytes) than the sealed {sealed} bytes"))
+            Some(format!("{kind} {file} is shorter ({bytes} bytes) than the sealed {sealed} bytes"))
         }
         OutputState::Found { prefix, .. } if *prefix != Some(claim.sha256) => {
-            Some(format!("output file {file} was altered within its first {sealed} bytes"))
+            Some(format!("{kind} {file} was altered within its first {sealed} bytes"))
         }
         OutputState::Found { bytes, .. } if claim.closed && *bytes > sealed => {
-            Some(format!("output file {file} has {} bytes more than were sealed", bytes - sealed))
+            Some(format!("{kind} {file} has {} bytes more than were sealed", bytes - sealed))
         }
         OutputState::Found { .. } => None,
     }

@@ -24,6 +24,7 @@ pub fn verify(evidence: &Evidence<'_>, outputs: &mut dyn FnMut(&OutputClaim) -> 
     case.check_approvals(evidence.trust);
     case.check_outputs(outputs);
     case.check_plan(evidence.plan);
+    case.note_changes();
     let mut report = case.report();
     let anchor = |head: &Head| Anchor { source: "an anchor".to_string(), head: *head };
     report.hold_against(&evidence.known_heads.iter().map(anchor).collect::<Vec<_>>());
@@ -252,8 +253,8 @@ impl Case {
 
     fn check_approvals(&mut self, trust: &TrustStore) {
         let Some(run) = self.walks.first().and_then(|walk| walk.run) else { return };
-        let plan_sha256 = self.plan_sha256().unwrap_or(Sha256Sum::ZERO);
         for (asked, record) in std::mem::take(&mut self.approvals) {
+            let plan_sha256 = self.plan_of(record.segment).unwrap_or(Sha256Sum::ZERO);
             let context = approval::Context { run, plan_sha256, trust, drivers: &self.drivers };
             if let Err((verdict, text)) = approval::check(&record, asked, &context) {
                 self.find(verdict, self.about(record.segment, &text));
@@ -282,12 +283,38 @@ impl Case {
         }
     }
 
+    /// A resumption may follow another runbook than the run began with; whoever reads the report should know.
+    fn note_changes(&mut self) {
+        let openings = self.walks.iter().filter_map(|walk| walk.opening.as_ref());
+        let changed = openings.filter_map(|opening| Some((opening.segment, opening.payload.get("changed")?)));
+        let notes = changed.map(|(segment, changed)| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().escape_debug().to_string();
+            let followed = match changed.get("plan").and_then(|plan| plan.get("file")) {
+                Some(file) => format!("{} is followed from here on", text(file)),
+                None => "the plan is followed as it was".to_string(),
+            };
+            let (file, why) = (segment_file(segment), changed.get("why").map(text).unwrap_or_default());
+            format!("{file}: the runbook had changed, {followed}: {why}")
+        });
+        for note in notes.collect::<Vec<_>>() {
+            self.note(note);
+        }
+    }
+
     fn first(&self) -> Option<&Record> {
         self.walks.first()?.opening.as_ref().filter(|record| record.kind == RecordType::RunStart)
     }
 
     fn plan_sha256(&self) -> Option<Sha256Sum> {
         self.first().and_then(|record| record.text("plan_sha256")).and_then(Sha256Sum::from_hex)
+    }
+
+    /// The plan a segment follows: the last one a resumption turned to, or the first record's.
+    fn plan_of(&self, segment: u32) -> Option<Sha256Sum> {
+        let openings = self.walks.iter().filter_map(|walk| walk.opening.as_ref()).filter(|o| o.segment <= segment);
+        let mut turned =
+            openings.filter_map(|opening| opening.payload.get("changed")?.get("plan")?.get("sha256")?.as_str());
+        turned.next_back().map_or_else(|| self.plan_sha256(), Sha256Sum::from_hex)
     }
 
     fn report(self) -> Report {

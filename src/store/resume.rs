@@ -73,6 +73,11 @@ impl ResumePoint {
         self.log.records.last().map_or(0, |record| record.mono_us)
     }
 
+    /// The number of the segment that `open` makes.
+    pub fn next_segment(&self) -> u32 {
+        self.last_segment + 1
+    }
+
     /// Opens the next segment; its `run.resume` record is on disk when this returns.
     ///
     /// # Errors
@@ -88,7 +93,7 @@ impl ResumePoint {
         let sealed_here = self.log.head.segment == self.last_segment;
         let resume = RunResume {
             run: self.log.run,
-            segment: self.last_segment + 1,
+            segment: self.next_segment(),
             operator,
             host,
             bytes: self.found.0,
