@@ -92,6 +92,13 @@ impl TrustStore {
     }
 }
 
+impl TrustStore {
+    /// Whether some line of the store gives `key` to `principal`, whatever for.
+    pub(crate) fn is_also(&self, key: &PublicKey, principal: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == *key && entry.principals == principal)
+    }
+}
+
 impl Entry {
     fn covers(&self, moment: &str) -> bool {
         self.valid_after.as_deref().is_none_or(|after| after <= moment)
