@@ -731,7 +731,12 @@ def serve(source, sink):
     Each answer: the verdict, a tab, why."""
     while head := source.read(4):
         data = source.read(struct.unpack(">I", head)[0])
-        verdict, why = Case(Bundle(data)).judge()
+        try:
+            bundle = Bundle(data)
+        except Bad as error:
+            verdict, why = "NO TRUST STORE", [str(error)]
+        else:
+            verdict, why = Case(bundle).judge()
         sink.write(f"{verdict}\t{'; '.join(why)}\n".encode())
         sink.flush()
 
