@@ -1,6 +1,7 @@
 //! Honest runs of all shapes, with the keys that sealed them, so that an attack can be given any of the keys.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use runbook::log::{
     APPROVAL_NAMESPACE, ApprovalStatement, At, Head, NAMESPACE, RecordType, RunId, RunResume, RunStart, SecretKey,
@@ -89,6 +90,33 @@ pub fn honest(rng: &mut Rng) -> Run {
         run.expect = Some(id);
     }
     run
+}
+
+/// A run that an earlier version really made. Nobody has its keys any more.
+pub fn golden(dir: &Path, signers: &Path) -> Run {
+    let mut files = BTreeMap::new();
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(at) = dirs.pop() {
+        for path in std::fs::read_dir(at).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_string();
+                files.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    let first: Value = serde_json::from_slice(&lines(&files["run.jsonl"])[0]).unwrap();
+    let keys = (1..9).filter(|number| files.contains_key(&segment_file(*number))).map(|number| (number, Vec::new()));
+    Run {
+        id: first["run"].as_str().unwrap().parse().unwrap(),
+        keys: keys.collect(),
+        files,
+        identity: mallory(),
+        trust: std::fs::read_to_string(signers).unwrap(),
+        expect: None,
+        heads: Vec::new(),
+    }
 }
 
 struct Segment<'r> {
@@ -190,13 +218,19 @@ impl Segment<'_> {
     }
 
     fn output(&mut self, rng: &mut Rng) {
-        let file = format!("out/{:04}.stdout", 1 + rng.below(4));
-        let data = vec![b'x'; 20 + rng.below(40)];
-        let closed = rng.one_in(2);
-        let bytes = if closed { data.len() } else { rng.below(data.len()) };
-        let sha256 = Sha256Sum::of(&data[..bytes]).to_string();
-        let kind = if closed { RecordType::StepEnd } else { RecordType::StepOutput };
-        self.add(kind, json!({"path": "a.b", "stdout": {"file": file, "bytes": bytes, "sha256": sha256}}));
+        let file = format!("out/{:04}.stdout", self.run.files.len());
+        let data: Vec<u8> = (0..20 + rng.below(40)).map(|_| rng.next() as u8).collect();
+        let mut claim = |kind, bytes: usize| {
+            let sha256 = Sha256Sum::of(&data[..bytes]).to_string();
+            self.add(kind, json!({"path": "a.b", "stdout": {"file": file, "bytes": bytes, "sha256": sha256}}));
+        };
+        let grows = rng.one_in(2);
+        if grows {
+            claim(RecordType::StepOutput, rng.below(data.len()));
+        }
+        if !grows || rng.one_in(2) {
+            claim(RecordType::StepEnd, data.len());
+        }
         self.run.files.insert(file, data);
     }
 
