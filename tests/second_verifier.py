@@ -497,7 +497,7 @@ def claims_of(record):
         if not (isinstance(file, str) and is_count(length) and is_sum(digest)):
             raise Bad("a named file lacks its length or sum")
         parts = file.split("/")
-        if len(file) >= 4096 or not all(re.fullmatch(r"(?!\.)[A-Za-z0-9._@+=,-]+", part) for part in parts):
+        if len(file.encode()) >= 4096 or not all(re.fullmatch(r"(?!\.)[^\x00-\x1f\x7f-\x9f\\]+", part) for part in parts):
             raise Bad("a named file leaves the run directory")
         yield file, length, digest, kind != "step.output"
 

@@ -50,6 +50,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let first = Event::RunStarted(started.clone());
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| !["run", "operator", "host", "plan_sha256"].contains(&name.as_str()));
+    extra.insert("files".into(), inputs_sealed(&prepared.runbook));
     let start = RunStart {
         run,
         operator: &started.operator,
@@ -73,6 +74,12 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         operator: started.operator,
         no_input: args.making.no_input,
     })
+}
+
+/// What the first record says about the kept runbook, so that `verify` notices when it is changed.
+fn inputs_sealed((name, bytes): &(String, Vec<u8>)) -> serde_json::Value {
+    let (file, sha256) = (format!("inputs/{name}"), Sha256Sum::of(bytes).to_string());
+    serde_json::json!([{ "file": file, "bytes": bytes.len(), "sha256": sha256 }])
 }
 
 /// The log holds text only, so a directory that is none cannot be returned to.

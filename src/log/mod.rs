@@ -34,6 +34,7 @@ pub use approval::ApprovalStatement;
 pub use id::{BadRunId, RunId};
 pub use json::MAX_LINE;
 pub use keys::{PublicKey, SecretKey, Seed, SignError, Signer};
+pub(crate) use outputs::is_plain_name;
 pub use outputs::{OutputClaim, OutputState};
 pub use record::{FORMAT, Record, RecordType};
 pub use sshsig::{HashAlgorithm, SshSig};

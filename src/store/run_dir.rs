@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::log::{RunId, segment_file, signature_file};
+use crate::log::{RunId, is_plain_name, segment_file, signature_file};
 
 use super::error::StoreError;
 use super::files;
@@ -40,8 +40,7 @@ impl RunDir {
         files::create_file(&path.join(PLAN_FILE), plan, 0o600)?;
         for (name, bytes) in inputs {
             let file = path.join("inputs").join(name);
-            let plain = Path::new(name).file_name().is_some_and(|only| only == *name) && !name.starts_with('.');
-            if !plain {
+            if !is_plain_name(name) {
                 return Err(StoreError::WrongKind(file, "is not a plain file name"));
             }
             files::create_file(&file, bytes, 0o600)?;

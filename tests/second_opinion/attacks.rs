@@ -1,5 +1,7 @@
 //! What an attacker, a disk or a bug may do to a run.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use runbook::log::{APPROVAL_NAMESPACE, Head, NAMESPACE, SecretKey, Sha256Sum, SshSig, segment_file, signature_file};
 use serde_json::{Value, json};
 
@@ -20,6 +22,7 @@ pub const ATTACKS: &[(&str, fn(&mut Run, &Run, &mut Rng))] = &[
     ("value, all keys", edit_value),
     ("value, all keys", edit_value),
     ("text, stolen key", |run, _, rng| edit_text(run, rng, Keys::One)),
+    ("small order", small_order),
     ("signature", signature),
     ("files", files),
     ("segments", segments),
@@ -368,6 +371,48 @@ fn edit_value(run: &mut Run, _: &Run, rng: &mut Rng) {
         // Control characters beyond ASCII are escaped in a log; this serializer leaves them.
         *line = format!("{}\n", Value::Object(fields)).replace('\u{9b}', "\\u009b").into_bytes();
     });
+}
+
+/// The run's owner announces a session key that signs everything for whoever does not look, and somebody uses it.
+fn small_order(run: &mut Run, _: &Run, rng: &mut Rng) {
+    // y = 1, 0, -1 and one of order eight, and y = 1 in another spelling.
+    let minus_one = [&[0xec][..], &[0xff; 30], &[0x7f]].concat();
+    let plus_one_again = [&[0xee][..], &[0xff; 30], &[0x7f]].concat();
+    let eight = "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/AU=";
+    let one = [&[1][..], &[0; 31]].concat();
+    let points = [one.clone(), vec![0; 32], minus_one, plus_one_again, BASE64.decode(eight).unwrap()];
+    let point = rng.pick(&points).clone();
+    let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0\x20", &point[..]].concat();
+    let announced = format!("ssh-ed25519 {}", BASE64.encode(&blob));
+    // R of small order as well, and S = 0: the equation holds, for some points and messages.
+    let r = if rng.one_in(2) { one } else { point };
+    let signature = [b"\0\0\0\x0bssh-ed25519\0\0\0\x40", &r[..], &[0; 32]].concat();
+    let mut armored = b"SSHSIG\0\0\0\x01".to_vec();
+    for part in [&blob[..], NAMESPACE.as_bytes(), b"", b"sha256", &signature] {
+        armored.extend((part.len() as u32).to_be_bytes());
+        armored.extend(part);
+    }
+    let encoded = BASE64.encode(&armored);
+    let body: Vec<&str> = (0..encoded.len()).step_by(70).map(|at| &encoded[at..encoded.len().min(at + 70)]).collect();
+    let armored = format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", body.join("\n"));
+
+    let number = some_segment(run, rng);
+    let mut log = lines(&run.files[&segment_file(number)]);
+    let Some(at) = log.iter().rposition(|line| find(line, b"session_key").is_some()) else { return };
+    let Ok(mut record) = serde_json::from_slice::<Value>(&log[at]) else { return };
+    record["session_key"] = announced.into();
+    log[at] = format!("{record}\n").replace('\u{9b}', "\\u009b").into_bytes();
+    make_right(&mut log, &run.keys[&number], true, true);
+    let seals: Vec<usize> = (at..log.len()).filter(|at| find(&log[*at], b"\"type\":\"seal\"").is_some()).collect();
+    if let Some(seal) = seals.get(1)
+        && let Ok(mut fields) = serde_json::from_slice::<Value>(&log[*seal])
+    {
+        fields["sig"] = armored.into();
+        log[*seal] = format!("{fields}\n").into_bytes();
+        log.truncate(seal + 1);
+        run.files.retain(|name, _| !name.ends_with(".sig"));
+    }
+    run.files.insert(segment_file(number), log.concat());
 }
 
 fn signature(run: &mut Run, other: &Run, rng: &mut Rng) {

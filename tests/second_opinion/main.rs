@@ -23,7 +23,7 @@ use python::{Python, bundle, script};
 use rng::Rng;
 use runs::{Run, golden, honest};
 
-const CASES: u64 = 30_000;
+const CASES: u64 = 25_000;
 /// Honest runs to begin with: few enough that both verifiers remember signatures they have checked before.
 const RUNS: usize = 300;
 
