@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use crate::rng::Rng;
 use crate::runs::{Run, alice, bob, carol, lines, mallory, run_ids, signer_line, usual_trust};
 
-/// Every attack by name; each changes the first run, and may take from the second.
-pub const ATTACKS: &[(&str, fn(&mut Run, &Run, &mut Rng))] = &[
+/// Changes the first run, and may take from the second.
+pub type Attack = fn(&mut Run, &Run, &mut Rng);
+
+/// Every attack by name.
+pub const ATTACKS: &[(&str, Attack)] = &[
     ("untouched", |_, _, _| {}),
     ("flip", flip),
     ("truncate", truncate),

@@ -1,7 +1,7 @@
 //! Two verifiers written from one document must agree about every log, however it was mangled.
 //!
 //! The second is `tests/second_verifier.py`. A disagreement prints the number of its case, from which it can be made again:
-//! `SECOND_OPINION_CASE=4711 cargo test --test second_opinion`.
+//! `SECOND_OPINION_CASE=4711 cargo test --test second_opinion -- --ignored`.
 
 #![allow(clippy::disallowed_methods, reason = "tests act on the world")]
 #![allow(missing_docs, unreachable_pub, reason = "a test program has no readers of its interface")]
@@ -58,6 +58,7 @@ fn case(number: u64, runs: &[Run]) -> (Run, &'static str) {
 }
 
 #[test]
+#[ignore = "needs python3 and libcrypto; tests/run runs it"]
 fn both_verifiers_agree_about_tens_of_thousands_of_mangled_logs() {
     let only = std::env::var("SECOND_OPINION_CASE").ok().map(|case| case.parse::<u64>().expect("a number"));
     let numbers: Vec<u64> = only.map_or_else(|| (0..CASES).collect(), |case| vec![case]);
@@ -108,6 +109,7 @@ fn golden_runs() -> Vec<(PathBuf, PathBuf)> {
 }
 
 #[test]
+#[ignore = "needs python3 and libcrypto; tests/run runs it"]
 fn both_verifiers_accept_the_golden_logs() {
     let runs = golden_runs();
     assert!(runs.len() >= 2);

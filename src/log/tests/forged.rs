@@ -117,6 +117,7 @@ fn t63_a_verdict_written_into_a_record_is_not_printed_as_one() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 fn t64_a_very_long_line_is_refused_without_being_parsed() {
     let begin = std::time::Instant::now();
     let check = Check::new();
@@ -142,6 +143,7 @@ fn t64_json_a_million_deep_is_refused_without_recursion() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 fn t64_time_grows_with_the_number_of_records_and_not_faster() {
     let run = |records: u64| {
         let mut writer = Writer::start(&start(run_a()), &at(1), &[5; 32]).unwrap();
