@@ -121,11 +121,11 @@ fn t63_a_verdict_written_into_a_record_is_not_printed_as_one() {
 fn t64_a_very_long_line_is_refused_without_being_parsed() {
     let begin = std::time::Instant::now();
     let check = Check::new();
-    let long = [check.lines()[..4].concat(), vec![b'x'; 64 << 20], b"\n".to_vec()].concat();
+    let long = [check.lines()[..4].concat(), vec![b'x'; 16 << 20], b"\n".to_vec()].concat();
     check.log(long).signature(None).expect(Tampered, "record 4 (byte ");
-    let endless = [Check::new().lines()[..4].concat(), vec![b'x'; 64 << 20]].concat();
+    let endless = [Check::new().lines()[..4].concat(), vec![b'x'; 16 << 20]].concat();
     Check::new().log(endless).signature(None).expect(Tampered, "record 4 is longer than 1 MiB");
-    println!("two lines of 64 MiB refused in {:?}", begin.elapsed());
+    println!("two lines of 16 MiB refused in {:?}", begin.elapsed());
     assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
@@ -159,9 +159,13 @@ fn t64_time_grows_with_the_number_of_records_and_not_faster() {
         assert_eq!(check.verify().records, records + 1);
         begin.elapsed()
     };
-    let (few, many) = (run(2_000), run(20_000));
-    println!("2,000 records in {few:?}, 20,000 in {many:?}: {:?} each", many / 20_000);
-    assert!(many < few * 40, "{few:?} for 2,000 records, {many:?} for 20,000");
+    // A busy machine may spoil one measurement; ten times the records would cost a hundred times the time in all three.
+    let linear = (0..3).any(|_| {
+        let (few, many) = (run(1_000), run(10_000));
+        println!("1,000 records in {few:?}, 10,000 in {many:?}: {:?} each", many / 10_000);
+        many < few * 30
+    });
+    assert!(linear, "verifying takes more time per record the more there are");
 }
 
 #[test]
