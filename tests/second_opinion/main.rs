@@ -1,7 +1,7 @@
 //! Two verifiers written from one document must agree about every log, however it was mangled.
 //!
 //! The second is `tests/second_verifier.py`. A disagreement prints the number of its case, from which it can be made again:
-//! `SECOND_OPINION_CASE=4711 cargo test --test second_opinion -- --ignored`.
+//! `SECOND_OPINION_CASE=4711 cargo test --test second_opinion -- --ignored`. `SECOND_OPINION_FIRST=1000000` tries other cases.
 
 #![allow(clippy::disallowed_methods, reason = "tests act on the world")]
 #![allow(missing_docs, unreachable_pub, reason = "a test program has no readers of its interface")]
@@ -60,8 +60,9 @@ fn case(number: u64, runs: &[Run]) -> (Run, &'static str) {
 #[test]
 #[ignore = "needs python3 and libcrypto; tests/run runs it"]
 fn both_verifiers_agree_about_tens_of_thousands_of_mangled_logs() {
-    let only = std::env::var("SECOND_OPINION_CASE").ok().map(|case| case.parse::<u64>().expect("a number"));
-    let numbers: Vec<u64> = only.map_or_else(|| (0..CASES).collect(), |case| vec![case]);
+    let said = |name: &str| std::env::var(name).ok().map(|case| case.parse::<u64>().expect("a number"));
+    let (only, first) = (said("SECOND_OPINION_CASE"), said("SECOND_OPINION_FIRST").unwrap_or(0));
+    let numbers: Vec<u64> = only.map_or_else(|| (first..first + CASES).collect(), |case| vec![case]);
     let mut runs: Vec<Run> = (0..RUNS).map(|seed| honest(&mut Rng::new(seed as u64))).collect();
     runs.extend(golden_runs().iter().map(|(run, signers)| golden(run, signers)));
     let mut python = Python::start();
