@@ -53,6 +53,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let first = Event::RunStarted(started.clone());
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| !["run", "operator", "host", "plan_sha256"].contains(&name.as_str()));
+    extra.insert("files".into(), inputs_sealed(&texts));
     let start = RunStart {
         run,
         operator: &started.operator,
@@ -80,6 +81,15 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         operator: started.operator,
         no_input: args.making.no_input,
     })
+}
+
+/// What the first record says about the kept files the plan was made from, so that `verify` notices when one is changed.
+fn inputs_sealed(texts: &[(&str, &[u8])]) -> serde_json::Value {
+    let claim = |(name, bytes): &(&str, &[u8])| {
+        let (file, sha256) = (format!("inputs/{name}"), Sha256Sum::of(bytes).to_string());
+        serde_json::json!({ "file": file, "bytes": bytes.len(), "sha256": sha256 })
+    };
+    texts.iter().map(claim).collect()
 }
 
 /// The log holds text only, so a directory that is none cannot be returned to.

@@ -77,8 +77,12 @@ pub(crate) fn check(record: &Record, asked: Option<Head>, context: &Context<'_>)
         .check(&sig.key, APPROVAL_NAMESPACE, &record.t)
         .map_err(|why| (Verdict::Untrusted, about(&format!(": {why}"))))?;
     let drove = |driver: &&Driver| driver.segment <= record.segment;
-    if context.drivers.iter().filter(drove).any(|d| d.key == sig.key || d.principal == trusted.principal) {
-        let who = trusted.principal.escape_debug();
+    // A key that the store gives two names is the operator's if one of them is.
+    let same = |d: &&Driver| {
+        d.key == sig.key || d.principal == trusted.principal || context.trust.is_also(&sig.key, &d.principal)
+    };
+    if let Some(driver) = context.drivers.iter().filter(drove).find(same) {
+        let who = driver.principal.escape_debug();
         return tampered(&format!(" was given by the operator ({who}) himself"));
     }
     let Some(head) = asked else { return tampered(" answers nothing that was asked") };

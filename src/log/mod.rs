@@ -44,6 +44,7 @@ pub use dsse::{Attestation, PREDICATE_TYPE, Statement, pae};
 pub use id::{BadRunId, RunId};
 pub use json::MAX_LINE;
 pub use keys::PublicKey;
+pub(crate) use outputs::is_plain_name;
 pub use outputs::{OutputClaim, OutputState};
 pub use record::{FORMAT, Record, RecordType};
 pub use revoked::{RevokedKeys, is_krl};

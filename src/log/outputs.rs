@@ -56,19 +56,23 @@ pub(crate) fn claims(kind: RecordType, payload: &Map<String, Value>) -> Result<V
 
 /// What is wrong with a file, given what was found there.
 pub(crate) fn contradiction(claim: &OutputClaim, state: &OutputState) -> Option<String> {
-    let (file, sealed) = (claim.file.escape_debug(), claim.bytes);
-    let kind = if claim.file.starts_with("plan.") { "stored plan" } else { "output file" };
+    let what = match &claim.file {
+        file if file.starts_with("out/") => "output file",
+        file if file.starts_with("plan.") => "stored plan",
+        _ => "file",
+    };
+    let (file, sealed) = (format!("{what} {}", claim.file.escape_debug()), claim.bytes);
     match state {
-        OutputState::Missing => Some(format!("{kind} {file} is missing")),
-        OutputState::Unreadable(why) => Some(format!("{kind} {file} cannot be checked: {why}")),
+        OutputState::Missing => Some(format!("{file} is missing")),
+        OutputState::Unreadable(why) => Some(format!("{file} cannot be checked: {why}")),
         OutputState::Found { bytes, .. } if *bytes < sealed => {
-            Some(format!("{kind} {file} is shorter ({bytes} bytes) than the sealed {sealed} bytes"))
+            Some(format!("{file} is shorter ({bytes} bytes) than the sealed {sealed} bytes"))
         }
         OutputState::Found { prefix, .. } if *prefix != Some(claim.sha256) => {
-            Some(format!("{kind} {file} was altered within its first {sealed} bytes"))
+            Some(format!("{file} was altered within its first {sealed} bytes"))
         }
         OutputState::Found { bytes, .. } if claim.closed && *bytes > sealed => {
-            Some(format!("{kind} {file} has {} bytes more than were sealed", bytes - sealed))
+            Some(format!("{file} has {} bytes more than were sealed", bytes - sealed))
         }
         OutputState::Found { .. } => None,
     }
@@ -89,8 +93,10 @@ fn claim(value: &Value, closed: bool) -> Result<OutputClaim, String> {
 }
 
 fn stays_inside(path: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+' | '=' | ',');
-    !path.is_empty()
-        && path.len() < 4096
-        && path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(plain))
+    path.len() < 4096 && path.split('/').all(is_plain_name)
+}
+
+/// Whether a log may name a file so: not hidden, nothing that leads elsewhere or draws on a terminal.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(|c: char| c.is_control() || c == '/' || c == '\\')
 }

@@ -146,6 +146,13 @@ impl TrustStore {
     }
 }
 
+impl TrustStore {
+    /// Whether some line of the store gives `key` to `principal`, whatever for.
+    pub(crate) fn is_also(&self, key: &PublicKey, principal: &str) -> bool {
+        self.lines.iter().any(|line| line.key == *key && line.principals == principal)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

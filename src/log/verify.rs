@@ -1,6 +1,6 @@
 //! The verdict over a run: its segments, final signature, files, anchors, and whose keys they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Anchor;
 use super::approval::{self, Driver};
@@ -96,12 +96,24 @@ impl Case {
     fn walk_segment(&mut self, number: u32, bytes: &[u8], trust: &TrustStore) -> Walk {
         let mono_us = self.walks.last().map_or(0, |walk| walk.mono_us);
         let mut found: Vec<Result<Vec<OutputClaim>, String>> = Vec::new();
+        // What is asked in this segment; a resumed run asks anew what was open when it stopped.
+        let mut pending = BTreeSet::new();
         let walked = walk(bytes, number, mono_us, trust.checker(), &mut |record, head| {
             found.push(claims(record.kind, &record.payload));
             let checkpoint = record.text("checkpoint").unwrap_or_default().to_string();
             match record.kind {
-                RecordType::ApprovalRequest => drop(self.asked.insert(checkpoint, head)),
-                RecordType::Approval => self.approvals.push((self.asked.remove(&checkpoint), record)),
+                RecordType::ApprovalRequest => {
+                    pending.insert(checkpoint.clone());
+                    self.asked.insert(checkpoint, head);
+                }
+                RecordType::Approval => {
+                    pending.remove(&checkpoint);
+                    self.approvals.push((self.asked.remove(&checkpoint), record));
+                }
+                RecordType::StepStart => found.extend(pending.first().map(|asked| {
+                    let asked = asked.escape_debug();
+                    Err(format!("record {} starts a step while approval '{asked}' is pending", record.seq))
+                })),
                 _ => {}
             }
         });
@@ -128,6 +140,10 @@ impl Case {
         let (file, previous) = (segment_file(number), segment_file(number - 1));
         if before.signature.is_some() || self.walks.last().is_some_and(|walk| walk.ended) {
             self.find(Verdict::Tampered, format!("{previous} was finished, but {file} goes on after it"));
+        }
+        if self.walks.first().is_some_and(|walk| walk.opening.is_none()) {
+            let text = format!("run.jsonl has no sealed first record, but {file} goes on after it");
+            self.find(Verdict::Tampered, text);
         }
         let (run, first) = (walked.run, self.walks.first().and_then(|walk| walk.run));
         if let (Some(run), Some(first)) = (run, first)

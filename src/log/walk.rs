@@ -340,8 +340,8 @@ impl<'s> Walker<'s> {
     fn release_batch(&mut self, head: Head) -> Result<(), String> {
         for record in std::mem::take(&mut self.batch) {
             if record.kind.announces_key() {
-                let announced = record.text("session_key").and_then(|line| PublicKey::parse_line(line).ok());
-                let announced = announced.filter(PublicKey::is_ed25519);
+                let exact = |line: &str| PublicKey::parse_line(line).ok().filter(|key| key.to_line() == line);
+                let announced = record.text("session_key").and_then(exact).filter(PublicKey::is_ed25519);
                 let key = announced.ok_or_else(|| format!("record {} announces no session key", record.seq))?;
                 self.session = Some(key);
             }

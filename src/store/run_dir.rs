@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::log::{RunId, segment_file, signature_file};
+use crate::log::{RunId, is_plain_name, segment_file, signature_file};
 
 use super::error::StoreError;
 use super::files;
@@ -142,7 +142,7 @@ impl RunDir {
 
     fn input_path(&self, name: &str) -> Result<PathBuf, StoreError> {
         let file = self.path.join("inputs").join(name);
-        let plain = Path::new(name).file_name().is_some_and(|only| only == name) && !name.starts_with('.');
+        let plain = is_plain_name(name) && !name.starts_with('.');
         if plain { Ok(file) } else { Err(StoreError::WrongKind(file, "is not a plain file name")) }
     }
 

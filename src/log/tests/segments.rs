@@ -37,10 +37,10 @@ fn resumed_with(
     writer.append(RecordType::RunEnd, &at(9_000), &Map::new()).unwrap();
     second.extend(writer.seal(identity).unwrap());
     let signature = writer.countersign(identity).unwrap();
-    Check { segments: vec![(first, None), (second, Some(signature))], ..Check::new() }
+    Check { segments: vec![(first, None), (second, Some(signature.into_bytes()))], ..Check::new() }
 }
 
-fn resumed() -> Check {
+pub(super) fn resumed() -> Check {
     resumed_by(&alice(), b"{\"seq\":6,\"prev\":\"to")
 }
 
@@ -102,7 +102,7 @@ fn cutting_the_whole_second_part_looks_like_a_crash_unless_its_signature_stays()
     let (_, signature) = check.segments.pop().unwrap();
     check.expect(Incomplete, "torn last record");
     let first = Segment { number: 1, bytes: Some(&check.segments[0].0), signature: None };
-    let left = Segment { number: 2, bytes: None, signature: signature.as_ref().map(String::as_bytes) };
+    let left = Segment { number: 2, bytes: None, signature: signature.as_deref() };
     let report = check.verify_segments(&[first, left]);
     assert_eq!(report.verdict, Tampered);
     assert!(report.to_string().contains("run.2.jsonl.sig exists, but run.2.jsonl is missing"), "{report}");

@@ -10,7 +10,7 @@ fn a_finished_run_verifies_and_keeps_its_files_private() {
     let lab = Lab::new();
     let dir = lab.finished();
     let report = lab.expect(&dir, Verdict::Complete, "signed by this machine's own key (self-signed)");
-    assert_eq!((report.records, report.seals, report.outputs.0), (4, 4, 1));
+    assert_eq!((report.records, report.seals, report.outputs.0), (4, 4, 2));
     assert_eq!((mode(&dir.join("run.jsonl")), mode(&dir.join("run.jsonl.sig"))), (0o600, 0o600));
     assert!(!dir.join("run.jsonl.sig.tmp").exists());
 }

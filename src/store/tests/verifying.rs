@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use super::*;
 
 #[test]
-fn links_and_pipes_in_place_of_output_are_not_followed() {
+fn t55_links_and_pipes_in_place_of_output_are_not_followed() {
     let lab = Lab::new();
     let dir = lab.finished();
     let file = dir.join("out/0001.stdout");
