@@ -48,11 +48,10 @@ pub(crate) fn acknowledged(calls: &[Call]) -> BTreeMap<PathBuf, u64> {
 }
 
 /// Takes away what a power cut may take: bytes that were not synced, and names whose directory was not synced since
-/// they came to be. Only what was made by these calls.
-pub(crate) fn cut_power(calls: &[Call]) {
+/// they came to be. Where something else had the name before, that is there again: `before` says what.
+pub(crate) fn cut_power(calls: &[Call], before: &[(PathBuf, &str)]) {
     let mut synced_bytes: BTreeMap<&Path, u64> = BTreeMap::new();
     let mut new_names: BTreeSet<&Path> = BTreeSet::new();
-    let mut renamed: BTreeSet<&Path> = BTreeSet::new();
     for call in calls.iter().filter(|call| call.errno == 0) {
         let path = call.path.as_path();
         match call.op {
@@ -60,12 +59,8 @@ pub(crate) fn cut_power(calls: &[Call]) {
                 new_names.insert(path);
                 synced_bytes.insert(path, 0);
             }
-            'm' | 'l' => {
+            'm' | 'l' | 'r' => {
                 new_names.insert(path);
-            }
-            'r' => {
-                new_names.insert(path);
-                renamed.insert(path);
             }
             's' if path.is_dir() => new_names.retain(|name| name.parent() != Some(path)),
             's' => {
@@ -83,6 +78,10 @@ pub(crate) fn cut_power(calls: &[Call]) {
         }
     }
     for path in new_names {
+        if let Some((_, text)) = before.iter().find(|(known, _)| known == path) {
+            fs::write(path, text).unwrap();
+            continue;
+        }
         let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
 }
