@@ -1,8 +1,6 @@
 //! The identity key of this machine's user, and the trust store beside it.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::Path;
 
 use crate::log::{FormatError, NAMESPACE, PublicKey, SecretKey, Seed, Signer as _, TrustStore};
@@ -14,6 +12,8 @@ use super::files;
 
 /// The private key's file name in the configuration directory.
 pub const KEY_FILE: &str = "id_ed25519";
+/// Its public half beside it.
+const PUBLIC_FILE: &str = "id_ed25519.pub";
 /// The trust store's file name in the configuration directory.
 pub const TRUST_FILE: &str = "allowed_signers";
 
@@ -43,10 +43,11 @@ pub fn load_or_create(config_dir: &Path) -> Result<Identity, StoreError> {
         None => create(config_dir, &principal)?,
     };
     let signers_line = format!("{principal} namespaces=\"{NAMESPACE}\" {}", key.public_key().to_line());
-    if created {
-        let public = format!("{} {principal}\n", key.public_key().to_line());
-        files::replace_file(&config_dir.join("id_ed25519.pub"), public.as_bytes(), 0o644)?;
+    // The public half comes last: while it is missing, the first use was cut short and has to be completed.
+    if created || files::open_file(&config_dir.join(PUBLIC_FILE))?.is_none() {
         add_line(&config_dir.join(TRUST_FILE), &signers_line)?;
+        let public = format!("{} {principal}\n", key.public_key().to_line());
+        files::replace_file(&config_dir.join(PUBLIC_FILE), public.as_bytes(), 0o644)?;
     }
     Ok(Identity { key, principal, signers_line, created })
 }
@@ -82,7 +83,7 @@ pub fn load_trust(path: &Path) -> Result<Option<TrustStore>, StoreError> {
 /// # Errors
 /// When the file is there but not a public key.
 pub(crate) fn own_public_key(config_dir: &Path) -> Result<Option<PublicKey>, StoreError> {
-    let path = config_dir.join("id_ed25519.pub");
+    let path = config_dir.join(PUBLIC_FILE);
     let Some(bytes) = files::read_file(&path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
     PublicKey::parse_line(&text).map(Some).map_err(|e| StoreError::Format(path, e))
@@ -131,10 +132,14 @@ fn create(config_dir: &Path, principal: &str) -> Result<(SecretKey, bool), Store
     }
 }
 
+/// Adds a line that is not there yet. The file is replaced as a whole: half a line would make it unreadable.
 fn add_line(path: &Path, line: &str) -> Result<(), StoreError> {
-    let mut file =
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(StoreError::io("open", path))?;
-    file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(StoreError::io("write", path))
+    let before = files::read_file(path)?.unwrap_or_default();
+    if before.split(|byte| *byte == b'\n').any(|known| known == line.as_bytes()) {
+        return Ok(());
+    }
+    let gap = if before.is_empty() || before.ends_with(b"\n") { "" } else { "\n" };
+    files::replace_file(path, &[&before, gap.as_bytes(), line.as_bytes(), b"\n"].concat(), 0o600)
 }
 
 /// Fit to stand unquoted in a line of a trust store.

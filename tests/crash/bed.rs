@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use regex::Regex;
-use rexpect::process::PtyProcess;
 use rexpect::process::wait::WaitStatus;
+use rexpect::process::{PtyProcess, Signal};
 use runbook::log::{Report, RunId, SealedLog, Verdict};
 use runbook::store::{Home, RunDir, keys, read_log, verify_dir};
 
@@ -89,10 +89,6 @@ impl Bed {
     pub(crate) fn with_key(self) -> Bed {
         keys::load_or_create(self.home().config_dir()).unwrap();
         self
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
     }
 
     pub(crate) fn work(&self, name: &str) -> PathBuf {
@@ -177,7 +173,16 @@ impl Bed {
 
     /// Makes a call with a person at a terminal, who answers what is asked.
     pub(crate) fn call_with_person(&self, args: &[&str], fault: &Fault) -> Outcome {
-        let process = PtyProcess::new(self.command(args, fault)).unwrap();
+        self.call_at_terminal(args, fault, true)
+    }
+
+    /// The same, but when something is asked the program is killed.
+    pub(crate) fn call_until_asked(&self, args: &[&str]) -> Outcome {
+        self.call_at_terminal(args, &Fault::none(), false)
+    }
+
+    fn call_at_terminal(&self, args: &[&str], fault: &Fault, answers: bool) -> Outcome {
+        let mut process = PtyProcess::new(self.command(args, fault)).unwrap();
         let mut tty = process.get_file_handle().unwrap();
         let (mut screen, mut block, since) = (String::new(), vec![0; 1 << 14], Instant::now());
         let mut answered = 0;
@@ -186,6 +191,9 @@ impl Bed {
             assert!(since.elapsed() < PATIENCE, "{args:?} hangs: {screen}");
             screen.push_str(&String::from_utf8_lossy(&block[..count]));
             while let Some((end, answer)) = self.next_answer(&screen[answered..]) {
+                if !answers {
+                    process.signal(Signal::SIGKILL).unwrap();
+                }
                 answered += end;
                 let _ = tty.write_all(format!("{answer}\n").as_bytes());
             }

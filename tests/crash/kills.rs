@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use runbook::log::{Verdict, segment_file};
 
 use crate::bed::{Bed, Fault, Outcome, on_all_processors};
-use crate::reference::{ROLLED_BACK, bed, repeated, wrong_at_the_end};
-use crate::trace::{acknowledged, cut_power};
+use crate::reference::{BOOK, ROLLED_BACK, bed, repeated, wrong_at_the_end};
+use crate::trace::{Call, acknowledged, cut_power};
 
 /// Closing tells nobody anything: a kill around it is a kill around its neighbours.
 const BOUNDARIES: &str = "odwsrlumt";
@@ -78,11 +78,15 @@ fn examine(bed: &Bed, case: &Case, killed: &Outcome, tally: &Tally) {
         return;
     }
     add(&tally.kills, 1);
+    die_of(bed, case, killed, tally);
+    finish(bed, case, tally);
+}
+
+fn die_of(bed: &Bed, case: &Case, killed: &Outcome, tally: &Tally) {
     if case.power {
         cut_power(&killed.calls, &[(bed.work("conf"), "old")]);
     }
     judge(bed, case, killed, tally);
-    finish(bed, case, tally);
 }
 
 /// The log as it was found by whoever comes first.
@@ -194,6 +198,122 @@ fn killed_at_any_boundary_of_a_run_nothing_is_lost_or_repeated() {
         examine(&bed, case, &killed, &tally);
     });
     told("kill -9 at every boundary of a run", outcome.calls.len(), cases.len(), &tally);
+}
+
+/// The reference run as somebody left it who was not there to say go.
+fn parked() -> (Bed, String) {
+    let bed = bed();
+    let parked = bed.call(&["run", "a.yml", "--no-input"], &watch());
+    assert_eq!(parked.code, Some(5), "{}", parked.screen);
+    let run = bed.run_id().unwrap().to_string();
+    (bed, run)
+}
+
+/// And every other of them is killed a second time, while it resumes from the first.
+#[test]
+fn killed_at_any_boundary_of_a_resume_it_can_be_resumed_again() {
+    let (whole, run) = parked();
+    let outcome = whole.call_with_person(&["resume", &run], &watch());
+    assert_eq!(outcome.code, Some(ROLLED_BACK), "{}", outcome.screen);
+    assert_eq!((wrong_at_the_end(&whole), repeated(&whole)), (vec![], vec![]));
+    let (boundaries, cases, tally) = (outcome.calls.len(), cases(&outcome), Tally::default());
+    on_all_processors(&cases, |case| {
+        let (bed, run) = parked();
+        let killed = bed.call_with_person(&["resume", &run], &fault(case));
+        let again = Case { at: case.at * 7 % boundaries as u64 + 1, how: "before", power: case.power };
+        if killed.was_killed() && case.at % 2 == 0 && bed.verdict() != Verdict::Complete {
+            add(&tally.kills, 1);
+            die_of(&bed, case, &killed, &tally);
+            let killed = bed.call_with_person(&["resume", &run], &fault(&again));
+            match killed.was_killed() {
+                true => examine(&bed, &again, &killed, &tally),
+                false => finish(&bed, case, &tally),
+            }
+        } else {
+            examine(&bed, case, &killed, &tally);
+        }
+    });
+    told("kill -9 at every boundary of a resume, and again in the next", boundaries, cases.len(), &tally);
+}
+
+#[test]
+fn killed_at_any_boundary_of_its_first_use_the_next_use_makes_one_good_key() {
+    let fresh = || Bed::new(&[("a.yml", BOOK), ("conf", "old")]);
+    let only = |fault: Fault| fault.with("FAULT_OPS", BOUNDARIES).with("FAULT_ONLY", "/config/");
+    let outcome = fresh().call_with_person(&["run", "a.yml"], &only(Fault::none()));
+    assert!(outcome.calls.len() > 8, "{:?}", outcome.calls);
+    let (cases, tally) = (cases(&outcome), Tally::default());
+    on_all_processors(&cases, |case| {
+        let bed = fresh();
+        let killed = bed.call_with_person(&["run", "a.yml"], &only(Fault::at(case.at, case.how)));
+        examine(&bed, case, &killed, &tally);
+        let keys = std::fs::read_dir(bed.home().config_dir()).unwrap().flatten();
+        let left: Vec<_> = keys.map(|e| e.file_name()).filter(|n| n.to_string_lossy().ends_with(".tmp")).collect();
+        if left.len() > 1 {
+            tally.wrong(case, format!("left behind: {left:?}"));
+        }
+    });
+    told("kill -9 at every boundary of making a key", outcome.calls.len(), cases.len(), &tally);
+}
+
+/// The number of the first call in the reference run that this holds for.
+fn boundary(holds: impl Fn(&Call) -> bool) -> u64 {
+    let outcome = bed().call_with_person(&["run", "a.yml"], &watch());
+    outcome.calls.iter().find(|call| holds(call)).expect("the run makes such a call").number
+}
+
+#[test]
+fn a_kill_between_the_signature_and_its_name_leaves_a_run_that_only_needs_its_signature() {
+    let bed = bed();
+    let only = Fault::at(1, "before").with("FAULT_OPS", "r").with("FAULT_ONLY", ".sig");
+    let killed = bed.call_with_person(&["run", "a.yml"], &only);
+    assert!(killed.was_killed(), "{}", killed.screen);
+    let dir = bed.run_dir();
+    assert!(dir.join("run.jsonl.sig.tmp").exists() && !dir.join("run.jsonl.sig").exists());
+    assert_eq!(bed.verdict(), Verdict::Incomplete, "{}", bed.report());
+    let effects = bed.counted("effects");
+    let run = bed.run_id().unwrap().to_string();
+    let signed = bed.call(&["resume", &run], &watch());
+    assert_eq!(signed.code, Some(ROLLED_BACK), "{}", signed.screen);
+    assert_eq!((bed.verdict(), bed.counted("effects")), (Verdict::Complete, effects));
+    assert!(!dir.join("run.jsonl.sig.tmp").exists(), "the leftover is still there");
+}
+
+#[test]
+fn a_kill_after_mkdir_leaves_a_directory_that_hurts_nobody() {
+    let bed = bed();
+    let run_dir = boundary(|call| call.op == 'm' && call.path.parent().is_some_and(|p| p.ends_with("runs")));
+    let killed = bed.call(&["run", "a.yml"], &Fault::at(run_dir, "after").with("FAULT_OPS", BOUNDARIES));
+    assert!(killed.was_killed(), "{}", killed.screen);
+    let run = bed.run_id().unwrap().to_string();
+    assert_eq!(std::fs::read_dir(bed.run_dir()).unwrap().count(), 0);
+    let verified = bed.call(&["verify", &run], &watch());
+    assert_eq!(verified.code, Some(9), "{}", verified.screen);
+    assert!(verified.screen.starts_with("INCOMPLETE"), "{}", verified.screen);
+    let resumed = bed.call(&["resume", &run], &watch());
+    assert_eq!(resumed.code, Some(9), "{}", resumed.screen);
+    assert!(resumed.screen.contains("it never began"), "{}", resumed.screen);
+    let list = bed.call(&["runs"], &watch());
+    assert_eq!(list.code, Some(0), "{}", list.screen);
+    assert!(list.screen.contains(&run), "{}", list.screen);
+    assert_eq!(bed.call_with_person(&["run", "a.yml"], &watch()).code, Some(ROLLED_BACK));
+    assert_eq!(bed.verdict(), Verdict::Complete);
+}
+
+#[test]
+fn a_kill_while_somebody_is_asked_leaves_the_question_open() {
+    let bed = bed();
+    let killed = bed.call_until_asked(&["run", "a.yml"]);
+    assert!(killed.was_killed() && killed.screen.contains("(go or no-go)"), "{}", killed.screen);
+    assert_eq!(bed.verdict(), Verdict::Incomplete);
+    let run = bed.run_id().unwrap().to_string();
+    assert_eq!(bed.call(&["resume", &run, "--no-input"], &watch()).code, Some(5), "nobody answered yet");
+    let resumed = bed.call_with_person(&["resume", &run], &watch());
+    assert_eq!(resumed.code, Some(ROLLED_BACK), "{}", resumed.screen);
+    assert_eq!((wrong_at_the_end(&bed), repeated(&bed)), (vec![], vec![]));
+    assert_eq!(bed.verdict(), Verdict::Complete);
+    let answers = bed.sealed().unwrap().records.iter().filter(|r| r.payload.get("answer").is_some()).count();
+    assert_eq!(answers, 1, "a question was answered more than once");
 }
 
 /// Cases shown in full when there are many.
