@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -49,9 +49,8 @@ impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             JournalError::Record(error) => error.fmt(f),
-            JournalError::DiskFull(path) => {
-                write!(f, "the disk of {} is full: free some space, then resume the run", path.display())
-            }
+            JournalError::DiskFull(path) => full(f, path),
+            JournalError::Io(path, error) if is_full(error) => full(f, path),
             JournalError::Changed(path, how) => {
                 write!(f, "log changed by another process: {} {how}", path.display())
             }
@@ -234,20 +233,23 @@ impl Journal {
     fn write(&mut self, batch: &[u8], durability: Durability) -> Result<(), JournalError> {
         self.check_unchanged()?;
         self.reserve(batch.len() as u64)?;
-        let written = loop {
-            match self.file.write(batch) {
+        let io_error = |error| JournalError::Io(self.path.clone(), error);
+        let mut rest = batch;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(io_error(io::ErrorKind::WriteZero.into())),
+                // Only a part fitted: either the rest fits too, or the next try says why not.
+                Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Nothing was written, so the file still ends with a whole batch.
-                Err(error) if is_full(&error) => return Err(JournalError::DiskFull(self.path.clone())),
-                other => break other.map_err(|error| JournalError::Io(self.path.clone(), error))?,
+                Err(error) if is_full(&error) && rest.len() == batch.len() => {
+                    return Err(JournalError::DiskFull(self.path.clone()));
+                }
+                Err(error) => return Err(io_error(error)),
             }
-        };
-        self.size += written as u64;
-        self.unsynced = true;
-        if written < batch.len() {
-            let error = io::Error::new(io::ErrorKind::WriteZero, "only a part of a batch was written");
-            return Err(JournalError::Io(self.path.clone(), error));
         }
+        self.size += batch.len() as u64;
+        self.unsynced = true;
         if durability == Durability::Sync { self.sync() } else { Ok(()) }
     }
 
@@ -295,6 +297,10 @@ impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("path", &self.path).field("size", &self.size).finish_non_exhaustive()
     }
+}
+
+fn full(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
+    write!(f, "the disk of {} is full: free some space, then resume the run", path.display())
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -1,6 +1,7 @@
 //! The identity key of this machine's user, and the trust store beside it.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::log::{FormatError, NAMESPACE, PublicKey, SecretKey, Seed, Signer as _, TrustStore};
@@ -134,12 +135,15 @@ fn create(config_dir: &Path, principal: &str) -> Result<(SecretKey, bool), Store
 
 /// Adds a line that is not there yet. The file is replaced as a whole: half a line would make it unreadable.
 fn add_line(path: &Path, line: &str) -> Result<(), StoreError> {
+    // A team may keep its file elsewhere and link to it.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mode = fs::metadata(path).map_or(0o600, |meta| meta.mode() & 0o777);
     let before = files::read_file(path)?.unwrap_or_default();
     if before.split(|byte| *byte == b'\n').any(|known| known == line.as_bytes()) {
         return Ok(());
     }
     let gap = if before.is_empty() || before.ends_with(b"\n") { "" } else { "\n" };
-    files::replace_file(path, &[&before, gap.as_bytes(), line.as_bytes(), b"\n"].concat(), 0o600)
+    files::replace_file(path, &[&before, gap.as_bytes(), line.as_bytes(), b"\n"].concat(), mode)
 }
 
 /// Fit to stand unquoted in a line of a trust store.

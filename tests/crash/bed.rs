@@ -67,14 +67,9 @@ impl Fault {
 impl Bed {
     /// Fresh, with the signing key made and these files in the working directory.
     pub(crate) fn new(files: &[(&str, &str)]) -> Bed {
-        // Nothing survives a kill better on a disk than in memory, and memory is fast.
-        Bed::within(Path::new("/dev/shm"), files)
-    }
-
-    pub(crate) fn within(place: &Path, files: &[(&str, &str)]) -> Bed {
         static MADE: AtomicUsize = AtomicUsize::new(0);
-        let builder = || tempfile::Builder::new().prefix("crash").to_owned();
-        let dir = builder().tempdir_in(place).or_else(|_| builder().tempdir()).unwrap();
+        // Nothing survives a kill better on a disk than in memory, and memory is fast.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         for name in ["home", "state", "config", "work"] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
@@ -83,6 +78,13 @@ impl Bed {
         }
         let mark = format!("CRASH_BED={}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         Bed { dir, mark }
+    }
+
+    /// Puts the state directory elsewhere, before anything is in it.
+    pub(crate) fn keep_state_in(&self, place: &Path) {
+        let state = self.dir.path().join("state");
+        fs::remove_dir(&state).unwrap();
+        std::os::unix::fs::symlink(place, state).unwrap();
     }
 
     /// The same with its signing key, so that making it is no part of what is tested.
@@ -214,9 +216,8 @@ impl Bed {
     /// What a person says to the next question, and where on the screen that question ends.
     fn next_answer(&self, screen: &str) -> Option<(usize, &'static str)> {
         static QUESTION: OnceLock<Regex> = OnceLock::new();
-        let question = QUESTION.get_or_init(|| {
-            Regex::new(r"(?s)(\S+)  \((go or no-go|in doubt)\)\r?\n.*?, (?:g/n|d/a/f): ").unwrap()
-        });
+        let question = QUESTION
+            .get_or_init(|| Regex::new(r"(?s)(\S+)  \((go or no-go|in doubt)\)\r?\n.*?, (?:g/n|d/a/f): ").unwrap());
         let found = question.captures(screen)?;
         let end = found.get(0).unwrap().end();
         Some((end, if &found[2] == "in doubt" { self.look_at_the_world(&found[1]) } else { "g" }))

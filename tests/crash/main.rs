@@ -8,6 +8,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests act on the world")]
 
 mod bed;
+mod errors;
+mod full;
+mod judge;
 mod kills;
 mod reference;
+mod tally;
 mod trace;

@@ -1,9 +1,9 @@
 //! The run that everything happens to: retries, a parallel group, a file, a checkpoint, a probe, an undo of it all, and
 //! an `always`. Every step leaves a line in `effects` when it happens.
 
-use std::collections::BTreeMap;
-
-use crate::bed::Bed;
+use crate::bed::{Bed, Fault};
+use crate::judge::{Aim, Judged};
+use crate::trace::Call;
 
 /// Ends rolled back.
 pub(crate) const BOOK: &str = r#"runbook: v1
@@ -56,34 +56,35 @@ always:
     shell: echo last >> effects
 "#;
 
-/// The exit code at the end.
-pub(crate) const ROLLED_BACK: i32 = 11;
-
-/// What must have happened exactly once, whatever happened to the program.
-const ONCE: [&str; 9] = [
-    "first", "left", "right", "probed", "fails", "undo-first", "undo-left", "undo-right", "undo-probed",
-];
+/// How it ends when everything happened as it should.
+pub(crate) const AIM: Aim<'static> = Aim {
+    code: 11,
+    once: &["first", "left", "right", "probed", "fails", "undo-first", "undo-left", "undo-right", "undo-probed"],
+    some: &["flaky", "last"],
+};
 
 pub(crate) fn bed() -> Bed {
-    Bed::new(&[("a.yml", BOOK), ("conf", "old")]).with_key()
+    Bed::new(&FILES).with_key()
 }
 
-/// Effects that must not be repeated and were: those of one step after another.
-pub(crate) fn repeated(bed: &Bed) -> Vec<String> {
-    let counts = bed.counted("effects");
-    let repeated = counts.iter().filter(|(name, count)| ONCE.contains(&name.as_str()) && **count > 1);
-    repeated.map(|(name, count)| format!("{name} x{count}")).collect()
-}
+pub(crate) const FILES: [(&str, &str); 2] = [("a.yml", BOOK), ("conf", "old")];
 
-/// What is wrong with the world after the run came to its end; nothing is the aim.
-pub(crate) fn wrong_at_the_end(bed: &Bed) -> Vec<String> {
-    let counts: BTreeMap<String, usize> = bed.counted("effects");
-    let missing = ONCE.iter().filter(|name| !counts.contains_key(**name));
-    let mut wrong: Vec<String> = missing.map(|name| format!("{name} never happened")).collect();
-    wrong.extend(["flaky", "last"].iter().filter(|name| !counts.contains_key(**name)).map(|n| format!("no {n}")));
+/// Takes the run to its end and looks at the file it must have put back.
+pub(crate) fn finish(bed: &Bed, judged: &mut Judged) {
+    judged.finish(bed, &AIM);
     let conf = std::fs::read_to_string(bed.work("conf")).unwrap_or_default();
     if conf != "old" {
-        wrong.push(format!("conf is `{conf}`, which was not put back"));
+        judged.wrong.push(format!("conf is `{conf}`, which was not put back"));
     }
-    wrong
+}
+
+/// The calls of a run that nothing happens to.
+pub(crate) fn calls(bed: &Bed, args: &[&str], fault: &Fault) -> Vec<Call> {
+    let outcome = bed.call_with_person(args, fault);
+    assert_eq!(outcome.code, Some(AIM.code), "{}", outcome.screen);
+    let mut judged = Judged::default();
+    judged.look(bed, &outcome.calls);
+    finish(bed, &mut judged);
+    assert_eq!(judged.wrong, Vec::<String>::new());
+    outcome.calls
 }
