@@ -103,16 +103,20 @@ fn a_real_disk_with_any_number_of_free_pages_stops_the_run_and_not_for_good() {
     let disk = Path::new(&disk).to_path_buf();
     let page = 4096;
     let (filler, tally) = (disk.join("filler"), Tally::default());
-    // Beyond that there is room for everything.
-    let cases: Vec<u64> = (0..160).collect();
-    for free in &cases {
+    // Beyond that there is room for everything. Without a reserve, what is written runs out of room in the middle.
+    let reserving = (0..160).step_by(3).map(|free| (free, true));
+    let cases: Vec<(u64, bool)> = reserving.chain((0..40).map(|free| (free, false))).collect();
+    for case in &cases {
+        let (free, reserves) = *case;
+        let fault = Fault::none();
+        let fault = if reserves { fault } else { fault.with("FAULT_NO_FALLOCATE", EOPNOTSUPP) };
         let bed = Bed::new(&FILES).with_key();
         let state = tempfile::tempdir_in(&disk).unwrap();
         bed.keep_state_in(state.path());
         let whole = rustix::fs::statvfs(&disk).unwrap();
         let room = (whole.f_bavail * whole.f_frsize).saturating_sub(free * page);
         std::fs::write(&filler, vec![b'x'; room as usize]).unwrap();
-        let outcome = bed.call_with_person(&["run", "a.yml"], &Fault::none());
+        let outcome = bed.call_with_person(&["run", "a.yml"], &fault);
         std::fs::remove_file(&filler).unwrap();
         let mut judged = Judged::default();
         judged.look(&bed, &outcome.calls);
@@ -121,7 +125,7 @@ fn a_real_disk_with_any_number_of_free_pages_stops_the_run_and_not_for_good() {
         }
         judged.finish(&bed, &AIM);
         // A run with room ends; that is what it should do.
-        tally.count(free, true, judged);
+        tally.count(case, true, judged);
     }
     tally.tell("a real disk with 0, 1, 2, ... pages left", cases.len(), cases.len());
 }

@@ -7,7 +7,7 @@ use crate::bed::{Bed, Fault, Outcome, on_all_processors};
 use crate::judge::Judged;
 use crate::reference::{AIM, FILES, bed, calls, finish};
 use crate::tally::Tally;
-use crate::trace::{Call, cut_power};
+use crate::trace::{Call, Loss, cut_power};
 
 /// Closing tells nobody anything: a kill around it is a kill around its neighbours.
 const BOUNDARIES: &str = "odwsrlumt";
@@ -20,7 +20,8 @@ const TORN: [&str; 3] = ["torn:0", "torn:2", "torn:4"];
 struct Case {
     at: u64,
     how: &'static str,
-    power: bool,
+    /// What a power cut takes as well.
+    power: Option<Loss>,
 }
 
 /// Every way to die at one of these boundaries.
@@ -29,9 +30,10 @@ fn cases(calls: &[Call]) -> Vec<Case> {
     for call in calls {
         let torn = if call.op == 'w' { &TORN[..] } else { &[] };
         for how in ["before", "after"].iter().chain(torn) {
-            cases.push(Case { at: call.number, how, power: false });
+            cases.push(Case { at: call.number, how, power: None });
         }
-        cases.push(Case { at: call.number, how: "after", power: true });
+        let losses = if call.op == 'w' { &[Loss::Cut, Loss::Zeroed, Loss::Holed][..] } else { &[Loss::Cut] };
+        cases.extend(losses.iter().map(|loss| Case { at: call.number, how: "after", power: Some(*loss) }));
     }
     cases
 }
@@ -54,8 +56,8 @@ fn examine(bed: &Bed, case: &Case, outcome: &Outcome, tally: &Tally) {
 
 /// Whether the kill came about: the order of parallel steps differs from run to run, and so do the last numbers.
 fn die(bed: &Bed, case: &Case, outcome: &Outcome, judged: &mut Judged) -> bool {
-    if case.power && outcome.was_killed() {
-        cut_power(&outcome.calls, &[(bed.work("conf"), "old")]);
+    if let (Some(loss), true) = (case.power, outcome.was_killed()) {
+        cut_power(&outcome.calls, loss, &[(bed.work("conf"), "old")]);
     }
     judged.look(bed, &outcome.calls);
     outcome.was_killed()

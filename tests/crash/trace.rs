@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// One counted call.
@@ -47,9 +48,20 @@ pub(crate) fn acknowledged(calls: &[Call]) -> BTreeMap<PathBuf, u64> {
     syncs.filter_map(|call| Some((call.path.clone(), call.size?))).collect()
 }
 
+/// What a power cut makes of bytes that were not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The file ends before them.
+    Cut,
+    /// They are all zero: the length reached the disk and they did not.
+    Zeroed,
+    /// The first half of them is zero: pages reach the disk in any order.
+    Holed,
+}
+
 /// Takes away what a power cut may take: bytes that were not synced, and names whose directory was not synced since
 /// they came to be. Where something else had the name before, that is there again: `before` says what.
-pub(crate) fn cut_power(calls: &[Call], before: &[(PathBuf, &str)]) {
+pub(crate) fn cut_power(calls: &[Call], loss: Loss, before: &[(PathBuf, &str)]) {
     let mut synced_bytes: BTreeMap<&Path, u64> = BTreeMap::new();
     let mut new_names: BTreeSet<&Path> = BTreeSet::new();
     for call in calls.iter().filter(|call| call.errno == 0) {
@@ -71,11 +83,18 @@ pub(crate) fn cut_power(calls: &[Call], before: &[(PathBuf, &str)]) {
     }
     for (path, bytes) in synced_bytes {
         // What was renamed away was synced before, or its new name would hold less.
-        if let Ok(file) = fs::OpenOptions::new().write(true).open(path)
-            && file.metadata().unwrap().len() > bytes
-        {
-            file.set_len(bytes).unwrap();
-        }
+        let Ok(file) = fs::OpenOptions::new().write(true).open(path) else { continue };
+        let unsynced = file.metadata().unwrap().len().saturating_sub(bytes);
+        let lost = match loss {
+            _ if unsynced == 0 => continue,
+            Loss::Cut => {
+                file.set_len(bytes).unwrap();
+                continue;
+            }
+            Loss::Zeroed => unsynced,
+            Loss::Holed => unsynced / 2,
+        };
+        file.write_all_at(&vec![0; lost as usize], bytes).unwrap();
     }
     for path in new_names {
         if let Some((_, text)) = before.iter().find(|(known, _)| known == path) {
