@@ -19,12 +19,15 @@ use super::{clock, files, keys};
 /// Blocks kept behind the end of the file, so that a full disk still lets the run say how it ended.
 const RESERVE: u64 = 256 << 10;
 
+/// Bytes that may wait for a sync. A power cut may damage all of them, and `verify` forgives no more than 2 MiB.
+const MOST_UNSYNCED: u64 = 256 << 10;
+
 /// Whether a commit must have reached the disk when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Yes: something is about to change, or a person was told something.
     Sync,
-    /// No: the next commit that must takes this one along.
+    /// No: the next commit that must takes this one along, unless too much has come together.
     Defer,
 }
 
@@ -86,7 +89,8 @@ pub struct Journal {
     size: u64,
     /// How far blocks are allocated; `None` where the file system cannot do that.
     reserved_to: Option<u64>,
-    unsynced: bool,
+    /// How many of the file's bytes have certainly reached the disk.
+    synced: u64,
     state: State,
 }
 
@@ -148,7 +152,7 @@ impl Journal {
             identity,
             size: 0,
             reserved_to: Some(0),
-            unsynced: false,
+            synced: 0,
             state: State::Open,
         };
         let batch = journal.writer.seal(journal.identity.as_ref()).map_err(JournalError::Record)?;
@@ -249,17 +253,17 @@ impl Journal {
             }
         }
         self.size += batch.len() as u64;
-        self.unsynced = true;
-        if durability == Durability::Sync { self.sync() } else { Ok(()) }
+        let must = durability == Durability::Sync || self.size - self.synced > MOST_UNSYNCED;
+        if must { self.sync() } else { Ok(()) }
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {
-        if self.unsynced {
+        if self.synced < self.size {
             self.file.sync_data().map_err(|error| {
                 self.state = State::Poisoned(error.to_string());
                 JournalError::Io(self.path.clone(), error)
             })?;
-            self.unsynced = false;
+            self.synced = self.size;
         }
         Ok(())
     }

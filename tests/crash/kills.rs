@@ -191,3 +191,34 @@ fn a_kill_while_somebody_is_asked_leaves_the_question_open() {
     let answers = bed.sealed().unwrap().records.iter().filter(|r| r.payload.get("answer").is_some()).count();
     assert_eq!(answers, 1, "a question was answered more than once");
 }
+
+/// Reading steps share a sync. What a power cut could damage of them stays below what `verify` takes for an accident.
+#[test]
+fn what_is_not_synced_never_grows_beyond_what_a_power_cut_is_forgiven() {
+    let book = "runbook: v1
+name: readers
+steps:
+  - id: all
+    for_each:
+      in: '{{ range(0, 60) | list }}'
+      max: 60
+      steps:
+        - id: one
+          effect: read
+          shell: head -c 60000 /dev/zero | tr '\\0' x
+          save: { text: stdout }
+";
+    let bed = Bed::new(&[("a.yml", book)]).with_key();
+    let outcome = bed.call(&["run", "a.yml"], &watch());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.screen);
+    let (mut synced, mut most, mut whole) = (0, 0, 0);
+    for call in outcome.calls.iter().filter(|call| call.is_on_log()) {
+        whole = call.size.unwrap_or(0);
+        most = most.max(whole - synced);
+        if call.op == 's' {
+            synced = whole;
+        }
+    }
+    assert!(whole > 4 << 20, "a log of {whole} bytes is too short to mean anything");
+    assert!(most < 1 << 20, "{most} bytes were not synced");
+}

@@ -1,6 +1,7 @@
 //! What is counted over all cases of a test, and the table at its end.
 
 use std::fmt::Debug;
+use std::io::Write as _;
 use std::sync::Mutex;
 
 use crate::judge::Judged;
@@ -39,7 +40,7 @@ impl Tally {
     /// Prints the table; nothing may have gone wrong.
     pub(crate) fn tell(&self, what: &str, boundaries: usize, cases: usize) {
         let counts = self.0.lock().unwrap();
-        println!("{what}");
+        let mut table = format!("{what}\n");
         for (name, count) in [
             ("boundaries", boundaries),
             ("cases", cases),
@@ -52,8 +53,10 @@ impl Tally {
             ("silent re-runs", counts.repeated),
             ("logs that verify wrongly", counts.misjudged),
         ] {
-            println!("  {name:<30}{count:>8}");
+            table.push_str(&format!("  {name:<30}{count:>8}\n"));
         }
+        // Past the test harness, so that the counts are seen when all is well, too.
+        let _ = std::io::stderr().write_all(table.as_bytes());
         // All of them would hide the first ones.
         let shown = counts.wrong.len().min(12);
         assert!(counts.wrong.is_empty(), "{} are wrong:\n{}", counts.wrong.len(), counts.wrong[..shown].join("\n"));
