@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use rustix::fs::{FlockOperation, flock};
+
 use crate::log::{FormatError, NAMESPACE, PublicKey, SecretKey, Seed, Signer as _, TrustStore};
 
 use crate::drive::world::account;
@@ -44,11 +46,8 @@ pub fn load_or_create(config_dir: &Path) -> Result<Identity, StoreError> {
         None => create(config_dir, &principal)?,
     };
     let signers_line = format!("{principal} namespaces=\"{NAMESPACE}\" {}", key.public_key().to_line());
-    // The public half comes last: while it is missing, the first use was cut short and has to be completed.
-    if created || files::open_file(&config_dir.join(PUBLIC_FILE))?.is_none() {
-        add_line(&config_dir.join(TRUST_FILE), &signers_line)?;
-        let public = format!("{} {principal}\n", key.public_key().to_line());
-        files::replace_file(&config_dir.join(PUBLIC_FILE), public.as_bytes(), 0o644)?;
+    if created || !is_complete(config_dir)? {
+        complete(config_dir, &key, created, &principal, &signers_line)?;
     }
     Ok(Identity { key, principal, signers_line, created })
 }
@@ -131,6 +130,24 @@ fn create(config_dir: &Path, principal: &str) -> Result<(SecretKey, bool), Store
         },
         Err(error) => Err(StoreError::io("create", &path)(error)),
     }
+}
+
+/// The public half is written last: while it is missing, the first use was cut short or goes on.
+fn is_complete(config_dir: &Path) -> Result<bool, StoreError> {
+    Ok(files::open_file(&config_dir.join(PUBLIC_FILE))?.is_some())
+}
+
+/// Writes what belongs to a key, one process at a time.
+fn complete(dir: &Path, key: &SecretKey, created: bool, principal: &str, line: &str) -> Result<(), StoreError> {
+    let path = dir.join(KEY_FILE);
+    let lock = files::open_file(&path)?.ok_or_else(|| StoreError::WrongKind(path.clone(), "is gone"))?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|e| StoreError::io("lock", &path)(e.into()))?;
+    if !created && is_complete(dir)? {
+        return Ok(());
+    }
+    add_line(&dir.join(TRUST_FILE), line)?;
+    let public = format!("{} {principal}\n", key.public_key().to_line());
+    files::replace_file(&dir.join(PUBLIC_FILE), public.as_bytes(), 0o644)
 }
 
 /// Adds a line that is not there yet. The file is replaced as a whole: half a line would make it unreadable.

@@ -88,6 +88,16 @@ fn a_disk_that_is_full_at_any_byte_of_anything_stops_the_run_and_not_for_good() 
 }
 
 #[test]
+fn a_batch_that_fits_only_in_part_says_that_the_disk_is_full() {
+    let bed = Bed::new(&FILES).with_key();
+    let fault = Fault::none().with("FAULT_ONLY", "/run.").with("FAULT_BUDGET", 100);
+    let outcome = bed.call_with_person(&["run", "a.yml"], &fault.with("FAULT_NO_FALLOCATE", EOPNOTSUPP));
+    assert_eq!(outcome.code, Some(8), "{}", outcome.screen);
+    assert!(outcome.screen.contains("is full: free some space"), "{}", outcome.screen);
+    assert_eq!(std::fs::read(bed.run_dir().join("run.jsonl")).unwrap().len(), 100);
+}
+
+#[test]
 fn without_room_for_the_reserve_nothing_begins() {
     let bed = Bed::new(&FILES).with_key();
     let outcome = bed.call_with_person(&["run", "a.yml"], &Fault::none().with("FAULT_NO_FALLOCATE", ENOSPC));

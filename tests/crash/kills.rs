@@ -222,3 +222,29 @@ steps:
     assert!(whole > 4 << 20, "a log of {whole} bytes is too short to mean anything");
     assert!(most < 1 << 20, "{most} bytes were not synced");
 }
+
+/// What the log says of an output file must not outlive its name.
+#[test]
+fn the_names_of_kept_files_are_durable_before_the_log_relies_on_them() {
+    let book = "runbook: v1
+name: talker
+steps:
+  - id: talks
+    shell: echo said
+    undo: { none: it only talks }
+";
+    let bed = Bed::new(&[("a.yml", book)]).with_key();
+    let outcome = bed.call(&["run", "a.yml"], &watch());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.screen);
+    let calls = &outcome.calls;
+    let after = |from: usize, holds: &dyn Fn(&Call) -> bool| from + calls[from..].iter().position(holds).unwrap();
+    let syncs = |call: &Call, name: &str| call.op == 's' && call.path.ends_with(name);
+
+    let made = after(0, &|call| call.op == 'm' && call.path.ends_with("kept"));
+    let synced = after(made, &|call| syncs(call, &bed.run_id().unwrap().to_string()));
+    assert!(synced < after(0, &|call| call.op == 'w' && call.is_on_log()), "kept/ may be lost: {calls:#?}");
+
+    let made = after(0, &|call| call.op == 'o' && call.path.ends_with("out/0001.stdout"));
+    let synced = after(made, &|call| syncs(call, "out"));
+    assert!(synced < after(made, &|call| call.op == 'w' && call.is_on_log()), "output may be lost: {calls:#?}");
+}
