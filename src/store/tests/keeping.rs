@@ -76,7 +76,7 @@ fn a_first_use_adds_to_what_the_team_links_to_and_keeps_its_mode() {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(&team, "# the team").unwrap();
     fs::set_permissions(&team, fs::Permissions::from_mode(0o644)).unwrap();
-    std::os::unix::fs::symlink(&team, dir.join("allowed_signers")).unwrap();
+    symlink(&team, dir.join("allowed_signers")).unwrap();
     let identity = keys::load_or_create(dir).unwrap();
     assert_eq!(fs::read_to_string(&team).unwrap(), format!("# the team\n{}\n", identity.signers_line));
     assert_eq!(mode(&team), 0o644);
