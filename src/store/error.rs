@@ -97,6 +97,9 @@ impl fmt::Display for StoreError {
             StoreError::OtherKey(key) => {
                 write!(f, "only the key that opened the log may sign it: {}", key.fingerprint())
             }
+            StoreError::Read(run, error @ ReadError::NothingSealed) => {
+                write!(f, "run {run}: {error}: it never began, or its log was cut; there is nothing to go on from")
+            }
             StoreError::Read(run, error) => write!(f, "run {run}: {error}"),
             StoreError::Tampered(report) => write!(f, "the log does not verify\n{report}"),
             StoreError::Refused(text) => f.write_str(text),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -21,12 +21,15 @@ use super::{clock, files, keys};
 /// Blocks kept behind the end of the file, so that a full disk still lets the run say how it ended.
 const RESERVE: u64 = 256 << 10;
 
+/// Bytes that may wait for a sync. A power cut may damage all of them, and `verify` forgives no more than 2 MiB.
+const MOST_UNSYNCED: u64 = 256 << 10;
+
 /// Whether a commit must have reached the disk when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Yes: something is about to change, or a person was told something.
     Sync,
-    /// No: the next commit that must takes this one along.
+    /// No: the next commit that must takes this one along, unless too much has come together.
     Defer,
 }
 
@@ -51,9 +54,8 @@ impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             JournalError::Record(error) => error.fmt(f),
-            JournalError::DiskFull(path) => {
-                write!(f, "the disk of {} is full: free some space, then resume the run", path.display())
-            }
+            JournalError::DiskFull(path) => full(f, path),
+            JournalError::Io(path, error) if is_full(error) => full(f, path),
             JournalError::Changed(path, how) => {
                 write!(f, "log changed by another process: {} {how}", path.display())
             }
@@ -89,7 +91,8 @@ pub struct Journal {
     size: u64,
     /// How far blocks are allocated; `None` where the file system cannot do that.
     reserved_to: Option<u64>,
-    unsynced: bool,
+    /// How many of the file's bytes have certainly reached the disk.
+    synced: u64,
     /// Who is told of every head that is on disk.
     syslog: Option<Syslog>,
     state: State,
@@ -153,7 +156,7 @@ impl Journal {
             identity,
             size: 0,
             reserved_to: Some(0),
-            unsynced: false,
+            synced: 0,
             syslog: None,
             state: State::Open,
         };
@@ -228,7 +231,7 @@ impl Journal {
     /// From now on, tells a syslog daemon of every head that is on disk, the present one included.
     pub fn tell_to(&mut self, syslog: Option<Syslog>) {
         self.syslog = syslog;
-        if !self.unsynced {
+        if self.synced == self.size {
             self.tell();
         }
     }
@@ -260,30 +263,33 @@ impl Journal {
     fn write(&mut self, batch: &[u8], durability: Durability) -> Result<(), JournalError> {
         self.check_unchanged()?;
         self.reserve(batch.len() as u64)?;
-        let written = loop {
-            match self.file.write(batch) {
+        let io_error = |error| JournalError::Io(self.path.clone(), error);
+        let mut rest = batch;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(io_error(io::ErrorKind::WriteZero.into())),
+                // Only a part fitted: either the rest fits too, or the next try says why not.
+                Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Nothing was written, so the file still ends with a whole batch.
-                Err(error) if is_full(&error) => return Err(JournalError::DiskFull(self.path.clone())),
-                other => break other.map_err(|error| JournalError::Io(self.path.clone(), error))?,
+                Err(error) if is_full(&error) && rest.len() == batch.len() => {
+                    return Err(JournalError::DiskFull(self.path.clone()));
+                }
+                Err(error) => return Err(io_error(error)),
             }
-        };
-        self.size += written as u64;
-        self.unsynced = true;
-        if written < batch.len() {
-            let error = io::Error::new(io::ErrorKind::WriteZero, "only a part of a batch was written");
-            return Err(JournalError::Io(self.path.clone(), error));
         }
-        if durability == Durability::Sync { self.sync() } else { Ok(()) }
+        self.size += batch.len() as u64;
+        let must = durability == Durability::Sync || self.size - self.synced > MOST_UNSYNCED;
+        if must { self.sync() } else { Ok(()) }
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {
-        if self.unsynced {
+        if self.synced < self.size {
             self.file.sync_data().map_err(|error| {
                 self.state = State::Poisoned(error.to_string());
                 JournalError::Io(self.path.clone(), error)
             })?;
-            self.unsynced = false;
+            self.synced = self.size;
             self.tell();
         }
         Ok(())
@@ -329,6 +335,10 @@ impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("path", &self.path).field("size", &self.size).finish_non_exhaustive()
     }
+}
+
+fn full(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
+    write!(f, "the disk of {} is full: free some space, then resume the run", path.display())
 }
 
 fn is_full(error: &io::Error) -> bool {

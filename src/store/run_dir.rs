@@ -40,8 +40,10 @@ impl RunDir {
         let path = home.run_path(run);
         let make = |path: &Path| DirBuilder::new().mode(0o700).create(path).map_err(StoreError::io("create", path));
         make(&path)?;
-        make(&path.join("out"))?;
-        make(&path.join("inputs"))?;
+        // What steps put into them later is durable only if their own names are.
+        for name in ["out", "kept", "inputs"] {
+            make(&path.join(name))?;
+        }
         files::create_file(&path.join(PLAN_FILE), plan, 0o600)?;
         let dir = RunDir { run, path };
         for (name, bytes) in inputs {
