@@ -67,6 +67,9 @@ fn expressions_have_these_values() {
         ("not steps.gone.x is defined", json!(true)),
         ("steps.gone is defined and steps.gone.x == 1", json!(false)),
         ("inputs.db is defined", json!(true)),
+        ("(steps.gone.colour is defined)", json!(false)),
+        ("[(steps.live.colour is defined), {'a': steps.gone.x is not defined}['a']]", json!([true, true])),
+        ("((steps.gone.x | default('d')) ~ 'e') == 'de'", json!(true)),
         ("inputs.nope | default('d')", json!("d")),
         ("steps.gone.x.y | default('d') | upper", json!("D")),
         ("'b' in ['a', 1, 'b'] and 'x' not in []", json!(true)),
@@ -153,6 +156,13 @@ fn an_undefined_name_comes_with_its_neighbours() {
     let error = text("a {{ input.x }}", &world()).unwrap_err();
     assert_eq!(error.help.as_deref(), Some("there are: inputs, vars, target, steps, stdout, exit"));
     assert_eq!(error.range, 5..12);
+}
+
+#[test]
+fn a_template_in_place_of_an_expression_is_an_error_with_a_place() {
+    for src in ["{{ steps.live.colour is defined }}", "{% set x = a is defined %}", "{{ nope | default(1) }}"] {
+        assert_eq!(check_expr(src).map_err(|e| e.kind), Err(ErrorKind::Syntax), "{src}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod files;
 mod flow;
 mod golden;
 mod http;
+mod looking;
 mod plan;
 mod reading;
 mod shell;
