@@ -10,8 +10,8 @@ const QUICK: &str = "steps:\n  - id: one\n    shell: echo one";
 
 /// Another run directory beside the one there is, made from it and then damaged.
 fn damaged(ran: &Ran, number: usize, damage: impl Fn(&Path)) {
-    let good = &ran.sandbox.runs()[0];
-    // A later time, so that the damaged ones stand above in the list.
+    let good = ran.sandbox.runs().pop().unwrap();
+    // Of an earlier time, so that the good one stays the newest.
     let dir = good.with_file_name(format!("01M7Y25WNVFP5SKN67V6PRP4F{number}"));
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir(&dir).unwrap();
@@ -94,7 +94,7 @@ fn a_run_nobody_may_read_is_damaged() {
     damaged(&ran, 1, |dir| fs::set_permissions(dir.join("run.jsonl"), fs::Permissions::from_mode(0)).unwrap());
     let rows: Value = serde_json::from_str(&ran.then("runs --output json").run().stdout).unwrap();
     if !rustix::process::geteuid().is_root() {
-        assert_eq!(rows[0]["why"], "run.jsonl cannot be opened: permission denied");
+        assert_eq!(rows[1]["why"], "run.jsonl cannot be opened: permission denied");
     }
     assert_eq!(rows.as_array().unwrap().len(), 2);
 }
