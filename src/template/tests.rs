@@ -165,6 +165,29 @@ fn a_template_in_place_of_an_expression_is_an_error_with_a_place() {
     }
 }
 
+/// Each of these made the engine call itself until the stack was gone.
+#[test]
+fn a_chain_of_any_length_is_an_error_or_a_value_and_never_the_end_of_the_stack() {
+    let chains =
+        [("1", "+1"), ("1", " ~ 1"), ("a", ".a"), ("a", "|trim"), ("a", "[0]"), ("true", " and true"), ("", "-")];
+    let others = [("", "not "), ("", "1 if 1 else "), ("a", "(1)"), ("1", " is odd")];
+    for (first, next) in chains.into_iter().chain(others) {
+        for count in [300, 900, 1990, 100_000] {
+            let src = format!("{first}{}{}", next.repeat(count), if first.is_empty() { "1" } else { "" });
+            let (checked, templated) = (check_expr(&src), check_text(&format!("{{{{ {src} }}}}")));
+            assert_eq!(checked.is_ok(), templated.is_ok(), "{next} {count} times");
+            assert!(count < 2000 || checked.is_err_and(|e| e.kind == ErrorKind::Limit), "{next} {count} times");
+        }
+    }
+    for tag in ["{% if true %}", "{% for x in [1] %}", "{% elif true %}"] {
+        let (start, end) = ("{% if true %}", "{% endif %}");
+        for count in [400, 100_000] {
+            let checked = check_text(&format!("{start}{}{end}", tag.repeat(count)));
+            assert!(count < 500 || checked.is_err_and(|e| e.kind == ErrorKind::Limit), "{tag} {count} times");
+        }
+    }
+}
+
 #[test]
 fn conditions_are_booleans() {
     assert_eq!(condition("stdout | int == 17 and exit == 0", &world()), Ok(true));
