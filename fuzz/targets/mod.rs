@@ -2,7 +2,7 @@
 //!
 //! The fuzzer and `tests/fuzz_corpus.rs` share these functions, so that everything once found stays found.
 
-pub mod reforge;
+pub(crate) mod reforge;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -15,8 +15,10 @@ use runbook::template::{self, Context};
 use runbook::text::{RenderStyle, Source, render, to_json};
 use serde_json::{Value, json};
 
+type Target = fn(&[u8]);
+
 /// Every target by name.
-pub const ALL: [(&str, fn(&[u8])); 8] = [
+pub(crate) const ALL: [(&str, Target); 8] = [
     ("records", records),
     ("verdict", verdict),
     ("sshsig", sshsig),
@@ -28,7 +30,7 @@ pub const ALL: [(&str, fn(&[u8])); 8] = [
 ];
 
 /// The reader of logs, given segments between lines `%%`.
-pub fn records(data: &[u8]) {
+pub(crate) fn records(data: &[u8]) {
     let segments = reforge::split(data);
     if let Ok(log) = read(&segments) {
         assert!(!log.records.is_empty(), "a log without records was read");
@@ -39,7 +41,7 @@ pub fn records(data: &[u8]) {
 
 /// The verifier, given the text of a log that is chained and signed again (see [`reforge`]) so that inputs get past the
 /// first hash. Whatever it says, it says it safely; and a complete log with one byte changed is not complete.
-pub fn verdict(data: &[u8]) {
+pub(crate) fn verdict(data: &[u8]) {
     let Some(mut forged) = reforge::Forged::from(data) else { return };
     let report = forged.verify();
     let screen = report.to_string();
@@ -56,7 +58,7 @@ pub fn verdict(data: &[u8]) {
 }
 
 /// The signature codec, given armor or what is inside one: what is read is written back byte for byte.
-pub fn sshsig(data: &[u8]) {
+pub(crate) fn sshsig(data: &[u8]) {
     for text in texts("SSH SIGNATURE", data) {
         let Ok(sig) = SshSig::parse(&text) else { continue };
         assert_eq!(sig.to_armor(), text, "decoded and encoded again it is another signature");
@@ -69,7 +71,7 @@ pub fn sshsig(data: &[u8]) {
 }
 
 /// Keys and trust stores.
-pub fn keys(data: &[u8]) {
+pub(crate) fn keys(data: &[u8]) {
     for text in texts("OPENSSH PRIVATE KEY", data) {
         if let Ok(secret) = SecretKey::from_openssh(&text) {
             let again = SecretKey::from_openssh(&secret.to_openssh("comment", 7)).expect("a key this program wrote");
@@ -89,7 +91,7 @@ pub fn keys(data: &[u8]) {
 }
 
 /// The reader of runbooks and target profiles, with every check, and the drawing of what they say.
-pub fn yaml(data: &[u8]) {
+pub(crate) fn yaml(data: &[u8]) {
     let source = match Source::from_bytes("fuzz.yml", data.to_vec()) {
         Ok(source) => source,
         Err(problem) => return shown(&[*problem]),
@@ -103,7 +105,7 @@ pub fn yaml(data: &[u8]) {
 }
 
 /// Text templates and expressions, rendered with odd values. What cannot be checked cannot be rendered.
-pub fn template(data: &[u8]) {
+pub(crate) fn template(data: &[u8]) {
     let (src, value) = source_and_value(data);
     let context = world(&value);
     let rendered = template::text(&src, &context);
@@ -121,7 +123,7 @@ pub fn template(data: &[u8]) {
 }
 
 /// Shell scripts with values. A value never changes the text of a script, only what travels beside it.
-pub fn script(data: &[u8]) {
+pub(crate) fn script(data: &[u8]) {
     let (src, value) = source_and_value(data);
     match template::check_shell(&src) {
         Ok((_, lints)) => lints.into_iter().for_each(|lint| in_bounds(&src, lint.range)),
@@ -142,7 +144,7 @@ pub fn script(data: &[u8]) {
 }
 
 /// Durations, sizes, identifiers, sums and times.
-pub fn units(data: &[u8]) {
+pub(crate) fn units(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Some(us) = units::duration_us(&text) {
         units::duration_words(us);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Makes the key that opens every log and seals all of it.
-pub const OPERATOR: [u8; 32] = [7; 32];
+pub(crate) const OPERATOR: [u8; 32] = [7; 32];
 const APPROVER: [u8; 32] = [9; 32];
 const SEPARATOR: &[u8] = b"%%\n";
 
@@ -24,14 +24,14 @@ const APPROVALS: u8 = 64;
 const FINAL: u8 = 128;
 
 /// A run as the verifier gets it.
-pub struct Forged {
+pub(crate) struct Forged {
     segments: Vec<(Vec<u8>, Option<String>)>,
     trust: TrustStore,
     run: RunId,
 }
 
 /// The segments of an input, which stand between lines `%%`.
-pub fn split(data: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn split(data: &[u8]) -> Vec<&[u8]> {
     let mut segments = Vec::new();
     let mut rest = data;
     while let Some(at) = rest.windows(SEPARATOR.len()).position(|window| window == SEPARATOR) {
@@ -44,7 +44,7 @@ pub fn split(data: &[u8]) -> Vec<&[u8]> {
 
 impl Forged {
     /// The first byte says what is left wrong, the rest is the text of the segments.
-    pub fn from(data: &[u8]) -> Option<Forged> {
+    pub(crate) fn from(data: &[u8]) -> Option<Forged> {
         let (flags, text) = data.split_first()?;
         // A printable byte: '@' leaves nothing wrong.
         let right = !(flags ^ b'@');
@@ -69,7 +69,7 @@ impl Forged {
     }
 
     /// What the verifier says.
-    pub fn verify(&self) -> Report {
+    pub(crate) fn verify(&self) -> Report {
         let segments: Vec<Segment<'_>> = (1u32..)
             .zip(&self.segments)
             .map(|(number, (bytes, signature))| Segment {
@@ -89,12 +89,12 @@ impl Forged {
     }
 
     /// The segments alone.
-    pub fn slices(&self) -> Vec<&[u8]> {
+    pub(crate) fn slices(&self) -> Vec<&[u8]> {
         self.segments.iter().map(|(bytes, _)| bytes.as_slice()).collect()
     }
 
     /// Changes one bit, somewhere the input chooses.
-    pub fn change_one_byte(&mut self, data: &[u8]) {
+    pub(crate) fn change_one_byte(&mut self, data: &[u8]) {
         let choice = Sha256Sum::of(data).0;
         let at = usize::from_le_bytes([choice[0], choice[1], choice[2], choice[3], 0, 0, 0, 0]);
         let segment = usize::from(choice[4]) % self.segments.len();

@@ -219,7 +219,7 @@ fn bytes_that_are_not_utf_8_are_named_with_their_line() {
 fn no_control_character_of_a_file_gets_to_the_terminal() {
     let problem = *Source::from_bytes("b.yml", b"a: \xc2\x9b2J\xc2\x9d \x1b[2J \xff".to_vec()).unwrap_err();
     for (color, short) in [(false, false), (false, true)] {
-        let screen = render(&[problem.clone()], RenderStyle { color, short, width: 80 });
+        let screen = render(std::slice::from_ref(&problem), RenderStyle { color, short, width: 80 });
         assert!(!screen.chars().any(|c| c.is_control() && c != '\n'), "{screen:?}");
     }
 }

@@ -91,7 +91,7 @@ fn a_damaged_run_is_never_verified_and_nothing_waits_for_it() {
 #[test]
 fn a_run_nobody_may_read_is_damaged() {
     let ran = Test::book(QUICK).run();
-    damaged(&ran, 1, |dir| fs::set_permissions(dir.join("run.jsonl"), fs::Permissions::from_mode(0)).unwrap());
+    damaged(&ran, 1, |dir| fs::set_permissions(dir.join("run.jsonl"), fs::Permissions::from_mode(0o000)).unwrap());
     let rows: Value = serde_json::from_str(&ran.then("runs --output json").run().stdout).unwrap();
     if !rustix::process::geteuid().is_root() {
         assert_eq!(rows[1]["why"], "run.jsonl cannot be opened: permission denied");
