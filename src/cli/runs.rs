@@ -10,16 +10,15 @@ use crate::log::{Record, RecordType, RunId, SealedLog};
 use crate::machine::event::Event;
 use crate::machine::{Plans, State, Timestamp, apply};
 use crate::plan::Plan;
-use crate::report::{self, View, exit};
-use crate::store::{Home, ListedRun, RunDir, list_runs, read_log};
+use crate::report::{self, View, exit, visible_line};
+use crate::store::{Home, ListedRun, RunDir, RunState, list_runs, read_log};
 use serde_json::json;
 use std::io::Write as _;
 use std::sync::Arc;
 
 pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
-    let mut runs = list_runs(&home)?;
-    runs.truncate(args.limit);
+    let runs = list_runs(&home, args.limit)?;
     if common.output == Output::Json {
         let rows: Vec<_> = runs.iter().map(ListedRun::json).collect();
         super::print(&format!("{:#}\n", json!(rows)))?;
@@ -33,10 +32,16 @@ pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
 
 fn row(run: &ListedRun) -> String {
     let id = run.run.to_string();
+    let state = run.state.to_string();
+    if let RunState::Damaged(why) = &run.state {
+        return format!("{id}  {:<20}  {state:<14}  {}\n", "?", visible_line(why));
+    }
     let started = run.started.as_deref().map_or("?", |t| t.get(..19).unwrap_or(t));
     let title = run.title.as_deref().unwrap_or("?");
     let target = run.target.as_deref().map(|t| format!(" › {t}")).unwrap_or_default();
-    format!("{id}  {started}Z  {:<14}  {title}{target}\n", run.state.to_string())
+    let line = format!("{id}  {started}Z  {state:<14}  {title}{target}");
+    // A log is shown here before anybody verified it.
+    format!("{}\n", visible_line(&line))
 }
 
 pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {

@@ -92,6 +92,8 @@ impl fmt::Display for Finding {
 pub struct Report {
     /// What the log is worth.
     pub verdict: Verdict,
+    /// Somebody drives the run right now, so that it cannot be complete yet. Found out by whoever has the files.
+    pub running: bool,
     /// Why, and what else is worth knowing.
     pub findings: Vec<Finding>,
     /// The run, as far as the log says.
@@ -144,7 +146,7 @@ impl Report {
         let countersigned: Vec<Value> = self.countersigned.iter().map(second).collect();
         let findings: Vec<String> = self.findings.iter().map(Finding::to_string).collect();
         json!({
-            "verdict": self.verdict.to_string(), "run": self.run.map(|r| r.to_string()), "signer": self.signer,
+            "verdict": self.verdict.to_string(), "running": self.running, "run": self.run.map(|r| r.to_string()), "signer": self.signer,
             "self_signed": self.self_signed, "records": self.records, "seals": self.seals, "head": head,
             "outputs": { "files": self.outputs.0, "bytes": self.outputs.1 }, "countersigned": countersigned,
             "findings": findings,
@@ -156,7 +158,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let run = self.run.map_or("no run".to_string(), |run| format!("run {run}"));
         let signer = self.signer.as_ref().map_or("nobody known".to_string(), |s| s.escape_debug().to_string());
-        write!(f, "{}: {run} by {signer}: {} records, {} seals", self.verdict, self.records, self.seals)?;
+        let word = if self.running { "RUNNING".to_string() } else { self.verdict.to_string() };
+        write!(f, "{word}: {run} by {signer}: {} records, {} seals", self.records, self.seals)?;
         self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))
     }
 }

@@ -343,6 +343,7 @@ impl Case {
         let floor = if sealed { Verdict::Complete } else { Verdict::Incomplete };
         Report {
             verdict: worst.fold(floor, Ord::max),
+            running: false,
             run: self.walks.first().and_then(|walk| walk.run),
             records: self.walks.iter().map(|walk| walk.records).sum(),
             seals: self.walks.iter().map(|walk| walk.heads.len() as u64).sum(),

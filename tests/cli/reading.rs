@@ -292,7 +292,7 @@ fn one_damaged_run_hides_no_other() {
     ran.then("run a.yml").code(11).run();
     let list = ran.then("runs").run().stdout;
     assert_eq!(list.lines().count(), 2);
-    assert!(list.lines().any(|l| l.contains(&damaged) && l.contains("unreadable")), "{list}");
+    assert!(list.lines().any(|l| l.contains(&damaged) && l.contains("damaged")), "{list}");
     ran.then("show").arg(damaged).code(9).run();
 }
 

@@ -22,7 +22,7 @@ fn deferred_commits_are_in_the_file_at_once_and_a_bare_commit_syncs_them() {
     let event = [(RecordType::Event, map(json!({"event": "ProbeSampled"})))];
     journal.commit(&event, Durability::Defer, &lab.clock.now()).unwrap();
     journal.commit(&[], Durability::Sync, &lab.clock.now()).unwrap();
-    let report = lab.expect(journal.dir().path(), Verdict::Incomplete, "the log stops without run.end");
+    let report = lab.expect(journal.dir().path(), Verdict::Incomplete, "the run is being driven right now");
     assert_eq!((report.records, report.head), (2, Some(journal.head())));
 }
 

@@ -59,10 +59,62 @@ fn a_changed_plan_is_tampering_and_a_missing_one_is_noted() {
 }
 
 #[test]
-fn a_run_that_is_being_driven_is_incomplete_and_says_so() {
+fn a_run_that_is_being_driven_is_incomplete_and_running() {
     let lab = Lab::new();
-    let journal = lab.begin();
-    lab.expect(journal.dir().path(), Verdict::Incomplete, "NOTE: the run is being driven right now");
+    let mut journal = lab.begin();
+    lab.step(&mut journal);
+    let dir = journal.dir().path().to_path_buf();
+    let report = lab.expect(&dir, Verdict::Incomplete, "NOTE: the run is being driven right now");
+    assert!(report.running && report.to_string().starts_with("RUNNING: run "), "{report}");
+    assert!(!report.to_string().contains("crash"), "{report}");
+    assert_eq!((&report.json()["verdict"], &report.json()["running"]), (&json!("INCOMPLETE"), &json!(true)));
+    drop(journal);
+    let report = lab.expect(&dir, Verdict::Incomplete, "the log stops without run.end");
+    assert!(!report.running && report.to_string().starts_with("INCOMPLETE: "), "{report}");
+}
+
+#[test]
+fn a_run_that_is_tampered_with_while_it_is_driven_is_tampered_with() {
+    let lab = Lab::new();
+    let mut journal = lab.begin();
+    lab.step(&mut journal);
+    let dir = journal.dir().path().to_path_buf();
+    fs::write(dir.join("out/0001.stdout"), "something else").unwrap();
+    let report = lab.expect(&dir, Verdict::Tampered, "out/0001.stdout");
+    assert!(report.to_string().starts_with("TAMPERED: "), "{report}");
+}
+
+#[test]
+fn a_run_verified_again_and_again_while_it_goes_on_is_running_until_it_is_complete() {
+    let lab = Lab::new();
+    let (sender, started) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let lab = &lab;
+        scope.spawn(move || {
+            for _ in 0..20 {
+                let mut journal = lab.begin();
+                sender.send(journal.dir().path().to_path_buf()).unwrap();
+                for n in 0..20 {
+                    let log = json!({"event": "x", "n": n, "long": "x".repeat(9000)});
+                    lab.commit(&mut journal, RecordType::Event, log);
+                }
+                lab.step(&mut journal);
+                lab.end(journal);
+            }
+        });
+        for dir in started {
+            let mut looks = 0;
+            loop {
+                let report = verify_dir(&dir, &lab.home.trust().unwrap(), &[]).unwrap();
+                looks += 1;
+                match report.verdict {
+                    Verdict::Complete => break,
+                    Verdict::Incomplete => assert!(report.running, "look {looks}: {report}"),
+                    other => panic!("look {looks} said {other}: {report}"),
+                }
+            }
+        }
+    });
 }
 
 #[test]
