@@ -84,7 +84,7 @@ pub(crate) fn keys(data: &[u8]) {
         let key = SecretKey::from_seed(&reforge::OPERATOR).public_key();
         for t in ["2026-11-21T00:18:07.009248Z", "", "2026", "9999-99-99T99:99:99Z"] {
             let plain = store.check(&key, "log.v1@runbook", t);
-            let own = store.clone().with_own_key(key).check(&key, "log.v1@runbook", t);
+            let own = store.clone().with_own_key(key.clone()).check(&key, "log.v1@runbook", t);
             assert!(plain.is_err() || own.is_ok(), "knowing the own key takes trust away");
         }
     }
