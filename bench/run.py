@@ -39,6 +39,8 @@ def main():
     failed |= startup(args)
     failed |= big_output()
     failed |= check_time(args)
+    failed |= verify_speed(args)
+    failed |= list_speed(args)
     sys.exit(1 if failed else 0)
 
 
@@ -161,6 +163,92 @@ def check_time(args):
     took = medians["check"] * 1000
     print("\ncheck of a 1000-step file")
     return report("median", f"{took:.1f} ms", "< 50 ms", took < 50)
+
+
+def verify_speed(args):
+    """`verify` of a run with much output against `sha256sum` of the same files, by the processor time of one core."""
+    size = 400_000_000
+    runbook = WORK / "much.yml"
+    runbook.write_text(
+        f"runbook: v1\nname: much\ntarget: none\nsteps:\n  - id: out\n    shell: set +o pipefail; yes | head -c {size} || true\n    effect: read\n"
+    )
+    subprocess.run([RUNBOOK, "run", runbook, "--no-input"], env=environment(), cwd=WORK, capture_output=True, check=True)
+    run = newest_run()
+    contenders = {"sha256sum": ["sha256sum", *sorted((run / "out").iterdir())], "verify": [RUNBOOK, "verify", run.name]}
+    seconds = {name: [] for name in contenders}
+    peaks = {}
+    for _ in range(args.rounds):
+        for name, argv in contenders.items():
+            took, peaks[name] = processor_time(argv)
+            seconds[name].append(took)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    shutil.rmtree(run)
+    print(f"\nverify of {size // 1_000_000} MB of output")
+    for name, median in medians.items():
+        speed = size / 1e6 / median
+        print(f"  {name:<10} {speed:9.0f} MB/s   {median / medians['sha256sum']:6.2f} x sha256sum   {peaks[name]:6.1f} MiB")
+    speed = size / 1e6 / medians["verify"]
+    return report("speed", f"{speed:.0f} MB/s", ">= 200 MB/s", speed >= 200) | report(
+        "memory", f"{peaks['verify']:.1f} MiB", "< 64 MiB", peaks["verify"] < 64
+    )
+
+
+def processor_time(argv):
+    """Seconds of processor time, and the peak of memory in MiB, of one process that must succeed."""
+    process = subprocess.Popen([str(a) for a in argv], env=environment(), cwd=WORK, stdout=subprocess.DEVNULL)
+    _, status, use = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"{argv[0]} failed with {status}")
+    return use.ru_utime + use.ru_stime, use.ru_maxrss / 1024
+
+
+def list_speed(args):
+    """`runs` of 10,000 runs, a damaged one among them, against `find` looking at the same logs."""
+    many = 10_000
+    runbook = write_steps("listed", "/bin/true", 3)
+    subprocess.run([RUNBOOK, "run", runbook, "--no-input"], env=environment(), cwd=WORK, capture_output=True, check=True)
+    log = (newest_run() / "run.jsonl").read_bytes()
+    state = WORK / "many"
+    shutil.rmtree(state, ignore_errors=True)
+    runs = state / "runbook" / "runs"
+    for number in range(many):
+        run = runs / run_id(1_790_000_000_000 + number * 60_000, number)
+        run.mkdir(parents=True)
+        (run / "run.jsonl").write_bytes(log if number else b"garbage")
+    contenders = {
+        "find": ["find", runs, "-name", "run.jsonl", "-size", "+0"],
+        "runs": [RUNBOOK, "runs", "-n", many, "--output", "json"],
+        "runs -n 20": [RUNBOOK, "runs"],
+    }
+    times = {name: [] for name in contenders}
+    for _ in range(max(args.rounds, 20)):
+        for name, argv in contenders.items():
+            began = time.perf_counter()
+            out = subprocess.run([str(a) for a in argv], env={**environment(), "XDG_STATE_HOME": str(state)}, capture_output=True, check=True)
+            times[name].append((time.perf_counter() - began) * 1000)
+            if name == "runs":
+                rows = json.loads(out.stdout)
+                damaged = sum(row["state"] == "damaged" for row in rows)
+                if (len(rows), damaged) != (many, 1):
+                    sys.exit(f"{len(rows)} runs were listed, {damaged} of them damaged")
+    shutil.rmtree(state)
+    print(f"\nlist of {many} runs, one of them damaged")
+    floor = statistics.median(times["find"])
+    for name, values in times.items():
+        median, p95 = statistics.median(values), statistics.quantiles(values, n=20)[-1]
+        print(f"  {name:<10} {median:9.1f} ms   {median / floor:6.2f} x find   p95 {p95:.1f} ms")
+    p95 = statistics.quantiles(times["runs"], n=20)[-1]
+    return report("p95", f"{p95:.0f} ms", "< 200 ms", p95 < 200)
+
+
+def newest_run():
+    return max((WORK / "state" / "runbook" / "runs").iterdir())
+
+
+def run_id(unix_ms, number):
+    """A run id as the tool makes them: a UUID of version 7 in Crockford's base32."""
+    bits = unix_ms << 80 | 7 << 76 | 2 << 62 | number
+    return "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[bits >> shift & 31] for shift in range(125, -1, -5))
 
 
 def report(what, found, wanted, good):

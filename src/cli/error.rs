@@ -15,6 +15,8 @@ pub(crate) enum CliError {
     Journal(String),
     /// Another process drives the run.
     Busy(String),
+    /// What was planned is not what is there now; the text is the whole screen.
+    Stale(String),
     /// A log that does not verify.
     Unverified(String),
     /// Anything else the system refused.
@@ -29,6 +31,7 @@ impl CliError {
             CliError::Invalid(_) => exit::INVALID,
             CliError::Journal(_) => exit::JOURNAL,
             CliError::Busy(_) => exit::LOCKED,
+            CliError::Stale(_) => exit::STALE,
             CliError::Unverified(_) => exit::UNVERIFIED,
         }
     }
@@ -36,6 +39,7 @@ impl CliError {
     pub(crate) fn render(&self, style: &RenderStyle) -> String {
         match self {
             CliError::Invalid(problems) => render(problems, *style),
+            CliError::Stale(screen) => screen.clone(),
             CliError::Usage(words)
             | CliError::Journal(words)
             | CliError::Busy(words)
@@ -52,6 +56,7 @@ impl From<StoreError> for CliError {
             StoreError::Busy { .. } => CliError::Busy(words),
             StoreError::Tampered(_) | StoreError::Read(..) => CliError::Unverified(words),
             StoreError::Ended(_)
+            | StoreError::Refused(_)
             | StoreError::TooShort(_)
             | StoreError::NoSuchRun(_)
             | StoreError::Ambiguous(..)

@@ -6,6 +6,7 @@ use super::library::read_limited;
 use crate::drive::world::SecretSource;
 use crate::plan::Given;
 use crate::plan::inputs::conform;
+use crate::plan::model::{Binding, InputBinding};
 use crate::runbook::model::{Input, InputKind, InputSource, Runbook};
 use crate::template;
 use crate::text::{Kind, Node, Source, parse};
@@ -36,6 +37,21 @@ pub(crate) fn collect(book: &Runbook, making: &Making, ask: bool) -> Result<Valu
     }
     for input in &book.inputs {
         settle(input, &mut values, ask && !making.no_input)?;
+    }
+    Ok(values)
+}
+
+/// The same values as were given before. What was not asked for then is taken from where it says it comes from.
+pub(crate) fn recorded(book: &Runbook, bindings: &[InputBinding]) -> Result<Values, CliError> {
+    let mut values = Values::default();
+    for input in &book.inputs {
+        match bindings.iter().find(|binding| binding.name == input.name) {
+            Some(InputBinding { value: Binding::Known(value), origin, .. }) => {
+                let given = Given { value: value.clone(), origin: origin.clone() };
+                values.given.insert(input.name.clone(), given);
+            }
+            _ => settle(input, &mut values, false)?,
+        }
     }
     Ok(values)
 }

@@ -2,8 +2,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
 
+mod ahead;
 mod args;
+mod attest;
+mod changed;
 mod check;
+mod countersign;
 mod demo;
 mod error;
 mod explain;
@@ -21,7 +25,7 @@ mod session;
 mod survivors;
 mod target;
 mod terminal;
-
+mod timestamp;
 mod verify;
 
 use args::{Cli, Command};
@@ -64,7 +68,10 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Command::Logs(args) => runs::logs(&common, args),
         Command::Report(args) => runs::report(&common, args),
         Command::Verify(args) => verify::run(&common, args),
-        Command::Keys => keys::run(&common),
+        Command::Keys(args) => keys::run(&common, args),
+        Command::Countersign(args) => countersign::run(&common, args),
+        Command::Attest(args) => attest::run(&common, args),
+        Command::Timestamp(args) => timestamp::run(&common, args),
         Command::Schema(args) => schema::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => schema::completions(args),

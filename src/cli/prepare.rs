@@ -6,9 +6,11 @@ use super::inputs::{self, Values};
 use super::library::Files;
 use super::target;
 use crate::drive::world::SecretSource;
-use crate::plan::{Plan, Request, build, encode};
+use crate::plan::{Library, Plan, Request, Unreadable, build, encode};
+use crate::runbook::model::Runbook;
 use crate::store::Home;
-use crate::text::{Diagnostic, Severity};
+use crate::text::{Diagnostic, Severity, Source};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -18,13 +20,20 @@ pub(crate) struct Prepared {
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: String,
     pub(crate) secrets: Vec<(String, SecretSource)>,
-    /// The runbook's exact bytes, kept with the run.
-    pub(crate) runbook: (String, Vec<u8>),
+    /// The exact bytes of its files, in the order of its sources.
+    pub(crate) texts: Vec<(String, Vec<u8>)>,
     /// Warnings of `check` about the runbook.
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
 impl Prepared {
+    /// The files the plan was made from, under the names by which the run directory keeps them. `plan` is the number of
+    /// the segment that follows it.
+    pub(crate) fn kept(&self, plan: u32) -> Vec<(String, Vec<u8>)> {
+        let texts = self.texts.iter().enumerate();
+        texts.map(|(at, (path, bytes))| (kept_name(plan, at, path), bytes.clone())).collect()
+    }
+
     /// `2 warnings RB0403 RB0601: runbook check FILE`, where there are any.
     pub(crate) fn findings(&self, file: &Path) -> Option<String> {
         let codes: BTreeSet<String> = self.warnings.iter().map(|d| d.code.to_string()).collect();
@@ -38,20 +47,79 @@ impl Prepared {
     }
 }
 
+/// The name by which a run keeps a file of a plan: the runbook it began with by its own, everything else numbered.
+pub(crate) fn kept_name(plan: u32, at: usize, path: &str) -> String {
+    let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or("runbook.yml");
+    match (plan, at) {
+        (1, 0) if !name.starts_with('.') => name.to_string(),
+        _ => format!("{plan}.{at}.{name}"),
+    }
+}
+
 /// Makes a plan. Reads files and the environment; starts nothing and connects to nothing.
 pub(crate) fn prepare(making: &Making, home: &Home, ask: bool) -> Result<Prepared, CliError> {
-    let files = Files;
-    let (source, book, problems) = files.checked(&making.file)?;
+    make(&making.file, making.target.as_deref(), home, |book| inputs::collect(book, making, ask))
+}
+
+/// Makes the plan again that a run follows, from the files as they are now and the values it was given then.
+pub(crate) fn prepare_again(plan: &Plan, home: &Home) -> Result<Prepared, CliError> {
+    let mut files = plan.sources.iter().map(|source| source.path.as_str());
+    let file = files.next().unwrap_or_default();
+    // The profile is the second of the files, if there is one.
+    let target = plan.target.as_ref().and_then(|_| files.next());
+    let bindings = plan.scopes.first().map(|scope| scope.inputs.as_slice()).unwrap_or_default();
+    make(Path::new(file), target, home, |book| inputs::recorded(book, bindings))
+}
+
+fn make(
+    file: &Path,
+    target: Option<&str>,
+    home: &Home,
+    values: impl FnOnce(&Runbook) -> Result<Values, CliError>,
+) -> Result<Prepared, CliError> {
+    let files = Reading::default();
+    let (source, book, problems) = Files.checked(file)?;
     let (errors, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|d| d.severity == Severity::Error);
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
     let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
-    let loaded = making.target.as_deref().map(|name| target::load(name, &making.file, home)).transpose()?;
-    let Values { given, secrets } = inputs::collect(&book, making, ask)?;
-    let text = source.text().as_bytes().to_vec();
+    let loaded = target.map(|name| target::load(name, file, home)).transpose()?;
+    let Values { given, secrets } = values(&book)?;
+    files.keep(source.name(), source.text().as_bytes());
+    loaded.iter().for_each(|loaded| files.keep(&loaded.source.path, &loaded.bytes));
     let (target, target_source) = loaded.map(|loaded| (loaded.target, loaded.source)).unzip();
-    let name = making.file.file_name().and_then(|n| n.to_str()).unwrap_or("runbook.yml").to_string();
     let request = Request { source, runbook: book, given, target, target_source, library: &files };
     let plan = build(request).map_err(CliError::Invalid)?;
     let (bytes, digest) = encode(&plan);
-    Ok(Prepared { plan, bytes, digest, secrets, runbook: (name, text), warnings })
+    Ok(Prepared { plan, bytes, digest, secrets, texts: files.texts.into_inner(), warnings })
+}
+
+/// Files, each read once and kept as it was read.
+#[derive(Default)]
+struct Reading {
+    texts: RefCell<Vec<(String, Vec<u8>)>>,
+}
+
+impl Reading {
+    fn keep(&self, path: &str, bytes: &[u8]) {
+        let mut texts = self.texts.borrow_mut();
+        if !texts.iter().any(|(known, _)| known == path) {
+            texts.push((path.to_string(), bytes.to_vec()));
+        }
+    }
+}
+
+impl Library for Reading {
+    fn runbook(&self, from: &Source, path: &str) -> Result<(Source, Runbook), Unreadable> {
+        let found = Files.runbook(from, path)?;
+        self.keep(found.0.name(), found.0.text().as_bytes());
+        Ok(found)
+    }
+
+    fn sha256(&self, source: &Source) -> String {
+        Files.sha256(source)
+    }
+
+    fn file_sha256(&self, path: &str) -> Result<String, String> {
+        Files.file_sha256(path)
+    }
 }

@@ -1,55 +1,59 @@
 //! `runbook resume RUN`: goes on from what the log says, never from what anybody remembers.
 
-use super::args::{Common, ResumeArgs};
+use super::ahead::Ahead;
+use super::args::{Common, Output, ResumeArgs};
+use super::changed::difference;
 use super::error::CliError;
 use super::inputs::hidden;
-use super::runs::{load_plan, replay, view_of};
+use super::runs::{load_plans, replay, view_of};
 use super::session::{self, Session, drive};
 use super::survivors;
 use crate::drive::record;
 use crate::drive::world::SecretSource;
-use crate::log::{SecretKey, Verdict};
-use crate::machine::event::Event;
-use crate::machine::{Input, State, accept};
+use crate::log::{Signer, Verdict};
+use crate::machine::event::{Changed, Event};
+use crate::machine::{Input, State, Timestamp, accept};
 use crate::plan::Plan;
-use crate::report::{View, exit_code};
-use crate::store::{Home, ResumePoint, RunClock, RunDir, StoreError, countersign, keys, plain, verify_dir};
+use crate::report::{View, exit, exit_code};
+use crate::store::{
+    Home, ResumePoint, RunClock, RunDir, StoreError, countersign, hold_against_memory, keys, plain, verify_dir,
+};
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
-    let id = home.find(&args.run)?;
-    let dir = RunDir::open(&home, id)?;
-    let identity = keys::load_or_create(home.config_dir())?;
-    let point = match ResumePoint::lock(&dir, &home.trust()?) {
-        Err(StoreError::Ended(_)) => return finish_ended(&home, &dir, &identity.key),
+    let dir = RunDir::open(&home, home.find(&args.run)?)?;
+    if args.dry_run {
+        return look_ahead(common, &home, &dir, &args);
+    }
+    let identity = home.signing_key(super::say)?;
+    let mut point = match ResumePoint::lock(&dir, &home.trust()?) {
+        Err(StoreError::Ended(_)) => return finish_ended(&home, &dir, identity.signer.as_ref()),
         other => other?,
     };
-    if point.report.verdict == Verdict::Untrusted {
-        return Err(CliError::Unverified(format!(
-            "run {id} was not signed by anybody this user trusts, so it cannot be gone on with; `runbook verify {id}` says more"
-        )));
-    }
-    let plan = Arc::new(load_plan(&dir, &point.log)?);
-    let (mut state, mut view) = (State::new(plan.clone()), View::new(plan.clone()));
-    replay(&point.log, &mut state, &mut |event, _, now| {
-        view.see(now, event).map_err(|e| CliError::Unverified(e.to_string()))
-    })?;
+    refuse_forged(&home, &dir, &mut point)?;
+    let Found { mut state, mut view, mut first } = Found::of(&dir, &point, identity.principal.clone())?;
     let clock = RunClock::resume(point.last_mono_us());
     let now = clock.now();
-    let input = Input::Resume { by: identity.principal.clone() };
-    let Some(first) = accept(&state, input) else {
-        return Err(CliError::Usage(format!("run {id} is over; there is nothing to resume")));
+    let tree = match difference(&home, &dir, &point.log, &state, &common.style())? {
+        None => None,
+        Some(difference) => {
+            let (decided, tree) = difference.decide(&dir.run().to_string(), &args, point.next_segment())?;
+            decide(&mut first, decided);
+            tree
+        }
     };
-    if let Event::Resumed { in_doubt, .. } = &first {
-        survivors::refuse(&id.to_string(), in_doubt)?;
+    let secrets = session::secrets(secrets_of(tree.as_ref().map_or(&state.plan, |tree| &tree.plan), args.no_input)?)?;
+    if let Some(tree) = tree {
+        dir.store_plan(point.next_segment(), &tree.bytes, &tree.kept(point.next_segment()))?;
+        let plan = Arc::new(tree.plan);
+        state.accepted.insert(tree.digest.clone(), plan.clone());
+        view.learn(tree.digest, plan);
     }
     let (_, mut extra) = record::encode(&first);
-    extra.retain(|name, _| name == "in_doubt");
-    go_to_start(&state)?;
-    let secrets = session::secrets(secrets_of(&plan, args.no_input)?)?;
-    let (_, journal) = point.open(Box::new(identity.key), &identity.principal, &keys::host(), extra, &now)?;
+    extra.retain(|name, _| ["in_doubt", "changed"].contains(&name.as_str()));
+    let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
         common,
         state,
@@ -63,8 +67,88 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     })
 }
 
+/// A run as it was left, and the event with which somebody takes it over.
+struct Found {
+    state: State,
+    view: View,
+    first: Event,
+}
+
+impl Found {
+    /// Reads the log again, and goes to where the run was started.
+    fn of(dir: &RunDir, point: &ResumePoint, by: String) -> Result<Found, CliError> {
+        let id = dir.run();
+        if point.report.verdict == Verdict::Untrusted {
+            return Err(CliError::Unverified(format!(
+                "run {id} was not signed by anybody this user trusts, so it cannot be gone on with; `runbook verify {id}` \
+                 says more"
+            )));
+        }
+        let plans = load_plans(dir, &point.log)?;
+        let (mut state, mut view) = (State::new(plans.clone()), View::new(plans));
+        replay(&point.log, &mut state, &mut |event, _, now| {
+            view.see(now, event).map_err(|e| CliError::Unverified(e.to_string()))
+        })?;
+        let Some(first) = accept(&state, Input::Resume { by }) else {
+            return Err(CliError::Usage(format!("run {id} is over; there is nothing to resume")));
+        };
+        if let Event::Resumed { in_doubt, .. } = &first {
+            survivors::refuse(&id.to_string(), in_doubt)?;
+        }
+        go_to_start(&state)?;
+        Ok(Found { state, view, first })
+    }
+}
+
+fn decide(first: &mut Event, decided: Changed) {
+    if let Event::Resumed { changed, .. } = first {
+        *changed = Some(Box::new(decided));
+    }
+}
+
+/// What this machine remembers of the run counts as much as what the log says of itself.
+fn refuse_forged(home: &Home, dir: &RunDir, point: &mut ResumePoint) -> Result<(), CliError> {
+    hold_against_memory(home, dir.run(), &mut point.report);
+    match point.report.verdict {
+        Verdict::Tampered => Err(StoreError::Tampered(point.report.to_string()).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Shows what would be done, and what has changed; exit 6 where it would be refused for that.
+fn look_ahead(common: &Common, home: &Home, dir: &RunDir, args: &ResumeArgs) -> Result<u8, CliError> {
+    let mut point = match ResumePoint::lock(dir, &home.trust()?) {
+        Err(StoreError::Ended(run)) => {
+            super::print(&format!("run {run} is over; there is nothing to resume\n"))?;
+            return Ok(exit::DONE);
+        }
+        other => other?,
+    };
+    refuse_forged(home, dir, &mut point)?;
+    let Found { mut state, view, mut first } = Found::of(dir, &point, keys::principal())?;
+    let now = Timestamp { wall_us: jiff::Timestamp::now().as_microsecond(), run_us: point.last_mono_us() };
+    let difference = difference(home, dir, &point.log, &state, &common.style())?;
+    let screen = difference.as_ref().map(|difference| difference.screen().to_string());
+    let decided = difference.map(|d| d.decide(&dir.run().to_string(), args, point.next_segment())).transpose();
+    if let Ok(Some((decided, tree))) = &decided {
+        decide(&mut first, decided.clone());
+        state.accepted.extend(tree.iter().map(|tree| (tree.digest.clone(), Arc::new(tree.plan.clone()))));
+    }
+    let ahead = Ahead::of(&view, &first, state, now)?;
+    if common.output == Output::Json {
+        let mut told = ahead.json();
+        told["run"] = dir.run().to_string().into();
+        told["difference"] = screen.into();
+        super::print(&format!("{told:#}\n"))?;
+    } else {
+        let shown = screen.filter(|_| decided.is_ok()).map(|screen| format!("\n{screen}")).unwrap_or_default();
+        super::print(&format!("run {}: {}{shown}", dir.run(), ahead.text()))?;
+    }
+    decided.map(|_| exit::DONE)
+}
+
 /// A run that ended as its driver died may still lack its last signature; there is nothing else to go on with.
-fn finish_ended(home: &Home, dir: &RunDir, key: &SecretKey) -> Result<u8, CliError> {
+fn finish_ended(home: &Home, dir: &RunDir, key: &dyn Signer) -> Result<u8, CliError> {
     if verify_dir(dir.path(), &home.trust()?, &[])?.verdict != Verdict::Incomplete {
         return Err(StoreError::Ended(dir.run()).into());
     }

@@ -11,7 +11,7 @@ use crate::log::{RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
 use crate::report::View;
-use crate::store::{Home, Journal, RunClock, RunDir, keys};
+use crate::store::{Home, Journal, RunClock, RunDir, keys, note_newest, previous_run};
 use std::sync::Arc;
 
 pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
@@ -23,16 +23,19 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     home.prepare()?;
     start_demo(&args.making, &home)?;
     let prepared = prepare(&args.making, &home, true)?;
+    let texts = prepared.kept(1);
     let secrets = session::secrets(prepared.secrets)?;
-    let identity = keys::load_or_create(home.config_dir())?;
+    let identity = home.signing_key(super::say)?;
     if identity.created {
         super::say(&format!(
             "made a signing key for {}; `runbook keys` shows what to give to your team\n",
             identity.principal
         ));
     }
+    let prev_run = previous_run(&home)?;
     let run = RunDir::new_id()?;
-    let dir = RunDir::create(&home, run, &prepared.bytes, &[(&prepared.runbook.0, &prepared.runbook.1)])?;
+    let texts: Vec<(&str, &[u8])> = texts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let dir = RunDir::create(&home, run, &prepared.bytes, &texts)?;
     let clock = RunClock::start();
     let now = clock.now();
     let started = RunStarted {
@@ -50,16 +53,21 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let first = Event::RunStarted(started.clone());
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| !["run", "operator", "host", "plan_sha256"].contains(&name.as_str()));
+    extra.insert("files".into(), inputs_sealed(&texts));
     let start = RunStart {
         run,
         operator: &started.operator,
         host: &started.host,
         plan_sha256: Sha256Sum::of(&prepared.bytes),
-        prev_run: None,
+        prev_run,
         extra,
     };
-    let journal =
-        Journal::create(&dir, Box::new(identity.key), start, &now).map_err(|e| CliError::Journal(e.to_string()))?;
+    let journal = Journal::create(&dir, identity.signer, start, &now).map_err(|error| {
+        // Nothing was done yet: a run that could not be signed has never been.
+        let _ = dir.discard();
+        CliError::Journal(error.to_string())
+    })?;
+    note_newest(&home, run);
     let plan = Arc::new(prepared.plan);
     let view = View::new(plan.clone());
     drive(Session {
@@ -73,6 +81,15 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         operator: started.operator,
         no_input: args.making.no_input,
     })
+}
+
+/// What the first record says about the kept files the plan was made from, so that `verify` notices when one is changed.
+fn inputs_sealed(texts: &[(&str, &[u8])]) -> serde_json::Value {
+    let claim = |(name, bytes): &(&str, &[u8])| {
+        let (file, sha256) = (format!("inputs/{name}"), Sha256Sum::of(bytes).to_string());
+        serde_json::json!({ "file": file, "bytes": bytes.len(), "sha256": sha256 })
+    };
+    texts.iter().map(claim).collect()
 }
 
 /// The log holds text only, so a directory that is none cannot be returned to.

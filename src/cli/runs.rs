@@ -6,20 +6,19 @@ use super::library::sha256;
 use super::terminal;
 use crate::drive::record;
 use crate::drive::run::Audience as _;
-use crate::log::{RecordType, RunId, SealedLog};
+use crate::log::{Record, RecordType, RunId, SealedLog};
 use crate::machine::event::Event;
-use crate::machine::{State, Timestamp, apply};
+use crate::machine::{Plans, State, Timestamp, apply};
 use crate::plan::Plan;
-use crate::report::{self, View, exit};
-use crate::store::{Home, ListedRun, RunDir, list_runs, read_log};
+use crate::report::{self, View, exit, visible_line};
+use crate::store::{Home, ListedRun, RunDir, RunState, list_runs, read_log};
 use serde_json::json;
 use std::io::Write as _;
 use std::sync::Arc;
 
 pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
-    let mut runs = list_runs(&home)?;
-    runs.truncate(args.limit);
+    let runs = list_runs(&home, args.limit)?;
     if common.output == Output::Json {
         let rows: Vec<_> = runs.iter().map(ListedRun::json).collect();
         super::print(&format!("{:#}\n", json!(rows)))?;
@@ -33,20 +32,26 @@ pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
 
 fn row(run: &ListedRun) -> String {
     let id = run.run.to_string();
+    let state = run.state.to_string();
+    if let RunState::Damaged(why) = &run.state {
+        return format!("{id}  {:<20}  {state:<14}  {}\n", "?", visible_line(why));
+    }
     let started = run.started.as_deref().map_or("?", |t| t.get(..19).unwrap_or(t));
     let title = run.title.as_deref().unwrap_or("?");
     let target = run.target.as_deref().map(|t| format!(" › {t}")).unwrap_or_default();
-    format!("{id}  {started}Z  {:<14}  {title}{target}\n", run.state.to_string())
+    let line = format!("{id}  {started}Z  {state:<14}  {title}{target}");
+    // A log is shown here before anybody verified it.
+    format!("{}\n", visible_line(&line))
 }
 
 pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
-    let (log, plan, view) = view_of(args.run.as_deref())?;
+    let (log, plans, view) = view_of(args.run.as_deref())?;
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report::json(&view)))?;
         return Ok(exit::DONE);
     }
-    let mut screen = terminal::transcript(common, plan.clone());
-    let mut state = State::new(plan);
+    let mut screen = terminal::transcript(common, plans.clone());
+    let mut state = State::new(plans);
     replay(&log, &mut state, &mut |event, state, now| {
         screen.tell(event, state, now);
         Ok(())
@@ -102,7 +107,7 @@ fn copy_output(dir: &RunDir, file: &str, out: &mut impl std::io::Write) -> Resul
 }
 
 /// A run, the newest unless named, as its log tells it.
-pub(crate) fn view_of(run: Option<&str>) -> Result<(SealedLog, Arc<Plan>, View), CliError> {
+pub(crate) fn view_of(run: Option<&str>) -> Result<(SealedLog, Plans, View), CliError> {
     let home = Home::from_env()?;
     let id = match run {
         Some(text) => home.find(text)?,
@@ -110,11 +115,11 @@ pub(crate) fn view_of(run: Option<&str>) -> Result<(SealedLog, Arc<Plan>, View),
     };
     let dir = RunDir::open(&home, id)?;
     let log = read_log(&dir)?;
-    let plan = Arc::new(load_plan(&dir, &log)?);
-    let mut view = View::new(plan.clone());
+    let plans = load_plans(&dir, &log)?;
+    let mut view = View::new(plans.clone());
     // The view folds the events itself.
     each_event(&log, &mut |event, now| view.see(now, event).map_err(|e| CliError::Unverified(e.to_string())))?;
-    Ok((log, plan, view))
+    Ok((log, plans, view))
 }
 
 /// The newest run.
@@ -123,15 +128,32 @@ pub(crate) fn newest(home: &Home) -> Result<RunId, CliError> {
     ids.first().copied().ok_or_else(|| CliError::Usage("there are no runs yet".into()))
 }
 
-/// The plan a run follows, which must be the one its first record names.
-pub(crate) fn load_plan(dir: &RunDir, log: &SealedLog) -> Result<Plan, CliError> {
-    let bytes = dir.plan()?;
+/// The plans a run follows, each of which must be the one a record names.
+pub(crate) fn load_plans(dir: &RunDir, log: &SealedLog) -> Result<Plans, CliError> {
     let named = log.records.first().and_then(|r| r.text("plan_sha256"));
-    if named != Some(sha256(&bytes).as_str()) {
-        return Err(CliError::Unverified(format!("the stored plan of run {} is not the one its log names", dir.run())));
+    let mut plans = Plans::from(load_plan(dir, dir.plan()?, named)?);
+    for record in log.records.iter().filter(|r| r.kind == RecordType::RunResume) {
+        if let Some((file, sha256)) = turned_to(record) {
+            let plan = load_plan(dir, dir.accepted_plan(record.segment, file)?, Some(sha256))?;
+            plans.accepted.insert(sha256.to_string(), plan);
+        }
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|e| CliError::Unverified(format!("the stored plan of run {} cannot be read: {e}", dir.run())))
+    Ok(plans)
+}
+
+/// File and SHA-256 of the plan a resumption turned to, if it did.
+fn turned_to(record: &Record) -> Option<(&str, &str)> {
+    let plan = record.payload.get("changed")?.get("plan")?;
+    Some((plan.get("file")?.as_str()?, plan.get("sha256")?.as_str()?))
+}
+
+fn load_plan(dir: &RunDir, bytes: Vec<u8>, named: Option<&str>) -> Result<Arc<Plan>, CliError> {
+    if named != Some(sha256(&bytes).as_str()) {
+        return Err(CliError::Unverified(format!("a stored plan of run {} is not the one its log names", dir.run())));
+    }
+    let plan = serde_json::from_slice(&bytes);
+    plan.map(Arc::new)
+        .map_err(|e| CliError::Unverified(format!("a stored plan of run {} cannot be read: {e}", dir.run())))
 }
 
 /// Applies a log to a fresh state, showing each event to somebody as it becomes part of it.

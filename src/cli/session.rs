@@ -15,7 +15,7 @@ use crate::machine::action::{Action, Done};
 use crate::machine::event::{Event, StepStarted};
 use crate::machine::{Input, State, Timestamp};
 use crate::report::{self, View, exit};
-use crate::store::{self, Durability, RunClock};
+use crate::store::{self, Durability, Home, RunClock, Syslog};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -55,7 +55,9 @@ pub(crate) fn drive(session: Session<'_>) -> Result<u8, CliError> {
 }
 
 async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
-    let Session { common, state, first, view, journal, clock, secrets, operator, no_input } = session;
+    let Session { common, state, first, view, mut journal, clock, secrets, operator, no_input } = session;
+    let home = Home::from_env()?;
+    journal.tell_to(Syslog::from_env());
     let run = journal.dir().run().to_string();
     let (send, incoming) = unbounded_channel();
     let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
@@ -67,7 +69,11 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let mut driver = Driver { state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
     let driven = driver.drive(first).await;
     let over = driver.state.is_over();
-    let signed = match (over, driver.journal.journal.take()) {
+    let mut journal = driver.journal.journal.take();
+    if let Some(journal) = &mut journal {
+        remember(&home, journal);
+    }
+    let signed = match (over, journal) {
         (true, Some(journal)) => journal.finish().map_err(|e| CliError::Journal(e.to_string())),
         _ => Ok(()),
     };
@@ -83,6 +89,14 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     };
     driver.audience.close(code, trouble.as_deref());
     Ok(code)
+}
+
+/// Keeps the last head outside the run directory. A run does not fail for want of a memory.
+fn remember(home: &Home, journal: &mut store::Journal) {
+    let remembered = journal.durable_head().map(|head| store::remember_end(home, journal.dir(), &head));
+    if let Some(Err(error)) = remembered {
+        super::say(&format!("warning: how far the log went is not remembered: {error}\n"));
+    }
 }
 
 fn start_world(

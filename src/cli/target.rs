@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Loaded {
     pub(crate) target: Target,
     pub(crate) source: SourceDigest,
+    /// Its exact bytes.
+    pub(crate) bytes: Vec<u8>,
     /// Where the embedded demo lives, when the profile is about it.
     pub(crate) demo: Option<PathBuf>,
 }
@@ -23,7 +25,8 @@ pub(crate) fn load(wanted: &str, runbook: &Path, home: &Home) -> Result<Loaded, 
     let path = find(wanted, runbook)?;
     let bytes = read_limited(&path).map_err(CliError::Usage)?;
     let digest = SourceDigest { path: path.display().to_string(), sha256: sha256(&bytes) };
-    let source = Source::from_bytes(path.display().to_string(), bytes).map_err(|d| CliError::Invalid(vec![*d]))?;
+    let source =
+        Source::from_bytes(path.display().to_string(), bytes.clone()).map_err(|d| CliError::Invalid(vec![*d]))?;
     let (profile, problems) = runbook::read_target(&source);
     let errors: Vec<_> = problems.into_iter().filter(|d| d.severity == Severity::Error).collect();
     let Some(profile) = profile.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
@@ -38,7 +41,7 @@ pub(crate) fn load(wanted: &str, runbook: &Path, home: &Home) -> Result<Loaded, 
         values = merged;
         demo = Some(dir);
     }
-    Ok(Loaded { target: Target { name, values: Value::Object(values) }, source: digest, demo })
+    Ok(Loaded { target: Target { name, values: Value::Object(values) }, source: digest, bytes, demo })
 }
 
 fn find(wanted: &str, runbook: &Path) -> Result<PathBuf, CliError> {

@@ -3,6 +3,7 @@
 use super::id::RunId;
 use super::keys::PublicKey;
 use super::record::Record;
+use super::signer::CheckError;
 use super::sshsig::SshSig;
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
@@ -46,6 +47,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// Somebody who has driven the run: no second person for it from then on.
+#[derive(Debug, Clone)]
 pub(crate) struct Driver {
     /// From this segment on.
     pub(crate) segment: u32,
@@ -65,16 +67,22 @@ pub(crate) fn check(record: &Record, asked: Option<Head>, context: &Context<'_>)
     let tampered = |what: &str| Err((Verdict::Tampered, about(what)));
 
     let statement = record.text("statement").unwrap_or_default();
-    let sig = SshSig::parse(armor)
-        .and_then(|sig| sig.verify_message(APPROVAL_NAMESPACE, statement.as_bytes()).map(|()| sig))
-        .map_err(|e| (Verdict::Tampered, about(&format!(": {e}"))))?;
+    let sig = SshSig::parse(armor).map_err(|e| (Verdict::Tampered, about(&format!(": {e}"))))?;
+    sig.check_message(APPROVAL_NAMESPACE, statement.as_bytes(), context.trust.checker()).map_err(|e| match e {
+        CheckError::Bad(what) => (Verdict::Tampered, about(&format!(": {what}"))),
+        CheckError::Unchecked(why) => (Verdict::Untrusted, about(&format!(" could not be checked: {why}"))),
+    })?;
     let trusted = context
         .trust
         .check(&sig.key, APPROVAL_NAMESPACE, &record.t)
         .map_err(|why| (Verdict::Untrusted, about(&format!(": {why}"))))?;
     let drove = |driver: &&Driver| driver.segment <= record.segment;
-    if context.drivers.iter().filter(drove).any(|d| d.key == sig.key || d.principal == trusted.principal) {
-        let who = trusted.principal.escape_debug();
+    // A key that the store gives two names is the operator's if one of them is.
+    let same = |d: &&Driver| {
+        d.key == sig.key || d.principal == trusted.principal || context.trust.is_also(&sig.key, &d.principal)
+    };
+    if let Some(driver) = context.drivers.iter().filter(drove).find(same) {
+        let who = driver.principal.escape_debug();
         return tampered(&format!(" was given by the operator ({who}) himself"));
     }
     let Some(head) = asked else { return tampered(" answers nothing that was asked") };

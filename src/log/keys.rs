@@ -1,95 +1,133 @@
-//! Ed25519 keys in the forms OpenSSH uses: public key lines, fingerprints, unencrypted private key files.
+//! Public keys in the forms OpenSSH uses: lines, blobs, fingerprints. Keys of any kind can be compared and trusted;
+//! signatures of Ed25519 keys can be checked here, those of other kinds by somebody else.
 
 use std::fmt;
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, VerifyingKey};
 
 use super::sum::Sha256Sum;
 use super::wire::{self, FormatError, Reader};
 
-pub(crate) const KEY_TYPE: &str = "ssh-ed25519";
-const PRIVATE_LABEL: &str = "OPENSSH PRIVATE KEY";
-const PRIVATE_MAGIC: &[u8] = b"openssh-key-v1\0";
+/// The kind of key this program makes, and the only kind session keys have.
+pub(crate) const ED25519: &str = "ssh-ed25519";
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
-/// 32 random bytes from which a key is made.
-pub type Seed = [u8; 32];
-
-/// Something that signs with an Ed25519 key: a key in memory, or later an agent or a token.
-pub trait Signer {
-    /// The key that verifies what `sign` returns.
-    fn public_key(&self) -> PublicKey;
-    /// A plain Ed25519 signature over `message`.
-    ///
-    /// # Errors
-    /// When the key cannot be used now, for example because an agent is gone.
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
+/// A kind of key: its name, the signatures it makes, and how many strings follow the name in its encoding.
+struct Kind {
+    name: &'static str,
+    signatures: &'static [&'static str],
+    fields: usize,
 }
 
-/// The signer could not sign.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignError(pub String);
+const KINDS: [Kind; 7] = [
+    Kind { name: ED25519, signatures: &[ED25519], fields: 1 },
+    // Not `ssh-rsa`: that signature is over a SHA-1 sum.
+    Kind { name: "ssh-rsa", signatures: &["rsa-sha2-256", "rsa-sha2-512"], fields: 2 },
+    Kind { name: "ecdsa-sha2-nistp256", signatures: &["ecdsa-sha2-nistp256"], fields: 2 },
+    Kind { name: "ecdsa-sha2-nistp384", signatures: &["ecdsa-sha2-nistp384"], fields: 2 },
+    Kind { name: "ecdsa-sha2-nistp521", signatures: &["ecdsa-sha2-nistp521"], fields: 2 },
+    Kind { name: "sk-ssh-ed25519@openssh.com", signatures: &["sk-ssh-ed25519@openssh.com"], fields: 2 },
+    Kind { name: "sk-ecdsa-sha2-nistp256@openssh.com", signatures: &["sk-ecdsa-sha2-nistp256@openssh.com"], fields: 3 },
+];
 
-impl fmt::Display for SignError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot sign: {}", self.0)
-    }
+/// A public key, of any kind OpenSSH signs with.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PublicKey {
+    /// As OpenSSH encodes it inside keys and signatures; its kind is known.
+    blob: Vec<u8>,
 }
-
-impl std::error::Error for SignError {}
-
-/// An Ed25519 public key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PublicKey(pub(crate) [u8; 32]);
 
 impl PublicKey {
-    /// The key as OpenSSH encodes it inside keys and signatures.
-    pub(crate) fn blob(&self) -> Vec<u8> {
+    pub(crate) fn ed25519(bytes: &[u8; 32]) -> PublicKey {
         let mut blob = Vec::with_capacity(51);
-        wire::put(&mut blob, KEY_TYPE.as_bytes());
-        wire::put(&mut blob, &self.0);
-        blob
+        wire::put(&mut blob, ED25519.as_bytes());
+        wire::put(&mut blob, bytes);
+        PublicKey { blob }
+    }
+
+    /// The key as OpenSSH encodes it inside keys and signatures.
+    pub(crate) fn blob(&self) -> &[u8] {
+        &self.blob
     }
 
     pub(crate) fn from_blob(blob: &[u8]) -> Result<PublicKey, FormatError> {
         let mut reader = Reader(blob);
-        let kind = reader.text()?;
-        if kind != KEY_TYPE {
-            return Err(FormatError::new(format!(
-                "key type {} is not supported, only {KEY_TYPE}",
-                kind.escape_debug()
-            )));
+        let name = reader.text()?;
+        let kind = kind(name)
+            .ok_or_else(|| FormatError::new(format!("keys of type {} are not supported", name.escape_debug())))?;
+        if name == ED25519 {
+            reader.array::<32>()?;
+        } else if !name.ends_with(CERTIFICATE) {
+            for _ in 0..kind.fields {
+                reader.string()?;
+            }
+        } else {
+            reader = Reader(&[]);
         }
-        let key = PublicKey(reader.array()?);
         reader.end()?;
-        Ok(key)
+        Ok(PublicKey { blob: blob.to_vec() })
     }
 
     /// `ssh-ed25519 AAAA…`, without a comment.
     pub fn to_line(&self) -> String {
-        format!("{KEY_TYPE} {}", wire::base64(&self.blob()))
+        format!("{} {}", self.kind(), wire::base64(&self.blob))
     }
 
-    /// Reads `ssh-ed25519 AAAA… [comment]`.
+    /// Reads `ssh-ed25519 AAAA… [comment]`, or a key of another kind.
     ///
     /// # Errors
-    /// When the line is not a public key of this type.
+    /// When the line is not a public key of a kind that OpenSSH signs with.
     pub fn parse_line(line: &str) -> Result<PublicKey, FormatError> {
         let mut words = line.split_ascii_whitespace();
-        match (words.next(), words.next()) {
-            (Some(_), Some(encoded)) => PublicKey::from_blob(&wire::unbase64(encoded)?),
-            _ => Err(FormatError::new("not a public key line")),
+        let (Some(name), Some(encoded)) = (words.next(), words.next()) else {
+            return Err(FormatError::new("not a public key line"));
+        };
+        let key = PublicKey::from_blob(&wire::unbase64(encoded)?)?;
+        if key.kind() != name {
+            return Err(FormatError::new(format!("the line says {} and holds {}", name.escape_debug(), key.kind())));
         }
+        Ok(key)
+    }
+
+    /// The kind of key as OpenSSH names it, for example `ssh-ed25519`.
+    pub fn kind(&self) -> &str {
+        // `from_blob` has read it once.
+        Reader(&self.blob).text().unwrap_or_default()
+    }
+
+    /// It is a certificate: a key with a certificate authority's signature over it.
+    pub fn is_certificate(&self) -> bool {
+        self.kind().ends_with(CERTIFICATE)
+    }
+
+    /// It lives on a security key that wants to be touched for every signature.
+    pub fn is_security_key(&self) -> bool {
+        self.kind().starts_with("sk-")
+    }
+
+    /// Signatures of this key can be checked without another program.
+    pub(crate) fn is_ed25519(&self) -> bool {
+        self.kind() == ED25519
+    }
+
+    /// Whether this kind of key makes this kind of signature.
+    pub(crate) fn signs_as(&self, signature: &str) -> bool {
+        kind(self.kind()).is_some_and(|kind| kind.signatures.contains(&signature))
     }
 
     /// `SHA256:…` as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> String {
-        let sum = Sha256Sum::of(&self.blob());
+        let sum = Sha256Sum::of(&self.blob);
         format!("SHA256:{}", wire::base64(&sum.0).trim_end_matches('='))
     }
 
-    /// Checks a signature strictly: no weak keys, no malleable encodings.
+    /// Checks an Ed25519 signature strictly: no weak keys, no malleable encodings.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        VerifyingKey::from_bytes(&self.0)
+        // The 32 bytes are all that follows the name and the two lengths.
+        let Some(Ok(bytes)) = self.is_ed25519().then(|| self.blob[self.blob.len() - 32..].try_into()) else {
+            return false;
+        };
+        VerifyingKey::from_bytes(&bytes)
             .and_then(|key| key.verify_strict(message, &Signature::from_bytes(signature)))
             .is_ok()
     }
@@ -101,110 +139,59 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// An Ed25519 private key in memory; wiped when dropped, never printed.
-#[derive(Clone)]
-pub struct SecretKey(SigningKey);
-
-impl SecretKey {
-    /// The key that belongs to a seed.
-    pub fn from_seed(seed: &Seed) -> SecretKey {
-        SecretKey(SigningKey::from_bytes(seed))
-    }
-
-    /// The unencrypted OpenSSH private key file; `check` is any random number.
-    pub fn to_openssh(&self, comment: &str, check: u32) -> String {
-        let public = self.public_key();
-        let mut private = Vec::with_capacity(200);
-        private.extend(check.to_be_bytes());
-        private.extend(check.to_be_bytes());
-        wire::put(&mut private, KEY_TYPE.as_bytes());
-        wire::put(&mut private, &public.0);
-        wire::put(&mut private, &self.0.to_keypair_bytes());
-        wire::put(&mut private, comment.as_bytes());
-        let mut pad = 1;
-        while private.len() % 8 != 0 {
-            private.push(pad);
-            pad += 1;
-        }
-        let mut file = PRIVATE_MAGIC.to_vec();
-        wire::put(&mut file, b"none");
-        wire::put(&mut file, b"none");
-        wire::put(&mut file, b"");
-        file.extend(1u32.to_be_bytes());
-        wire::put(&mut file, &public.blob());
-        wire::put(&mut file, &private);
-        wire::armor(PRIVATE_LABEL, &file)
-    }
-
-    /// Reads an unencrypted OpenSSH private key file.
-    ///
-    /// # Errors
-    /// When the file is encrypted, of another key type, or inconsistent.
-    pub fn from_openssh(text: &str) -> Result<SecretKey, FormatError> {
-        let file = wire::unarmor(PRIVATE_LABEL, text)?;
-        let mut reader = Reader(&file);
-        if reader.take(PRIVATE_MAGIC.len())? != PRIVATE_MAGIC {
-            return Err(FormatError::new("not an OpenSSH private key"));
-        }
-        if reader.string()? != b"none" {
-            return Err(FormatError::new("the key is encrypted; use a key without a passphrase"));
-        }
-        let (_kdf, _options, keys) = (reader.string()?, reader.string()?, reader.u32()?);
-        let public = PublicKey::from_blob(reader.string()?)?;
-        let mut private = Reader(reader.string()?);
-        reader.end()?;
-        if keys != 1 || private.u32()? != private.u32()? || private.text()? != KEY_TYPE {
-            return Err(FormatError::new("not one unencrypted ssh-ed25519 key"));
-        }
-        let (_public, pair) = (private.string()?, private.array::<64>()?);
-        let key = SigningKey::from_keypair_bytes(&pair).map(SecretKey);
-        key.ok()
-            .filter(|key| key.public_key() == public)
-            .ok_or_else(|| FormatError::new("the private and the public half of the key do not match"))
-    }
+/// Whether a word can be the first of a public key line.
+pub(crate) fn is_kind(word: &str) -> bool {
+    ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"].iter().any(|prefix| word.starts_with(prefix))
 }
 
-impl Signer for SecretKey {
-    fn public_key(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key().to_bytes())
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
-        Ok(self.0.sign(message).to_bytes())
-    }
-}
-
-impl fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretKey({})", self.public_key().fingerprint())
-    }
+/// What a name stands for; a certificate is of the kind of its key.
+fn kind(name: &str) -> Option<&'static Kind> {
+    let plain = match name.strip_suffix(CERTIFICATE) {
+        Some(base) if base.starts_with("sk-") => format!("{base}@openssh.com"),
+        Some(base) => base.to_string(),
+        None => name.to_string(),
+    };
+    KINDS.iter().find(|kind| kind.name == plain)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::{SecretKey, Signer as _};
 
-    #[test]
-    fn a_private_key_file_survives_writing_and_reading() {
-        let key = SecretKey::from_seed(&[5; 32]);
-        for comment in ["", "a", "alice@example.com", "länger als acht"] {
-            let back = SecretKey::from_openssh(&key.to_openssh(comment, 77)).unwrap();
-            assert_eq!(back.public_key(), key.public_key());
-        }
-    }
+    const ECDSA: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAAAEcG9pbg==";
 
     #[test]
     fn a_public_key_line_survives_with_and_without_comment() {
         let key = SecretKey::from_seed(&[5; 32]).public_key();
-        assert_eq!(PublicKey::parse_line(&key.to_line()), Ok(key));
+        assert_eq!(PublicKey::parse_line(&key.to_line()), Ok(key.clone()));
         assert_eq!(PublicKey::parse_line(&format!("{} me@host", key.to_line())), Ok(key));
-        assert!(PublicKey::parse_line("ssh-ed25519").is_err());
-        assert!(PublicKey::parse_line("ssh-rsa AAAAB3NzaC1yc2E=").is_err());
+        let other = PublicKey::parse_line(ECDSA).unwrap();
+        assert_eq!((other.kind(), other.to_line().as_str()), ("ecdsa-sha2-nistp256", ECDSA));
     }
 
     #[test]
-    fn a_secret_key_does_not_print_itself() {
-        let text = format!("{:?}", SecretKey::from_seed(&[5; 32]));
-        assert!(text.starts_with("SecretKey(SHA256:"), "{text}");
+    fn what_is_no_key_is_refused_in_words() {
+        let ed = SecretKey::from_seed(&[5; 32]).public_key();
+        let dss = wire::base64(b"\0\0\0\x07ssh-dss\0\0\0\x01p");
+        for (line, message) in [
+            ("ssh-ed25519".to_string(), "not a public key line"),
+            ("ssh-rsa AAAAB3NzaC1yc2E=".to_string(), "cut short"),
+            (format!("ssh-dss {dss}"), "keys of type ssh-dss are not supported"),
+            (ed.to_line().replace("ssh-ed25519", "ssh-rsa"), "the line says ssh-rsa and holds ssh-ed25519"),
+        ] {
+            let error = PublicKey::parse_line(&line).unwrap_err().to_string();
+            assert!(error.contains(message), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn each_kind_signs_only_as_it_may_and_never_over_sha1() {
+        let key = |name: &str| PublicKey { blob: [&(name.len() as u32).to_be_bytes(), name.as_bytes()].concat() };
+        let rsa = key("ssh-rsa");
+        assert!(rsa.signs_as("rsa-sha2-512") && !rsa.signs_as("ssh-rsa") && !rsa.signs_as(ED25519));
+        assert!(key("ssh-rsa-cert-v01@openssh.com").signs_as("rsa-sha2-256"));
+        assert!(key("sk-ssh-ed25519-cert-v01@openssh.com").signs_as("sk-ssh-ed25519@openssh.com"));
+        assert!(!key("ecdsa-sha2-nistp384").signs_as("ecdsa-sha2-nistp256"));
     }
 }

@@ -12,12 +12,19 @@
 //! What a log proves: that its bytes are what somebody with the key wrote, in this order. Not that nothing was cut from
 //! its end (only a head left elsewhere shows that), and not that the steps did what they printed.
 
+mod anchor;
 mod approval;
+mod countersign;
+mod dsse;
 mod id;
 mod json;
 mod keys;
 mod outputs;
 mod record;
+mod revoked;
+mod secret;
+mod signer;
+mod signers;
 mod sshsig;
 mod sum;
 mod trust;
@@ -30,16 +37,24 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use anchor::{Anchor, head_line, parse_head_line};
 pub use approval::ApprovalStatement;
+pub use countersign::{CountersignStatement, Countersignature};
+pub use dsse::{Attestation, PREDICATE_TYPE, Statement, pae};
 pub use id::{BadRunId, RunId};
 pub use json::MAX_LINE;
-pub use keys::{PublicKey, SecretKey, Seed, SignError, Signer};
+pub use keys::PublicKey;
+pub(crate) use outputs::is_plain_name;
 pub use outputs::{OutputClaim, OutputState};
 pub use record::{FORMAT, Record, RecordType};
+pub use revoked::{RevokedKeys, is_krl};
+pub use secret::{SecretKey, Seed, public_half};
+pub use signer::{CheckError, Message, SignError, SignatureChecker, Signer};
+pub use signers::{SignerLine, check_principal, moment, with_end, with_line};
 pub use sshsig::{HashAlgorithm, SshSig};
 pub use sum::Sha256Sum;
 pub use trust::{TrustStore, Trusted};
-pub use verdict::{Evidence, Finding, FindingKind, Report, Segment, Verdict};
+pub use verdict::{Countersigned, Evidence, Finding, FindingKind, Report, Segment, Verdict};
 pub use verify::verify;
 pub use walk::{ReadError, SealedLog, read};
 pub use wire::FormatError;
@@ -52,7 +67,7 @@ pub const NAMESPACE: &str = "log.v1@runbook";
 pub const APPROVAL_NAMESPACE: &str = "approval.v1@runbook";
 
 /// A point in a log that a seal vouches for: the first `bytes` bytes of a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Head {
     /// The number of the segment, from 1.
     pub segment: u32,

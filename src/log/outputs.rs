@@ -34,7 +34,8 @@ pub enum OutputState {
     },
 }
 
-/// The claims of a record: `stdout`, `stderr` and `output` of step records, each of `files` of the first record.
+/// The claims of a record: `stdout`, `stderr` and `output` of step records, each of `files` of the first record, and
+/// `plan` in `changed` where a resumed run turns to another plan.
 ///
 /// # Errors
 /// When a claim has not the form `{"file","bytes","sha256"}` or its path could leave the run directory.
@@ -47,6 +48,7 @@ pub(crate) fn claims(kind: RecordType, payload: &Map<String, Value>) -> Result<V
         RecordType::RunStart => {
             payload.get("files").and_then(Value::as_array).map_or_else(Vec::new, |files| files.iter().collect())
         }
+        RecordType::RunResume => payload.get("changed").and_then(|changed| changed.get("plan")).into_iter().collect(),
         _ => Vec::new(),
     };
     values.into_iter().filter(|value| value.is_object()).map(|value| claim(value, closed)).collect()
@@ -54,18 +56,23 @@ pub(crate) fn claims(kind: RecordType, payload: &Map<String, Value>) -> Result<V
 
 /// What is wrong with a file, given what was found there.
 pub(crate) fn contradiction(claim: &OutputClaim, state: &OutputState) -> Option<String> {
-    let (file, sealed) = (claim.file.escape_debug(), claim.bytes);
+    let what = match &claim.file {
+        file if file.starts_with("out/") => "output file",
+        file if file.starts_with("plan.") => "stored plan",
+        _ => "file",
+    };
+    let (file, sealed) = (format!("{what} {}", claim.file.escape_debug()), claim.bytes);
     match state {
-        OutputState::Missing => Some(format!("output file {file} is missing")),
-        OutputState::Unreadable(why) => Some(format!("output file {file} cannot be checked: {why}")),
+        OutputState::Missing => Some(format!("{file} is missing")),
+        OutputState::Unreadable(why) => Some(format!("{file} cannot be checked: {why}")),
         OutputState::Found { bytes, .. } if *bytes < sealed => {
-            Some(format!("output file {file} is shorter ({bytes} bytes) than the sealed {sealed} bytes"))
+            Some(format!("{file} is shorter ({bytes} bytes) than the sealed {sealed} bytes"))
         }
         OutputState::Found { prefix, .. } if *prefix != Some(claim.sha256) => {
-            Some(format!("output file {file} was altered within its first {sealed} bytes"))
+            Some(format!("{file} was altered within its first {sealed} bytes"))
         }
         OutputState::Found { bytes, .. } if claim.closed && *bytes > sealed => {
-            Some(format!("output file {file} has {} bytes more than were sealed", bytes - sealed))
+            Some(format!("{file} has {} bytes more than were sealed", bytes - sealed))
         }
         OutputState::Found { .. } => None,
     }
@@ -86,8 +93,10 @@ fn claim(value: &Value, closed: bool) -> Result<OutputClaim, String> {
 }
 
 fn stays_inside(path: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+' | '=' | ',');
-    !path.is_empty()
-        && path.len() < 4096
-        && path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.chars().all(plain))
+    path.len() < 4096 && path.split('/').all(is_plain_name)
+}
+
+/// Whether a log may name a file so: not hidden, nothing that leads elsewhere or draws on a terminal.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(|c: char| c.is_control() || c == '/' || c == '\\')
 }

@@ -148,12 +148,13 @@ impl Line {
     }
 }
 
-/// Whether a text is a time in the form `2026-11-21T00:18:07.009248Z`.
+/// Whether a text is a time in the form `2026-11-21T00:18:07.009248Z`, of the years 1970 to 9998 and without leap
+/// seconds: every moment has one spelling.
 pub(crate) fn is_time(t: &str) -> bool {
     const SHAPE: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
     let digit = |shape: u8, byte: u8| if shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
     let in_shape = t.len() == SHAPE.len() && SHAPE.iter().zip(t.bytes()).all(|(s, b)| digit(*s, b));
-    in_shape && t.parse::<jiff::Timestamp>().is_ok()
+    in_shape && ("1970".."9999").contains(&&t[..4]) && &t[17..18] < "6" && t.parse::<jiff::Timestamp>().is_ok()
 }
 
 type Field = (String, Value);

@@ -2,7 +2,9 @@
 
 use sha2::{Digest as _, Sha512};
 
-use super::keys::{KEY_TYPE, PublicKey, SignError, Signer};
+use super::keys::{ED25519, PublicKey};
+use super::secret::SecretKey;
+use super::signer::{CheckError, Message, SignError, SignatureChecker, Signer};
 use super::sum::Sha256Sum;
 use super::wire::{self, FormatError, Reader};
 
@@ -37,33 +39,38 @@ pub struct SshSig {
     pub namespace: String,
     /// The hash of the message that was signed.
     pub hash: HashAlgorithm,
-    signature: [u8; 64],
+    /// The innermost part: the kind of signature and its values.
+    signature: Vec<u8>,
 }
 
 impl SshSig {
-    /// Signs the SHA-256 sum of a message.
+    /// Signs the SHA-256 sum of a message with a key that needs no more than that.
     ///
     /// # Errors
-    /// When the signer cannot sign.
+    /// When the signer cannot sign, or wants the message itself.
     pub fn sign(signer: &dyn Signer, namespace: &str, sum: &Sha256Sum) -> Result<SshSig, SignError> {
+        signer.sign(&Message { namespace, sum: *sum, length: u64::MAX, tail: &[] })
+    }
+
+    /// What a key in memory makes.
+    pub(crate) fn by_key(key: &SecretKey, namespace: &str, sum: &Sha256Sum) -> SshSig {
         let hash = HashAlgorithm::Sha256;
-        let signature = signer.sign(&signed_bytes(namespace, hash, &sum.0))?;
-        Ok(SshSig { key: signer.public_key(), namespace: namespace.to_string(), hash, signature })
+        let mut signature = Vec::with_capacity(83);
+        wire::put(&mut signature, ED25519.as_bytes());
+        wire::put(&mut signature, &key.sign_bytes(&signed_bytes(namespace, hash, &sum.0)));
+        SshSig { key: key.public_key(), namespace: namespace.to_string(), hash, signature }
     }
 
     /// The armored text, byte for byte what ssh-keygen writes.
     pub fn to_armor(&self) -> String {
-        let mut signature = Vec::with_capacity(83);
-        wire::put(&mut signature, KEY_TYPE.as_bytes());
-        wire::put(&mut signature, &self.signature);
         let mut blob = Vec::with_capacity(220);
         blob.extend(MAGIC);
         blob.extend(VERSION.to_be_bytes());
-        wire::put(&mut blob, &self.key.blob());
+        wire::put(&mut blob, self.key.blob());
         wire::put(&mut blob, self.namespace.as_bytes());
         wire::put(&mut blob, b"");
         wire::put(&mut blob, self.hash.name().as_bytes());
-        wire::put(&mut blob, &signature);
+        wire::put(&mut blob, &self.signature);
         wire::armor(LABEL, &blob)
     }
 
@@ -87,47 +94,88 @@ impl SshSig {
             b"sha512" => HashAlgorithm::Sha512,
             _ => return Err(FormatError::new("hash algorithm is neither sha256 nor sha512")),
         };
-        let mut inner = Reader(reader.string()?);
+        let signature = reader.string()?;
         reader.end()?;
-        if inner.text()? != KEY_TYPE {
-            return Err(FormatError::new(format!("signature type is not {KEY_TYPE}")));
-        }
-        let sig = SshSig { key, namespace, hash, signature: inner.array()? };
-        inner.end()?;
+        check_form(&key, signature)?;
+        let sig = SshSig { key, namespace, hash, signature: signature.to_vec() };
         if sig.to_armor() != text {
             return Err(FormatError::new("not in the canonical form"));
         }
         Ok(sig)
     }
 
-    /// Checks the signature over a message of which only the SHA-256 sum is at hand.
+    /// Checks an Ed25519 signature over a message of which only the SHA-256 sum is at hand.
     ///
     /// # Errors
-    /// When the namespace or hash is another one, or the signature does not fit.
+    /// When the namespace, hash or kind of key is another one, or the signature does not fit.
     pub fn verify_sum(&self, namespace: &str, sum: &Sha256Sum) -> Result<(), FormatError> {
-        if self.hash != HashAlgorithm::Sha256 {
+        self.check_claims(namespace, true)?;
+        self.verify_hash(&sum.0)
+    }
+
+    /// Checks an Ed25519 signature over a whole message, whichever of the two hashes it used.
+    ///
+    /// # Errors
+    /// When the namespace or kind of key is another one, or the signature does not fit.
+    pub fn verify_message(&self, namespace: &str, message: &[u8]) -> Result<(), FormatError> {
+        self.check_claims(namespace, false)?;
+        match self.hash {
+            HashAlgorithm::Sha256 => self.verify_hash(&Sha256Sum::of(message).0),
+            HashAlgorithm::Sha512 => self.verify_hash(&Sha512::digest(message)),
+        }
+    }
+
+    /// Checks the signature over the log's own kind of message, of which sum and bytes are at hand; `others` checks what
+    /// is not Ed25519.
+    ///
+    /// # Errors
+    /// When the namespace or hash is another one, the signature does not fit, or nobody can tell.
+    pub(crate) fn check(&self, message: &Message<'_>, others: &dyn SignatureChecker) -> Result<(), CheckError> {
+        self.check_claims(message.namespace, true).map_err(bad)?;
+        match message.bytes() {
+            Some(bytes) if !self.key.is_ed25519() => self.ask(others, bytes),
+            _ => self.verify_hash(&message.sum.0).map_err(bad),
+        }
+    }
+
+    /// The same for a message somebody else wrote, who may have used SHA-512.
+    pub(crate) fn check_message(
+        &self,
+        namespace: &str,
+        message: &[u8],
+        others: &dyn SignatureChecker,
+    ) -> Result<(), CheckError> {
+        if self.key.is_ed25519() {
+            return self.verify_message(namespace, message).map_err(bad);
+        }
+        self.check_claims(namespace, false).map_err(bad)?;
+        self.ask(others, message)
+    }
+
+    fn ask(&self, others: &dyn SignatureChecker, message: &[u8]) -> Result<(), CheckError> {
+        others.check(&self.to_armor(), &self.namespace, message)
+    }
+
+    fn check_claims(&self, namespace: &str, only_sha256: bool) -> Result<(), FormatError> {
+        if only_sha256 && self.hash != HashAlgorithm::Sha256 {
             return Err(FormatError::new("made with sha512, expected sha256"));
         }
-        self.verify_hash(namespace, &sum.0)
-    }
-
-    /// Checks the signature over a whole message, whichever of the two hashes it used.
-    ///
-    /// # Errors
-    /// When the namespace is another one, or the signature does not fit.
-    pub fn verify_message(&self, namespace: &str, message: &[u8]) -> Result<(), FormatError> {
-        match self.hash {
-            HashAlgorithm::Sha256 => self.verify_hash(namespace, &Sha256Sum::of(message).0),
-            HashAlgorithm::Sha512 => self.verify_hash(namespace, &Sha512::digest(message)),
-        }
-    }
-
-    fn verify_hash(&self, namespace: &str, hash: &[u8]) -> Result<(), FormatError> {
         if self.namespace != namespace {
             let found = self.namespace.escape_debug();
             return Err(FormatError::new(format!("namespace is '{found}', expected '{namespace}'")));
         }
-        if self.key.verifies(&signed_bytes(namespace, self.hash, hash), &self.signature) {
+        Ok(())
+    }
+
+    fn verify_hash(&self, hash: &[u8]) -> Result<(), FormatError> {
+        if !self.key.is_ed25519() {
+            return Err(FormatError::new(format!("made by a key of type {}, which needs ssh-keygen", self.key.kind())));
+        }
+        // `parse` and `by_key` put 64 bytes at the end of an Ed25519 signature.
+        let Some(signature) = self.signature.last_chunk::<64>() else {
+            return Err(FormatError::new("cut short"));
+        };
+        if self.key.verifies(&signed_bytes(&self.namespace, self.hash, hash), signature) {
             Ok(())
         } else {
             Err(FormatError::new("signature is not valid for these bytes"))
@@ -135,8 +183,35 @@ impl SshSig {
     }
 }
 
+fn bad(error: FormatError) -> CheckError {
+    CheckError::Bad(error.to_string())
+}
+
+/// The innermost part is of a kind its key makes, and holds what that kind holds.
+fn check_form(key: &PublicKey, signature: &[u8]) -> Result<(), FormatError> {
+    let mut reader = Reader(signature);
+    let kind = reader.text()?;
+    if kind == "ssh-rsa" {
+        return Err(FormatError::new("signature type ssh-rsa is made over SHA-1, which proves nothing any more"));
+    }
+    if !key.signs_as(kind) {
+        let (kind, key) = (kind.escape_debug(), key.kind());
+        return Err(FormatError::new(format!("signature type {kind} is not one of a key of type {key}")));
+    }
+    if kind == ED25519 {
+        reader.array::<64>()?;
+    } else {
+        reader.string()?;
+    }
+    if kind.starts_with("sk-") {
+        // Flags and a counter of the security key.
+        reader.take(5)?;
+    }
+    reader.end()
+}
+
 /// What an SSHSIG really signs: the namespace and the hash, never the message itself.
-fn signed_bytes(namespace: &str, algorithm: HashAlgorithm, hash: &[u8]) -> Vec<u8> {
+pub(crate) fn signed_bytes(namespace: &str, algorithm: HashAlgorithm, hash: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(120);
     bytes.extend(MAGIC);
     wire::put(&mut bytes, namespace.as_bytes());

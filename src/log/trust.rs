@@ -1,25 +1,24 @@
-//! Whose key counts for what: OpenSSH's `allowed_signers` file. The namespaces of a line are the role of its key.
+//! Whose key counts for what: OpenSSH's `allowed_signers` file and a list of revoked keys. The namespaces of a line are
+//! the role of its key.
 
-use super::keys::{KEY_TYPE, PublicKey};
+use std::sync::Arc;
+
+use super::keys::PublicKey;
+use super::revoked::RevokedKeys;
+use super::signer::{Ed25519Only, SignatureChecker};
+use super::signers::{Parsed, SignerLine, parse_line};
 use super::wire::FormatError;
 
-/// The parsed lines of an `allowed_signers` file, and this machine's own key.
+/// The lines of an `allowed_signers` file, the revoked keys, this machine's own keys, and who checks signatures that are
+/// not Ed25519.
 #[derive(Debug, Clone, Default)]
 pub struct TrustStore {
-    entries: Vec<Entry>,
-    own: Option<PublicKey>,
+    lines: Vec<SignerLine>,
+    revoked: RevokedKeys,
+    own: Vec<PublicKey>,
+    checker: Option<Arc<dyn SignatureChecker>>,
     /// What a person should know about the file, for example a key without `namespaces=`.
     pub warnings: Vec<String>,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    principals: String,
-    namespaces: Option<String>,
-    /// `YYYYMMDDhhmmss`, UTC.
-    valid_after: Option<String>,
-    valid_before: Option<String>,
-    key: PublicKey,
 }
 
 /// What the trust store knows about a key.
@@ -29,40 +28,84 @@ pub struct Trusted {
     pub principal: String,
     /// The key is this machine's own: whoever verifies here could also have made the log.
     pub self_signed: bool,
+    /// The key counts only for some time, and the time that was asked about lies in it.
+    pub limited: bool,
 }
 
 impl TrustStore {
-    /// Reads the text of an `allowed_signers` file. Keys of other types and certificate authorities are left out with
-    /// a warning. Times without a time zone are taken as UTC.
+    /// Reads the text of an `allowed_signers` file. Certificates and their authorities are left out with a warning. Times
+    /// without a time zone are taken as UTC.
     ///
     /// # Errors
     /// When a line does not follow the format; the message names its number.
     pub fn parse(text: &str) -> Result<TrustStore, FormatError> {
         let mut store = TrustStore::default();
         for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
+            let (line, number) = (line.trim(), index + 1);
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let parsed = parse_line(line);
-            match parsed.map_err(|e| FormatError::new(format!("line {}: {e}", index + 1)))? {
-                Parsed::Entry(entry) => {
-                    if entry.namespaces.is_none() {
-                        let who = entry.principals.escape_debug();
-                        store.warnings.push(format!("the key of {who} has no namespaces=, so it may also approve"));
-                    }
-                    store.entries.push(entry);
-                }
-                Parsed::LeftOut(why) => store.warnings.push(format!("line {} is not used: {why}", index + 1)),
+            match parse_line(line).map_err(|e| FormatError::new(format!("line {number}: {e}")))? {
+                Parsed::Line { line, zoneless } => store.add(line, zoneless, number),
+                Parsed::LeftOut(why) => store.warnings.push(format!("line {number} is not used: {why}")),
             }
         }
         Ok(store)
     }
 
-    /// The same store, knowing which key is this machine's own.
+    fn add(&mut self, line: SignerLine, zoneless: bool, number: usize) {
+        let who = line.principals.escape_debug().to_string();
+        if line.namespaces.is_none() {
+            self.warnings.push(format!("the key of {who} has no namespaces=, so it may also approve"));
+        }
+        if zoneless {
+            self.warnings
+                .push(format!("line {number} has a time without Z: it is UTC here, local time for ssh-keygen"));
+        }
+        if let Some(other) =
+            self.lines.iter().find(|other| other.key == line.key && other.principals != line.principals)
+        {
+            let other = other.principals.escape_debug();
+            self.warnings.push(format!("line {number} gives {who} the key that {other} has: one key is one person"));
+        }
+        self.lines.push(line);
+    }
+
+    /// The same store, knowing a key as this machine's own.
     pub fn with_own_key(mut self, key: PublicKey) -> TrustStore {
-        self.own = Some(key);
+        self.own.push(key);
         self
+    }
+
+    /// The same store, with keys that count for nothing any more, whatever else is said of them.
+    pub fn with_revoked(mut self, revoked: RevokedKeys) -> TrustStore {
+        self.revoked = revoked;
+        self
+    }
+
+    /// The same store, with somebody who can check signatures that are not Ed25519.
+    pub fn with_checker(mut self, checker: Arc<dyn SignatureChecker>) -> TrustStore {
+        self.checker = Some(checker);
+        self
+    }
+
+    pub(crate) fn checker(&self) -> &dyn SignatureChecker {
+        self.checker.as_deref().unwrap_or(&Ed25519Only)
+    }
+
+    /// The lines, in the order of the file.
+    pub fn lines(&self) -> &[SignerLine] {
+        &self.lines
+    }
+
+    /// The revoked keys.
+    pub fn revoked(&self) -> &RevokedKeys {
+        &self.revoked
+    }
+
+    /// The name the store has for a key, if it has one.
+    pub fn principal_of(&self, key: &PublicKey) -> Option<&str> {
+        self.lines.iter().find(|line| line.key == *key).map(|line| line.principals.as_str())
     }
 
     /// Whether `key` may sign in `namespace` at the time `t` (RFC 3339, UTC).
@@ -70,154 +113,50 @@ impl TrustStore {
     /// # Errors
     /// The text says why not.
     pub fn check(&self, key: &PublicKey, namespace: &str, t: &str) -> Result<Trusted, String> {
-        let self_signed = self.own == Some(*key);
+        let fingerprint = key.fingerprint();
+        if self.revoked.contains(key) {
+            return Err(format!(
+                "key {fingerprint} is revoked: whatever it signed, whenever it was, counts for nothing"
+            ));
+        }
+        if key.is_certificate() {
+            return Err("it is signed with a certificate, and certificates are not supported: trust a plain key".into());
+        }
+        let self_signed = self.own.contains(key);
         let moment: String = t.bytes().take(19).filter(u8::is_ascii_digit).map(char::from).collect();
-        let known = || self.entries.iter().filter(|entry| entry.key == *key);
-        let allowed =
-            || known().filter(|e| e.namespaces.as_ref().is_none_or(|patterns| list_matches(patterns, namespace)));
-        if let Some(entry) = allowed().find(|entry| entry.covers(&moment)) {
-            return Ok(Trusted { principal: entry.principals.clone(), self_signed });
+        let known = || self.lines.iter().filter(|line| line.key == *key);
+        let allowed = || known().filter(|line| line.allows(namespace));
+        if let Some(line) = allowed().find(|line| line.covers(&moment)) {
+            let limited = line.valid_after.is_some() || line.valid_before.is_some();
+            return Ok(Trusted { principal: line.principals.clone(), self_signed, limited });
         }
         if known().next().is_none() && self_signed {
-            return Ok(Trusted { principal: key.fingerprint(), self_signed });
+            return Ok(Trusted { principal: fingerprint, self_signed, limited: false });
         }
-        let key = key.fingerprint();
-        Err(if allowed().next().is_some() {
-            format!("key {key} is in the trust store but was not valid at {t}")
-        } else if known().next().is_some() {
-            format!("key {key} is in the trust store but not for namespace {namespace}")
-        } else {
-            format!("key {key} is not in the trust store")
+        Err(match (known().next(), allowed().next()) {
+            (None, _) => format!("key {fingerprint} is not in the trust store"),
+            (_, None) => format!("key {fingerprint} is in the trust store but not for namespace {namespace}"),
+            (_, Some(line)) => {
+                let when = |word: &str, end: &Option<String>| end.as_ref().map(|end| format!("{word} {end}Z"));
+                let ends = [when("after", &line.valid_after), when("before", &line.valid_before)];
+                let ends = ends.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+                format!("key {fingerprint} is in the trust store but was not valid at {t}, only {ends}")
+            }
         })
     }
 }
 
-impl Entry {
-    fn covers(&self, moment: &str) -> bool {
-        self.valid_after.as_deref().is_none_or(|after| after <= moment)
-            && self.valid_before.as_deref().is_none_or(|before| moment <= before)
+impl TrustStore {
+    /// Whether some line of the store gives `key` to `principal`, whatever for.
+    pub(crate) fn is_also(&self, key: &PublicKey, principal: &str) -> bool {
+        self.lines.iter().any(|line| line.key == *key && line.principals == principal)
     }
-}
-
-enum Parsed {
-    Entry(Entry),
-    LeftOut(String),
-}
-
-fn parse_line(line: &str) -> Result<Parsed, FormatError> {
-    let words = split_words(line)?;
-    let (principals, rest) = words.split_first().ok_or_else(|| FormatError::new("no principal"))?;
-    let key_at = rest.iter().position(|word| is_key_type(word)).ok_or_else(|| FormatError::new("no public key"))?;
-    let encoded = rest.get(key_at + 1).ok_or_else(|| FormatError::new("no public key"))?;
-    let (mut namespaces, mut valid_after, mut valid_before) = (None, None, None);
-    let mut authority = false;
-    for option in rest[..key_at].iter().flat_map(|word| split_options(word)) {
-        let (name, value) = option.split_once('=').unwrap_or((&option, ""));
-        let value = value.trim_matches('"');
-        match name.to_ascii_lowercase().as_str() {
-            "namespaces" => namespaces = Some(value.to_string()),
-            "valid-after" => valid_after = Some(moment(value)?),
-            "valid-before" => valid_before = Some(moment(value)?),
-            "cert-authority" => authority = true,
-            _ => return Err(FormatError::new(format!("unknown option '{}'", name.escape_debug()))),
-        }
-    }
-    if authority {
-        return Ok(Parsed::LeftOut("certificates are not supported".to_string()));
-    }
-    if rest[key_at] != KEY_TYPE {
-        return Ok(Parsed::LeftOut(format!("keys of type {} are not supported", rest[key_at].escape_debug())));
-    }
-    let key = PublicKey::parse_line(&format!("{KEY_TYPE} {encoded}"))?;
-    let principals = principals.trim_matches('"').to_string();
-    Ok(Parsed::Entry(Entry { principals, namespaces, valid_after, valid_before, key }))
-}
-
-fn is_key_type(word: &str) -> bool {
-    ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"].iter().any(|prefix| word.starts_with(prefix))
-}
-
-/// Words between blanks; blanks inside double quotes do not count.
-fn split_words(line: &str) -> Result<Vec<String>, FormatError> {
-    split_outside_quotes(line, |c| c == ' ' || c == '\t').ok_or_else(|| FormatError::new("a quote is not closed"))
-}
-
-fn split_options(word: &str) -> Vec<String> {
-    // The quotes were balanced when the line was split into words.
-    split_outside_quotes(word, |c| c == ',').unwrap_or_default()
-}
-
-fn split_outside_quotes(text: &str, separator: impl Fn(char) -> bool) -> Option<Vec<String>> {
-    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
-    for c in text.chars() {
-        quoted ^= c == '"';
-        if separator(c) && !quoted {
-            parts.push(std::mem::take(&mut part));
-        } else {
-            part.push(c);
-        }
-    }
-    parts.push(part);
-    parts.retain(|part| !part.is_empty());
-    (!quoted).then_some(parts)
-}
-
-/// `YYYYMMDD`, `YYYYMMDDhhmm` or `YYYYMMDDhhmmss`, with or without `Z`, as 14 digits.
-fn moment(text: &str) -> Result<String, FormatError> {
-    let digits = text.strip_suffix('Z').unwrap_or(text);
-    if !matches!(digits.len(), 8 | 12 | 14) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(FormatError::new(format!(
-            "'{}' is not a time like 20261121 or 202611210018Z",
-            text.escape_debug()
-        )));
-    }
-    Ok(format!("{digits:0<14}"))
-}
-
-/// OpenSSH's pattern lists: comma-separated, `*` and `?`, `!` refuses.
-fn list_matches(patterns: &str, name: &str) -> bool {
-    let mut found = false;
-    for pattern in patterns.split(',') {
-        match pattern.strip_prefix('!') {
-            Some(refused) if glob(refused.as_bytes(), name.as_bytes()) => return false,
-            Some(_) => {}
-            None => found |= glob(pattern.as_bytes(), name.as_bytes()),
-        }
-    }
-    found
-}
-
-/// Linear in practice: on a mismatch only the last star is widened.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::keys::{SecretKey, Signer as _};
+    use crate::log::{SecretKey, Signer as _};
 
     const NOW: &str = "2026-11-21T00:18:07.009248Z";
 
@@ -241,7 +180,11 @@ mod tests {
             r#"valid-before="202611210018Z",valid-before="20261121001807Z""#,
         ];
         for options in good {
-            let alice = Trusted { principal: "alice@example.com".into(), self_signed: false };
+            let alice = Trusted {
+                principal: "alice@example.com".into(),
+                self_signed: false,
+                limited: options.contains("valid-"),
+            };
             assert_eq!(check(options), Ok(alice), "{options}");
         }
         let bad = [
@@ -264,6 +207,7 @@ mod tests {
             (format!("alice colour=red {line}"), "unknown option 'colour'"),
             (format!("alice valid-after=soon {line}"), "is not a time"),
             ("alice ssh-ed25519 AAAA".to_string(), "cut short"),
+            ("alice ssh-dss AAAAB3NzaC1kc3M=".to_string(), "keys of type ssh-dss are not supported"),
         ];
         for (text, message) in cases {
             let error = TrustStore::parse(&format!("# one\n{text}")).unwrap_err().to_string();
@@ -272,11 +216,43 @@ mod tests {
     }
 
     #[test]
-    fn other_key_types_and_authorities_are_left_out_with_a_warning() {
-        let text = format!("bob ssh-rsa AAAAB3NzaC1yc2E=\nca cert-authority {}\n", key().to_line());
+    fn certificates_and_authorities_are_left_out_with_a_warning() {
+        let certificate = crate::log::wire::base64(b"\0\0\0\x20ssh-ed25519-cert-v01@openssh.comrest");
+        let text =
+            format!("bob ssh-ed25519-cert-v01@openssh.com {certificate}\nca cert-authority {}\n", key().to_line());
         let store = TrustStore::parse(&text).unwrap();
-        assert_eq!(store.warnings.len(), 2);
+        assert_eq!(store.warnings, [1, 2].map(|n| format!("line {n} is not used: certificates are not supported")));
         assert!(store.check(&key(), "log.v1@runbook", NOW).unwrap_err().contains("is not in the trust store"));
+        let bob = PublicKey::parse_line(&format!("ssh-ed25519-cert-v01@openssh.com {certificate}")).unwrap();
+        assert!(store.check(&bob, "log.v1@runbook", NOW).unwrap_err().contains("certificates are not supported"));
+    }
+
+    #[test]
+    fn t53_keys_of_other_kinds_are_trusted_like_any_other() {
+        let line = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAAAEcG9pbg==";
+        let store = TrustStore::parse(&format!("bob namespaces=\"log.v1@runbook\" {line}\n")).unwrap();
+        let trusted = store.check(&PublicKey::parse_line(line).unwrap(), "log.v1@runbook", NOW).unwrap();
+        assert_eq!((trusted.principal.as_str(), store.warnings.len()), ("bob", 0));
+    }
+
+    #[test]
+    fn revoked_wins_over_every_line_and_over_the_own_key() {
+        let text = format!("alice@example.com {}\n", key().to_line());
+        let revoked = RevokedKeys::parse(key().to_line().as_bytes()).unwrap();
+        let store = TrustStore::parse(&text).unwrap().with_own_key(key()).with_revoked(revoked);
+        for t in [NOW, "2001-01-01T00:00:00.000000Z"] {
+            let error = store.check(&key(), "log.v1@runbook", t).unwrap_err();
+            assert!(error.ends_with("is revoked: whatever it signed, whenever it was, counts for nothing"), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_key_under_two_names_and_times_without_a_zone_are_worth_a_warning() {
+        let line = format!("namespaces=\"a\",valid-before=\"20301231\" {}", key().to_line());
+        let store = TrustStore::parse(&format!("ana {line}\nbo {line}\n")).unwrap();
+        let said = store.warnings.join("\n");
+        assert!(said.contains("line 2 gives bo the key that ana has: one key is one person"), "{said}");
+        assert_eq!(said.matches("has a time without Z").count(), 2);
     }
 
     #[test]

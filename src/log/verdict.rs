@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::Head;
+use super::approval::Driver;
 use super::id::RunId;
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
@@ -91,6 +92,8 @@ impl fmt::Display for Finding {
 pub struct Report {
     /// What the log is worth.
     pub verdict: Verdict,
+    /// Somebody drives the run right now, so that it cannot be complete yet. Found out by whoever has the files.
+    pub running: bool,
     /// Why, and what else is worth knowing.
     pub findings: Vec<Finding>,
     /// The run, as far as the log says.
@@ -111,17 +114,42 @@ pub struct Report {
     pub plan_sha256: Option<Sha256Sum>,
     /// The previous run this one names, with its head.
     pub prev_run: Option<(RunId, Head)>,
+    /// Every point a good seal vouches for, in order.
+    pub heads: Vec<Head>,
+    /// Second people who vouch for a head of this log.
+    pub countersigned: Vec<Countersigned>,
+    /// Every segment could be walked to its end. Behind a fault there is nothing to say about a tail.
+    pub(crate) walked: bool,
+    /// Everybody who drove the run: none of them can be its second person.
+    pub(crate) drivers: Vec<Driver>,
+}
+
+/// A countersignature that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Countersigned {
+    /// Whose key it is, by the trust store.
+    pub by: String,
+    /// When, by their clock.
+    pub at: String,
+    /// What they said.
+    pub note: String,
+    /// What they vouch for.
+    pub head: Head,
 }
 
 impl Report {
     /// The report as data.
     pub fn json(&self) -> Value {
-        let head = self.head.map(|h| json!({ "segment": h.segment, "bytes": h.bytes, "sha256": h.sha256.to_string() }));
+        let point = |h: &Head| json!({ "segment": h.segment, "bytes": h.bytes, "sha256": h.sha256.to_string() });
+        let head = self.head.as_ref().map(point);
+        let second = |c: &Countersigned| json!({ "by": c.by, "at": c.at, "note": c.note, "head": point(&c.head) });
+        let countersigned: Vec<Value> = self.countersigned.iter().map(second).collect();
         let findings: Vec<String> = self.findings.iter().map(Finding::to_string).collect();
         json!({
-            "verdict": self.verdict.to_string(), "run": self.run.map(|r| r.to_string()), "signer": self.signer,
+            "verdict": self.verdict.to_string(), "running": self.running, "run": self.run.map(|r| r.to_string()), "signer": self.signer,
             "self_signed": self.self_signed, "records": self.records, "seals": self.seals, "head": head,
-            "outputs": { "files": self.outputs.0, "bytes": self.outputs.1 }, "findings": findings,
+            "outputs": { "files": self.outputs.0, "bytes": self.outputs.1 }, "countersigned": countersigned,
+            "findings": findings,
         })
     }
 }
@@ -130,7 +158,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let run = self.run.map_or("no run".to_string(), |run| format!("run {run}"));
         let signer = self.signer.as_ref().map_or("nobody known".to_string(), |s| s.escape_debug().to_string());
-        write!(f, "{}: {run} by {signer}: {} records, {} seals", self.verdict, self.records, self.seals)?;
+        let word = if self.running { "RUNNING".to_string() } else { self.verdict.to_string() };
+        write!(f, "{word}: {run} by {signer}: {} records, {} seals", self.records, self.seals)?;
         self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))
     }
 }

@@ -1,11 +1,13 @@
 //! The verdict over a run: its segments, final signature, files, anchors, and whose keys they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::anchor::Anchor;
 use super::approval::{self, Driver};
 use super::id::RunId;
 use super::outputs::{OutputClaim, OutputState, claims, contradiction};
 use super::record::{Record, RecordType};
+use super::signer::{CheckError, Message};
 use super::sshsig::SshSig;
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
@@ -21,9 +23,12 @@ pub fn verify(evidence: &Evidence<'_>, outputs: &mut dyn FnMut(&OutputClaim) -> 
     case.check_identity(evidence);
     case.check_approvals(evidence.trust);
     case.check_outputs(outputs);
-    case.check_anchors(evidence.known_heads);
     case.check_plan(evidence.plan);
-    case.report()
+    case.note_changes();
+    let mut report = case.report();
+    let anchor = |head: &Head| Anchor { source: "an anchor".to_string(), head: *head };
+    report.hold_against(&evidence.known_heads.iter().map(anchor).collect::<Vec<_>>());
+    report
 }
 
 #[derive(Default)]
@@ -73,7 +78,7 @@ impl Case {
                 self.find(Verdict::Tampered, format!("{signature} exists, but {file} is missing"));
                 return;
             };
-            let walked = self.walk_segment(number, bytes);
+            let walked = self.walk_segment(number, bytes, evidence.trust);
             if let (Some(expected), Some(run)) = (evidence.expect_run, walked.run)
                 && expected != run
             {
@@ -88,15 +93,27 @@ impl Case {
         }
     }
 
-    fn walk_segment(&mut self, number: u32, bytes: &[u8]) -> Walk {
+    fn walk_segment(&mut self, number: u32, bytes: &[u8], trust: &TrustStore) -> Walk {
         let mono_us = self.walks.last().map_or(0, |walk| walk.mono_us);
         let mut found: Vec<Result<Vec<OutputClaim>, String>> = Vec::new();
-        let walked = walk(bytes, number, mono_us, &mut |record, head| {
+        // What is asked in this segment; a resumed run asks anew what was open when it stopped.
+        let mut pending = BTreeSet::new();
+        let walked = walk(bytes, number, mono_us, trust.checker(), &mut |record, head| {
             found.push(claims(record.kind, &record.payload));
             let checkpoint = record.text("checkpoint").unwrap_or_default().to_string();
             match record.kind {
-                RecordType::ApprovalRequest => drop(self.asked.insert(checkpoint, head)),
-                RecordType::Approval => self.approvals.push((self.asked.remove(&checkpoint), record)),
+                RecordType::ApprovalRequest => {
+                    pending.insert(checkpoint.clone());
+                    self.asked.insert(checkpoint, head);
+                }
+                RecordType::Approval => {
+                    pending.remove(&checkpoint);
+                    self.approvals.push((self.asked.remove(&checkpoint), record));
+                }
+                RecordType::StepStart => found.extend(pending.first().map(|asked| {
+                    let asked = asked.escape_debug();
+                    Err(format!("record {} starts a step while approval '{asked}' is pending", record.seq))
+                })),
                 _ => {}
             }
         });
@@ -109,6 +126,9 @@ impl Case {
         if let Tail::Broken(text) = &walked.tail {
             self.find(Verdict::Tampered, self.about(number, text));
         }
+        if let Some(text) = &walked.unchecked {
+            self.find(Verdict::Untrusted, self.about(number, text));
+        }
         for text in &walked.notes {
             self.note(self.about(number, text));
         }
@@ -120,6 +140,10 @@ impl Case {
         let (file, previous) = (segment_file(number), segment_file(number - 1));
         if before.signature.is_some() || self.walks.last().is_some_and(|walk| walk.ended) {
             self.find(Verdict::Tampered, format!("{previous} was finished, but {file} goes on after it"));
+        }
+        if self.walks.first().is_some_and(|walk| walk.opening.is_none()) {
+            let text = format!("run.jsonl has no sealed first record, but {file} goes on after it");
+            self.find(Verdict::Tampered, text);
         }
         let (run, first) = (walked.run, self.walks.first().and_then(|walk| walk.run));
         if let (Some(run), Some(first)) = (run, first)
@@ -187,8 +211,12 @@ impl Case {
                 format!("{signature} is missing: the run ended but was not countersigned by the identity key"),
             ),
             (None, Some(text)) => {
-                if let Err(what) = self.check_signature(text, segment.bytes.unwrap_or_default()) {
-                    self.find(Verdict::Tampered, format!("{signature}: {what}"));
+                match self.check_signature(text, segment.bytes.unwrap_or_default(), evidence.trust) {
+                    Ok(()) => {}
+                    Err(CheckError::Bad(what)) => self.find(Verdict::Tampered, format!("{signature}: {what}")),
+                    Err(CheckError::Unchecked(why)) => {
+                        self.find(Verdict::Untrusted, format!("{signature} could not be checked: {why}"));
+                    }
                 }
             }
         }
@@ -197,14 +225,15 @@ impl Case {
         }
     }
 
-    fn check_signature(&self, text: &[u8], bytes: &[u8]) -> Result<(), String> {
-        let text = std::str::from_utf8(text).map_err(|_| "not UTF-8".to_string())?;
-        let sig = SshSig::parse(text).map_err(|e| format!("signature unreadable: {e}"))?;
-        sig.verify_sum(NAMESPACE, &Sha256Sum::of(bytes)).map_err(|e| e.to_string())?;
-        if self.walks.last().and_then(|walk| walk.identity) == Some(sig.key) {
+    fn check_signature(&self, text: &[u8], bytes: &[u8], trust: &TrustStore) -> Result<(), CheckError> {
+        let bad = |what: String| CheckError::Bad(what);
+        let text = std::str::from_utf8(text).map_err(|_| bad("not UTF-8".to_string()))?;
+        let sig = SshSig::parse(text).map_err(|e| bad(format!("signature unreadable: {e}")))?;
+        sig.check(&Message::whole(NAMESPACE, bytes), trust.checker())?;
+        if self.walks.last().and_then(|walk| walk.identity.as_ref()) == Some(&sig.key) {
             Ok(())
         } else {
-            Err(format!("made by {} instead of the key that opened the run", sig.key.fingerprint()))
+            Err(bad(format!("made by {} instead of the key that opened the run", sig.key.fingerprint())))
         }
     }
 
@@ -212,11 +241,12 @@ impl Case {
     fn check_identity(&mut self, evidence: &Evidence<'_>) {
         let mut found = Vec::new();
         for walk in &self.walks {
-            let (Some(key), Some(opening)) = (walk.identity, &walk.opening) else { continue };
+            let (Some(key), Some(opening)) = (walk.identity.clone(), &walk.opening) else { continue };
             let operator = opening.text("operator").unwrap_or_default().to_string();
-            found.push((evidence.trust.check(&key, NAMESPACE, &opening.t), operator, opening.segment, key));
+            let trusted = evidence.trust.check(&key, NAMESPACE, &opening.t);
+            found.push((trusted, opening.t.clone(), operator, opening.segment, key));
         }
-        for (result, operator, segment, key) in found {
+        for (result, t, operator, segment, key) in found {
             match result {
                 Err(text) => self.find(Verdict::Untrusted, text),
                 Ok(trusted) => {
@@ -225,6 +255,10 @@ impl Case {
                     } else if !trusted.self_signed && trusted.principal != operator {
                         let (key, said) = (trusted.principal.escape_debug(), operator.escape_debug());
                         self.note(format!("the log names '{said}' as its operator, the key is that of '{key}'"));
+                    }
+                    if trusted.limited {
+                        let text = "the key counts for a limited time, and that the run began in it";
+                        self.note(self.about(segment, &format!("{text} ({t}) is only what the log itself says")));
                     }
                     self.self_signed |= trusted.self_signed;
                     self.drivers.push(Driver { segment, key, principal: trusted.principal });
@@ -235,8 +269,8 @@ impl Case {
 
     fn check_approvals(&mut self, trust: &TrustStore) {
         let Some(run) = self.walks.first().and_then(|walk| walk.run) else { return };
-        let plan_sha256 = self.plan_sha256().unwrap_or(Sha256Sum::ZERO);
         for (asked, record) in std::mem::take(&mut self.approvals) {
+            let plan_sha256 = self.plan_of(record.segment).unwrap_or(Sha256Sum::ZERO);
             let context = approval::Context { run, plan_sha256, trust, drivers: &self.drivers };
             if let Err((verdict, text)) = approval::check(&record, asked, &context) {
                 self.find(verdict, self.about(record.segment, &text));
@@ -256,41 +290,30 @@ impl Case {
         }
     }
 
-    fn check_anchors(&mut self, known: &[Head]) {
-        let last = self.walks.iter().flat_map(|walk| walk.heads.last()).next_back().copied();
-        for head in known {
-            if self.walks.iter().any(|walk| walk.heads.contains(head)) {
-                continue;
-            }
-            let (at, ends) = ((head.segment, head.bytes), last.map_or((1, 0), |last| (last.segment, last.bytes)));
-            let text = if at > ends {
-                format!(
-                    "the tail was cut: an anchor knows this run at {}, the log ends at {}",
-                    self.place(at),
-                    self.place(ends)
-                )
-            } else {
-                let short = head.sha256.short();
-                format!("history was rewritten: an anchor knows another log of {} (sha256 {short}..)", self.place(at))
-            };
-            self.find(Verdict::Tampered, text);
-        }
-    }
-
-    fn place(&self, (segment, bytes): (u32, u64)) -> String {
-        if segment == 1 && !self.many {
-            format!("{bytes} bytes")
-        } else {
-            format!("{bytes} bytes of {}", segment_file(segment))
-        }
-    }
-
     fn check_plan(&mut self, plan: Option<&[u8]>) {
         let said = self.first().and_then(|record| record.text("plan_sha256")).map(str::to_string);
         if let (Some(said), Some(plan)) = (said, plan)
             && said != Sha256Sum::of(plan).to_string()
         {
             self.find(Verdict::Tampered, "the plan differs from the one this run executed".to_string());
+        }
+    }
+
+    /// A resumption may follow another runbook than the run began with; whoever reads the report should know.
+    fn note_changes(&mut self) {
+        let openings = self.walks.iter().filter_map(|walk| walk.opening.as_ref());
+        let changed = openings.filter_map(|opening| Some((opening.segment, opening.payload.get("changed")?)));
+        let notes = changed.map(|(segment, changed)| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().escape_debug().to_string();
+            let followed = match changed.get("plan").and_then(|plan| plan.get("file")) {
+                Some(file) => format!("{} is followed from here on", text(file)),
+                None => "the plan is followed as it was".to_string(),
+            };
+            let (file, why) = (segment_file(segment), changed.get("why").map(text).unwrap_or_default());
+            format!("{file}: the runbook had changed, {followed}: {why}")
+        });
+        for note in notes.collect::<Vec<_>>() {
+            self.note(note);
         }
     }
 
@@ -302,7 +325,15 @@ impl Case {
         self.first().and_then(|record| record.text("plan_sha256")).and_then(Sha256Sum::from_hex)
     }
 
-    fn report(mut self) -> Report {
+    /// The plan a segment follows: the last one a resumption turned to, or the first record's.
+    fn plan_of(&self, segment: u32) -> Option<Sha256Sum> {
+        let openings = self.walks.iter().filter_map(|walk| walk.opening.as_ref()).filter(|o| o.segment <= segment);
+        let mut turned =
+            openings.filter_map(|opening| opening.payload.get("changed")?.get("plan")?.get("sha256")?.as_str());
+        turned.next_back().map_or_else(|| self.plan_sha256(), Sha256Sum::from_hex)
+    }
+
+    fn report(self) -> Report {
         let worst = self.findings.iter().filter_map(|finding| match finding.kind {
             FindingKind::Verdict(verdict) => Some(verdict),
             FindingKind::Note => None,
@@ -312,6 +343,7 @@ impl Case {
         let floor = if sealed { Verdict::Complete } else { Verdict::Incomplete };
         Report {
             verdict: worst.fold(floor, Ord::max),
+            running: false,
             run: self.walks.first().and_then(|walk| walk.run),
             records: self.walks.iter().map(|walk| walk.records).sum(),
             seals: self.walks.iter().map(|walk| walk.heads.len() as u64).sum(),
@@ -319,9 +351,13 @@ impl Case {
             plan_sha256: self.plan_sha256(),
             prev_run: self.first().and_then(previous_run),
             findings: self.findings,
-            signer: self.drivers.pop().map(|driver| driver.principal),
+            signer: self.drivers.last().map(|driver| driver.principal.clone()),
             self_signed: self.self_signed,
             outputs: self.outputs,
+            heads: self.walks.iter().flat_map(|walk| walk.heads.iter().copied()).collect(),
+            countersigned: Vec::new(),
+            walked: !self.walks.iter().any(|walk| matches!(walk.tail, Tail::Broken(_))),
+            drivers: self.drivers,
         }
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::id::RunId;
 use super::keys::PublicKey;
 use super::record::{Body, FORMAT, Line, Record, RecordType, Seal};
+use super::signer::{CheckError, LeftToVerify, Message, SignatureChecker};
 use super::sshsig::SshSig;
 use super::sum::Sha256Sum;
 use super::{Head, NAMESPACE};
@@ -38,6 +39,8 @@ pub(crate) struct Walk {
     pub(crate) mono_us: u64,
     pub(crate) tail: Tail,
     pub(crate) notes: Vec<String>,
+    /// Signatures of the identity key that nobody here could check, and why.
+    pub(crate) unchecked: Option<String>,
 }
 
 /// How a segment stops.
@@ -52,9 +55,16 @@ pub(crate) enum Tail {
     Broken(String),
 }
 
-/// Walks a segment and hands every sealed record to `sink`, in order, with what its seal covers.
-pub(crate) fn walk(bytes: &[u8], segment: u32, mono_us: u64, sink: &mut dyn FnMut(Record, Head)) -> Walk {
-    let mut walker = Walker::new(segment, mono_us, sink);
+/// Walks a segment and hands every sealed record to `sink`, in order, with what its seal covers. `others` checks
+/// signatures that are not Ed25519.
+pub(crate) fn walk(
+    bytes: &[u8],
+    segment: u32,
+    mono_us: u64,
+    others: &dyn SignatureChecker,
+    sink: &mut dyn FnMut(Record, Head),
+) -> Walk {
+    let mut walker = Walker::new(bytes, segment, mono_us, others, sink);
     let mut at = 0;
     let mut fault = None;
     while let Some(length) = bytes[at..].iter().position(|byte| *byte == b'\n') {
@@ -83,6 +93,8 @@ fn lost_block(bytes: &[u8]) -> bool {
 }
 
 struct Walker<'s> {
+    bytes: &'s [u8],
+    others: &'s dyn SignatureChecker,
     segment: u32,
     sink: &'s mut dyn FnMut(Record, Head),
     seq: u64,
@@ -103,7 +115,13 @@ struct Walker<'s> {
 }
 
 impl<'s> Walker<'s> {
-    fn new(segment: u32, mono_us: u64, sink: &'s mut dyn FnMut(Record, Head)) -> Walker<'s> {
+    fn new(
+        bytes: &'s [u8],
+        segment: u32,
+        mono_us: u64,
+        others: &'s dyn SignatureChecker,
+        sink: &'s mut dyn FnMut(Record, Head),
+    ) -> Walker<'s> {
         let walk = Walk {
             run: None,
             opening: None,
@@ -115,8 +133,11 @@ impl<'s> Walker<'s> {
             mono_us,
             tail: Tail::Whole,
             notes: Vec::new(),
+            unchecked: None,
         };
         Walker {
+            bytes,
+            others,
             segment,
             sink,
             seq: 0,
@@ -265,7 +286,7 @@ impl<'s> Walker<'s> {
             return Err(format!("seal {seq} seals nothing"));
         }
         let sig = SshSig::parse(&seal.sig).map_err(|e| format!("seal {seq}: signature unreadable: {e}"))?;
-        sig.verify_sum(NAMESPACE, &sum).map_err(|e| format!("seal {seq}: {e}"))?;
+        self.check_signature(&seal.by, &sig, sum)?;
         self.check_signer(&seal.by, sig.key)?;
 
         let head = Head { segment: self.segment, bytes: at as u64, sha256: sum };
@@ -276,18 +297,37 @@ impl<'s> Walker<'s> {
         self.release_batch(head)
     }
 
+    /// Only the identity key may be of a kind that others check; a session key is Ed25519.
+    fn check_signature(&mut self, by: &str, sig: &SshSig, sum: Sha256Sum) -> Result<(), String> {
+        let (seq, at) = (self.seq, self.at);
+        let checked = if by == "identity" {
+            let tail = &self.bytes[..at];
+            sig.check(&Message { namespace: NAMESPACE, sum, length: at as u64, tail }, self.others)
+        } else {
+            sig.verify_sum(NAMESPACE, &sum).map_err(|e| CheckError::Bad(e.to_string()))
+        };
+        match checked {
+            Ok(()) => Ok(()),
+            Err(CheckError::Bad(what)) => Err(format!("seal {seq}: {what}")),
+            Err(CheckError::Unchecked(why)) => {
+                self.walk.unchecked.get_or_insert(format!("the signature of seal {seq} could not be checked: {why}"));
+                Ok(())
+            }
+        }
+    }
+
     fn check_signer(&mut self, by: &str, key: PublicKey) -> Result<(), String> {
         let seq = self.seq;
         let boundary = self.batch.iter().any(|record| record.kind.is_boundary());
         match by {
-            "identity" if self.identity.is_some_and(|identity| identity != key) => {
+            "identity" if self.identity.as_ref().is_some_and(|identity| *identity != key) => {
                 Err(format!("seal {seq}: identity key changed inside the run"))
             }
             "identity" if boundary => {
                 self.identity = Some(key);
                 Ok(())
             }
-            "session" if !boundary && self.session == Some(key) => Ok(()),
+            "session" if !boundary && self.session.as_ref() == Some(&key) => Ok(()),
             "session" if !boundary => {
                 Err(format!("seal {seq} is signed by {} which is not the current session key", key.fingerprint()))
             }
@@ -300,7 +340,8 @@ impl<'s> Walker<'s> {
     fn release_batch(&mut self, head: Head) -> Result<(), String> {
         for record in std::mem::take(&mut self.batch) {
             if record.kind.announces_key() {
-                let announced = record.text("session_key").and_then(|line| PublicKey::parse_line(line).ok());
+                let exact = |line: &str| PublicKey::parse_line(line).ok().filter(|key| key.to_line() == line);
+                let announced = record.text("session_key").and_then(exact).filter(PublicKey::is_ed25519);
                 let key = announced.ok_or_else(|| format!("record {} announces no session key", record.seq))?;
                 self.session = Some(key);
             }
@@ -353,7 +394,8 @@ impl fmt::Display for ReadError {
 impl std::error::Error for ReadError {}
 
 /// Reads the sealed records of a run from its segments, in order, for resuming or showing it. Checks the chain and all
-/// signatures, but not whose keys they are and not the files beside the log: that is `verify`.
+/// Ed25519 signatures, but not those of other kinds, not whose keys they are and not the files beside the log: that is
+/// `verify`.
 ///
 /// # Errors
 /// When nothing is sealed, or a segment is damaged in a way no interrupted write explains.
@@ -362,7 +404,7 @@ pub fn read(segments: &[&[u8]]) -> Result<SealedLog, ReadError> {
     let mut last: Option<(RunId, Walk)> = None;
     let mut mono_us = 0;
     for (number, bytes) in (1u32..).zip(segments) {
-        let walk = walk(bytes, number, mono_us, &mut |record, _| records.push(record));
+        let walk = walk(bytes, number, mono_us, &LeftToVerify, &mut |record, _| records.push(record));
         if let Tail::Broken(what) = &walk.tail {
             return Err(ReadError::Broken(format!("{}: {what}", super::segment_file(number))));
         }

@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::id::RunId;
 use super::json;
-use super::keys::{SecretKey, Seed, SignError, Signer};
 use super::outputs;
 use super::record::{ENVELOPE, FORMAT, RecordType, is_time};
-use super::sshsig::SshSig;
+use super::secret::{SecretKey, Seed};
+use super::signer::{Message, SignError, Signer};
 use super::sum::Sha256Sum;
 use super::{Head, NAMESPACE};
 
@@ -197,7 +197,7 @@ impl Writer {
         let sum = Sha256Sum::so_far(&self.hash);
         let (by, signer): (&str, &dyn Signer) =
             if self.boundary { ("identity", identity) } else { ("session", &self.session) };
-        let sig = SshSig::sign(signer, NAMESPACE, &sum).map_err(WriteError::Sign)?.to_armor();
+        let sig = signer.sign(&self.message(sum)).map_err(WriteError::Sign)?.to_armor();
         self.head = Head { segment: self.segment, bytes: self.bytes, sha256: sum };
 
         let mut line = self.prefix();
@@ -222,7 +222,7 @@ impl Writer {
             return Err(WriteError::Closed);
         }
         let sum = Sha256Sum::so_far(&self.hash);
-        Ok(SshSig::sign(identity, NAMESPACE, &sum).map_err(WriteError::Sign)?.to_armor())
+        Ok(identity.sign(&self.message(sum)).map_err(WriteError::Sign)?.to_armor())
     }
 
     /// What the last seal covers; what an anchor or an approval names.
@@ -243,6 +243,11 @@ impl Writer {
     /// The length of the segment in bytes, the batch that waits included.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Everything that was written so far; a signer that wants all of it finds the beginning in the file.
+    fn message(&self, sum: Sha256Sum) -> Message<'_> {
+        Message { namespace: NAMESPACE, sum, length: self.bytes, tail: &self.batch }
     }
 
     fn empty(run: RunId, segment: u32, mono_us: u64, seed: &Seed) -> Writer {

@@ -82,7 +82,7 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
         Input::Resume { by } => {
             let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
             let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();
-            Some(Event::Resumed { by, in_doubt })
+            Some(Event::Resumed { by, in_doubt, changed: None })
         }
     }
 }

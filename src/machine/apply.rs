@@ -3,6 +3,7 @@
 use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
+use super::rebase::{Conflict, rebase};
 use super::ruling;
 use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
 use crate::plan::model::{MetricSource, NodeKind};
@@ -81,7 +82,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             let killed = state.interrupt >= 3 && done.ended == Ended::Cancelled;
             inst.status = if killed { Status::InDoubt } else { Status::Answered };
             if killed {
-                forget_probe(state, id);
+                forget_samples(state, id);
             }
         }
         Event::LateResult { path, .. } => {
@@ -163,7 +164,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
         }
         Event::Parked { reason } => state.parked = Some(reason.clone()),
-        Event::Resumed { in_doubt, .. } => {
+        Event::Resumed { in_doubt, changed, .. } => {
             state.parked = None;
             // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
             state.interrupt = 0;
@@ -175,7 +176,13 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
                 state.insts[id].status = Status::InDoubt;
                 state.insts[id].touched = true;
                 state.in_flight -= 1;
-                forget_probe(state, id);
+                forget_samples(state, id);
+            }
+            if let Some(stored) = changed.as_ref().and_then(|changed| changed.plan.as_ref()) {
+                let plan = state.accepted.get(&stored.sha256).cloned();
+                let plan = plan.ok_or_else(|| illegal("the plan it turns to is not known"))?;
+                let conflict = |all: Vec<Conflict>| illegal(&all.first().map(Conflict::to_string).unwrap_or_default());
+                *state = rebase(state, plan).map_err(conflict)?;
             }
         }
         Event::RunEnded { outcome } => {
@@ -206,15 +213,21 @@ fn back_out(state: &mut State) {
     }
 }
 
-/// What a probe said before says nothing about a later attempt.
-fn forget_probe(state: &mut State, id: InstId) {
+/// What a probe said before says nothing about a later attempt, and a sample nobody saw ends a row of good ones.
+fn forget_samples(state: &mut State, id: InstId) {
+    state.insts[id].streak = 0;
     if let Some(probe) = state.insts[id].probe_inst {
         let probe = &mut state.insts[probe];
         (probe.status, probe.verdict, probe.done) = (Status::Pending, None, None);
     }
 }
 
-fn open_block(state: &mut State, id: InstId, items: Option<&[(String, Value)]>, inputs: Option<&Map<String, Value>>) {
+pub(super) fn open_block(
+    state: &mut State,
+    id: InstId,
+    items: Option<&[(String, Value)]>,
+    inputs: Option<&Map<String, Value>>,
+) {
     let plan = state.plan.clone();
     let (path, scope) = (state.insts[id].path.clone(), state.insts[id].scope);
     let children = match &plan.node(state.insts[id].node).kind {
@@ -385,6 +398,7 @@ pub(super) fn finish(
     if let Some(guard) = state.insts[id].guard_inst {
         disarm(state, guard);
     }
+    let again = state.again.remove(&id);
     state.clock += 1;
     let clock = state.clock;
     let is_set = matches!(state.node_of(id).kind, NodeKind::Set(_));
@@ -401,7 +415,8 @@ pub(super) fn finish(
         if !is_sequence {
             keep_values(&mut state.scopes[scope], &name, verdict, saved, is_set);
         }
-        if matches!(state.node_of(parent).kind, NodeKind::Sequence(_) | NodeKind::Run { .. }) {
+        // What is asked again is behind the run already.
+        if !again && matches!(state.node_of(parent).kind, NodeKind::Sequence(_) | NodeKind::Run { .. }) {
             state.insts[parent].cursor += 1;
         }
     }
@@ -414,6 +429,10 @@ pub(super) fn finish(
     } else if let (Some(then @ (Then::Stop | Then::Rollback)), None) = (then, &state.halt) {
         let reason = reason.unwrap_or_else(|| verdict.word().into());
         state.halt = Some((Cause { path, kind: CauseKind::Failure, reason }, then));
+    } else if again && then == Some(Then::Up) && state.halt.is_none() {
+        // The block it stood in is over and cannot fail for it any more.
+        let reason = reason.unwrap_or_else(|| verdict.word().into());
+        state.halt = Some((Cause { path, kind: CauseKind::Failure, reason }, Then::Stop));
     }
 }
 

@@ -194,6 +194,9 @@ pub enum Event {
         by: String,
         /// Steps whose result nobody saw.
         in_doubt: Vec<String>,
+        /// What was decided about a runbook that is not the one that was planned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changed: Option<Box<Changed>>,
     },
     /// The run is over.
     RunEnded {
@@ -227,6 +230,42 @@ pub struct RunStarted {
     /// Directory it was started in: where relative paths of steps begin, for whoever goes on with it as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
+}
+
+/// The runbook in the working tree was not the one the run follows, and somebody decided to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Which of the two to follow.
+    pub follow: Follow,
+    /// Words of whoever decided.
+    pub why: String,
+    /// SHA-256 of the plan the working tree makes, hex; none when it makes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_sha256: Option<String>,
+    /// The new plan as it is stored with the run, when that is followed from here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<StoredPlan>,
+}
+
+/// Which plan a resumed run follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follow {
+    /// The one it followed before.
+    AsPlanned,
+    /// The one the working tree makes now.
+    Changes,
+}
+
+/// A plan stored in the run directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPlan {
+    /// Name of the file.
+    pub file: String,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
 }
 
 /// The intent of one attempt.

@@ -4,6 +4,8 @@
 //! * [`next`]: one event per decision, until there is nothing more to say without the world.
 //! * [`apply`]: the only writer of [`State`].
 //!
+//! A run that goes on with a changed runbook is carried over by [`rebase`]; [`changes`] says what is different.
+//!
 //! Only `next` evaluates templates. It records results in events, so that applying a log again never re-decides.
 
 pub mod action;
@@ -12,11 +14,14 @@ pub mod event;
 mod accept;
 mod apply;
 mod begin;
+mod compare;
 mod forward;
 mod judge;
 mod look;
 mod names;
 mod next;
+mod plans;
+mod rebase;
 mod state;
 mod ruling;
 mod undo;
@@ -27,7 +32,10 @@ mod tests;
 pub use accept::{Input, accept, answers};
 pub use apply::apply;
 pub(crate) use begin::title;
+pub use compare::{Change, How, changes};
 pub use look::{Probe, Seen};
 pub use next::next;
+pub use plans::Plans;
+pub use rebase::{Conflict, rebase};
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
 pub(crate) use state::{body_path, join};

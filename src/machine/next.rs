@@ -129,6 +129,9 @@ fn go_forward(state: &State, now: Timestamp) -> Option<Event> {
         let to = if *then == Then::Rollback { Direction::Undo } else { Direction::Always };
         return Some(Event::Turned { to, cause: Some(cause.clone()) });
     }
+    if let Some(id) = state.again.first() {
+        return advance(state, *id, now);
+    }
     match state.insts[state.forward].status {
         Status::Finished => Some(Event::Turned { to: Direction::Always, cause: None }),
         _ => advance(state, state.forward, now),

@@ -4,9 +4,10 @@ use super::action::{Action, Done};
 
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
 use super::look::Lookout;
+use super::plans::Plans;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,6 +122,8 @@ pub struct Scope {
 pub struct State {
     /// What is followed.
     pub plan: Arc<Plan>,
+    /// Plans a resumption may turn to, by their SHA-256 in hex.
+    pub accepted: BTreeMap<String, Arc<Plan>>,
     /// The first event.
     pub started: Option<RunStarted>,
     /// Every instance.
@@ -151,6 +154,8 @@ pub struct State {
     pub parked: Option<Parking>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// Checkpoints behind the run whose answer was for an earlier plan: nothing new starts until they are answered.
+    pub again: BTreeSet<InstId>,
     /// Counts finishes.
     pub clock: u64,
     /// Steps of `always` or undo that failed.
@@ -184,7 +189,8 @@ impl IllegalEvent {
 
 impl State {
     /// A run that has not begun.
-    pub fn new(plan: Arc<Plan>) -> State {
+    pub fn new(plans: impl Into<Plans>) -> State {
+        let Plans { first: plan, accepted } = plans.into();
         let inputs = plan.scopes.first().map(known_inputs).unwrap_or_default();
         let mut state = State {
             started: None,
@@ -202,9 +208,11 @@ impl State {
             interrupt: 0,
             parked: None,
             outcome: None,
+            again: BTreeSet::new(),
             clock: 0,
             late_failures: 0,
             plan: plan.clone(),
+            accepted,
         };
         state.forward = state.add(plan.forward, String::new(), None, 0);
         state.always = plan.always.map(|n| state.add(n, "always".into(), None, 0));

@@ -7,4 +7,5 @@ mod backing_out;
 mod forward;
 mod illegal;
 mod people;
+mod rebased;
 mod resume;

@@ -41,7 +41,7 @@ pub fn json(view: &View) -> Value {
         "decisions": view.decisions().iter().map(decision).collect::<Vec<_>>(),
         "open_questions": view.open_questions(),
         "takeovers": view.takeovers().iter().map(|t| {
-            json!({ "by": t.by, "time": time_words(t.at), "in_doubt": t.in_doubt })
+            json!({ "by": t.by, "time": time_words(t.at), "in_doubt": t.in_doubt, "changed": t.changed })
         }).collect::<Vec<_>>(),
     })
 }

@@ -4,8 +4,8 @@ use super::exit::exit_code;
 use super::summary::counted;
 use super::view::{Decision, Kind, Part, Row, View};
 use super::visible::{visible, visible_line};
-use super::words::{answer_words, ending_words, time_words, verdict_words};
-use crate::machine::event::Parking;
+use super::words::{answer_words, changed_words, ending_words, time_words, verdict_words};
+use crate::machine::event::{Changed, Parking};
 use crate::plan::model::Binding;
 use crate::plan::units::duration_words;
 use crate::template;
@@ -58,8 +58,19 @@ fn head(view: &View, out: &mut String) {
             _ => format!(", in doubt: {}", takeover.in_doubt.iter().map(|p| code(p)).collect::<Vec<_>>().join(", ")),
         };
         fact("resumed", format!("{} by {}{doubt}", time_words(takeover.at), text(&takeover.by)));
+        if let Some(changed) = &takeover.changed {
+            fact("runbook changed", decided(changed));
+        }
     }
     out.push('\n');
+}
+
+fn decided(changed: &Changed) -> String {
+    let why = text(&changed.why);
+    match &changed.plan {
+        Some(plan) => format!("{}, from here on plan {}: {why}", changed_words(changed.follow), code(&plan.sha256)),
+        None => format!("{}: {why}", changed_words(changed.follow)),
+    }
 }
 
 fn inputs(view: &View, out: &mut String) {

@@ -2,8 +2,10 @@
 
 use super::outline::{Spot, kind_of, outline};
 use crate::decide::{Because, Ruling};
-use crate::machine::event::{Answer, Asked, Cause, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict};
-use crate::machine::{IllegalEvent, InstId, State, Status, Timestamp, apply, title};
+use crate::machine::event::{
+    Answer, Asked, Cause, Changed, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict,
+};
+use crate::machine::{IllegalEvent, InstId, Plans, State, Status, Timestamp, apply, title};
 use crate::plan::model::Plan;
 use crate::runbook::model::Effect;
 use serde_json::{Map, Value};
@@ -66,6 +68,8 @@ pub struct Takeover {
     pub at: Timestamp,
     /// Steps whose result nobody had seen.
     pub in_doubt: Vec<String>,
+    /// What was decided about a changed runbook.
+    pub changed: Option<Changed>,
 }
 
 /// Which part of the run something belongs to.
@@ -237,9 +241,9 @@ pub enum Ending {
 
 impl View {
     /// A run that has not begun.
-    pub fn new(plan: Arc<Plan>) -> View {
+    pub fn new(plans: impl Into<Plans>) -> View {
         let mut view = View {
-            state: State::new(plan),
+            state: State::new(plans),
             now: Timestamp::default(),
             decisions: Vec::new(),
             takeovers: Vec::new(),
@@ -290,8 +294,16 @@ impl View {
                     decision.given = Some(Given { answer: *answer, by, reason, evidence, at });
                 }
             }
-            Event::Resumed { by, in_doubt } => {
-                self.takeovers.push(Takeover { by: by.clone(), at, in_doubt: in_doubt.clone() });
+            Event::Resumed { by, in_doubt, changed } => {
+                let changed = changed.as_deref().cloned();
+                if changed.as_ref().is_some_and(|changed| changed.plan.is_some()) {
+                    self.count_steps();
+                    // What is asked again has not begun yet.
+                    for id in &self.state.again {
+                        self.times.remove(&self.state.insts[*id].path);
+                    }
+                }
+                self.takeovers.push(Takeover { by: by.clone(), at, in_doubt: in_doubt.clone(), changed });
             }
             _ => {}
         }
@@ -344,6 +356,11 @@ impl View {
     /// The first record, once the run began.
     pub fn run(&self) -> Option<&RunStarted> {
         self.state.started.as_ref()
+    }
+
+    /// A plan that somebody accepted and that the next event turns to.
+    pub fn learn(&mut self, sha256: String, plan: Arc<Plan>) {
+        self.state.accepted.insert(sha256, plan);
     }
 
     /// The run's state, as the machine has it.

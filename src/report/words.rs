@@ -2,7 +2,7 @@
 
 use super::view::{Ending, Kind, View};
 use crate::machine::Timestamp;
-use crate::machine::event::{Answer, Outcome, Question, Verdict};
+use crate::machine::event::{Answer, Follow, Outcome, Question, Verdict};
 
 /// The result in a word or two.
 pub fn ending_words(ending: Ending) -> &'static str {
@@ -44,6 +44,14 @@ pub fn answer_words(answer: Answer) -> &'static str {
         Answer::Skip => "skip",
         Answer::BackOut => "back out",
         Answer::Stop => "stop",
+    }
+}
+
+/// What was decided about a changed runbook.
+pub fn changed_words(follow: Follow) -> &'static str {
+    match follow {
+        Follow::AsPlanned => "the runbook had changed, the plan is followed as it was",
+        Follow::Changes => "changes of the runbook were accepted",
     }
 }
 

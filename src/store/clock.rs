@@ -34,6 +34,11 @@ impl RunClock {
     }
 }
 
+/// The present moment as `allowed_signers` writes it, without its `Z`.
+pub(crate) fn now_digits() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string()
+}
+
 /// The identifier the kernel gives this boot; empty where there is none.
 pub(crate) fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string()

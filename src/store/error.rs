@@ -56,6 +56,8 @@ pub enum StoreError {
     Read(RunId, ReadError),
     /// The log does not verify; the text is the report.
     Tampered(String),
+    /// What was asked for makes no sense or would do harm; the text says why and what to do.
+    Refused(String),
     /// The log cannot be written.
     Journal(JournalError),
 }
@@ -95,8 +97,12 @@ impl fmt::Display for StoreError {
             StoreError::OtherKey(key) => {
                 write!(f, "only the key that opened the log may sign it: {}", key.fingerprint())
             }
+            StoreError::Read(run, error @ ReadError::NothingSealed) => {
+                write!(f, "run {run}: {error}: it never began, or its log was cut; there is nothing to go on from")
+            }
             StoreError::Read(run, error) => write!(f, "run {run}: {error}"),
             StoreError::Tampered(report) => write!(f, "the log does not verify\n{report}"),
+            StoreError::Refused(text) => f.write_str(text),
             StoreError::Journal(error) => error.fmt(f),
         }
     }

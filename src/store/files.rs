@@ -6,6 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags};
+use sha2::{Digest as _, Sha256};
+
+use crate::log::Sha256Sum;
 
 use super::error::StoreError;
 
@@ -33,6 +36,16 @@ pub(crate) fn check_private(path: &Path, meta: &fs::Metadata) -> Result<(), Stor
         return Err(StoreError::TooOpen { path: path.to_path_buf(), mode });
     }
     Ok(())
+}
+
+/// Refuses what others can write to; nothing there is nothing to refuse.
+pub(crate) fn refuse_writable(path: &Path) -> Result<(), StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_symlink() && meta.mode() & 0o022 != 0 => {
+            Err(StoreError::TooOpen { path: path.to_path_buf(), mode: meta.mode() & 0o7777 })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Creates a file that must not exist yet, 0600, and writes and syncs its bytes.
@@ -78,6 +91,20 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(Some(bytes))
 }
 
+/// The SHA-256 of a regular file that is not a symbolic link; `None` when there is none.
+pub(crate) fn sum_file(path: &Path) -> Result<Option<Sha256Sum>, StoreError> {
+    let Some(mut file) = open_file(path)? else { return Ok(None) };
+    let (mut hash, mut block) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(Some(Sha256Sum::so_far(&hash))),
+            Ok(count) => hash.update(&block[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        }
+    }
+}
+
 /// Opens a regular file that is not a symbolic link, for reading; `None` when there is none.
 pub(crate) fn open_file(path: &Path) -> Result<Option<File>, StoreError> {
     // NONBLOCK: a FIFO in place of the file must not hang us.
@@ -106,6 +133,18 @@ pub(crate) fn lock(file: &File, path: &Path) -> Result<bool, StoreError> {
         }
     }
     Ok(false)
+}
+
+/// Waits until nobody else changes the files of a directory; the lock goes with the handle.
+pub(crate) fn lock_dir(path: &Path) -> Result<File, StoreError> {
+    let dir = File::open(path).map_err(StoreError::io("open", path))?;
+    loop {
+        match rustix::fs::flock(&dir, FlockOperation::LockExclusive) {
+            Ok(()) => return Ok(dir),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(StoreError::io("lock", path)(error.into())),
+        }
+    }
 }
 
 /// Whether somebody drives the run whose segment this is.

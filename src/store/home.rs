@@ -3,11 +3,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::log::{RunId, TrustStore};
+use crate::log::{NAMESPACE, RevokedKeys, RunId, TrustStore};
 
+use super::clock::RunClock;
 use super::error::StoreError;
-use super::{files, keys};
+use super::openssh::OpenSsh;
+use super::signing::{self, SigningKey};
+use super::{files, keys, trust};
 
 /// Where this user's runs and keys are.
 #[derive(Debug, Clone)]
@@ -56,6 +60,11 @@ impl Home {
     /// Where run directories are.
     pub fn runs_dir(&self) -> PathBuf {
         self.state.join("runs")
+    }
+
+    /// Where this machine remembers how far the logs went; outside the run directories on purpose.
+    pub fn heads_dir(&self) -> PathBuf {
+        self.state.join("heads")
     }
 
     /// The directory of a run; it need not exist.
@@ -116,15 +125,43 @@ impl Home {
         }
     }
 
-    /// The user's own trust store: `allowed_signers` beside the keys, and this machine's own key. Either may be missing.
+    /// The user's own trust store: `allowed_signers` beside the keys, the revoked keys, and the keys this machine signs
+    /// with. Any of them may be missing.
     ///
     /// # Errors
     /// When a file is there but cannot be used.
     pub fn trust(&self) -> Result<TrustStore, StoreError> {
-        let store = keys::load_trust(&self.config.join(keys::TRUST_FILE))?.unwrap_or_default();
-        Ok(match keys::own_public_key(&self.config)? {
-            Some(key) => store.with_own_key(key),
-            None => store,
-        })
+        let signers = self.config.join(keys::TRUST_FILE);
+        for path in [&self.config, &signers, &self.config.join(trust::REVOKED_FILE)] {
+            files::refuse_writable(path)?;
+        }
+        let store = keys::load_trust(&signers)?.unwrap_or_default();
+        let store = store.with_checker(Arc::new(OpenSsh)).with_revoked(self.revoked()?);
+        let own = [keys::own_public_key(&self.config)?, signing::chosen(&self.config)?.map(|chosen| chosen.public)];
+        Ok(own.into_iter().flatten().fold(store, TrustStore::with_own_key))
+    }
+
+    /// The keys this user has revoked.
+    ///
+    /// # Errors
+    /// When the list is there but cannot be read or understood.
+    pub fn revoked(&self) -> Result<RevokedKeys, StoreError> {
+        Ok(trust::load_revoked(&self.config.join(trust::REVOKED_FILE))?.unwrap_or_default())
+    }
+
+    /// The key this user signs with, made on first use. `say` tells a person to touch a security key.
+    ///
+    /// # Errors
+    /// When it cannot be used, or this user's own trust store says that it does not count now.
+    pub fn signing_key(&self, say: fn(&str)) -> Result<SigningKey, StoreError> {
+        let key = signing::signing_key(&self.config, say)?;
+        let now = RunClock::start().now().t;
+        match self.trust()?.check(&key.signer.public_key(), NAMESPACE, &now) {
+            Ok(_) => Ok(key),
+            Err(why) => Err(StoreError::Refused(format!(
+                "nobody would trust what this machine signs: {why}; make a new key with `runbook keys rotate` or choose \
+                 one with `runbook keys use`"
+            ))),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -13,18 +13,23 @@ use serde_json::{Map, Value};
 use crate::log::{At, Head, RecordType, RunResume, RunStart, Signer, WriteError, Writer, segment_file, signature_file};
 
 use super::error::StoreError;
+use super::openssh::OverFile;
 use super::run_dir::RunDir;
+use super::syslog::Syslog;
 use super::{clock, files, keys};
 
 /// Blocks kept behind the end of the file, so that a full disk still lets the run say how it ended.
 const RESERVE: u64 = 256 << 10;
+
+/// Bytes that may wait for a sync. A power cut may damage all of them, and `verify` forgives no more than 2 MiB.
+const MOST_UNSYNCED: u64 = 256 << 10;
 
 /// Whether a commit must have reached the disk when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Yes: something is about to change, or a person was told something.
     Sync,
-    /// No: the next commit that must takes this one along.
+    /// No: the next commit that must takes this one along, unless too much has come together.
     Defer,
 }
 
@@ -49,9 +54,8 @@ impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             JournalError::Record(error) => error.fmt(f),
-            JournalError::DiskFull(path) => {
-                write!(f, "the disk of {} is full: free some space, then resume the run", path.display())
-            }
+            JournalError::DiskFull(path) => full(f, path),
+            JournalError::Io(path, error) if is_full(error) => full(f, path),
             JournalError::Changed(path, how) => {
                 write!(f, "log changed by another process: {} {how}", path.display())
             }
@@ -87,7 +91,10 @@ pub struct Journal {
     size: u64,
     /// How far blocks are allocated; `None` where the file system cannot do that.
     reserved_to: Option<u64>,
-    unsynced: bool,
+    /// How many of the file's bytes have certainly reached the disk.
+    synced: u64,
+    /// Who is told of every head that is on disk.
+    syslog: Option<Syslog>,
     state: State,
 }
 
@@ -110,8 +117,7 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         add_process(&mut start.extra);
         let writer = Writer::start(&start, now, &keys::random_seed()?).map_err(JournalError::Record)?;
-        let file = dir.create_segment(1)?;
-        let journal = Journal::open(dir, file, Vec::new(), writer, identity)?;
+        let journal = Journal::open(dir, Vec::new(), writer, identity)?;
         if let Some(parent) = dir.path().parent() {
             files::sync_dir(parent)?;
         }
@@ -128,17 +134,18 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         add_process(&mut resume.extra);
         let writer = Writer::resume(&resume, now, &keys::random_seed()?).map_err(JournalError::Record)?;
-        let file = dir.create_segment(resume.segment)?;
-        Journal::open(dir, file, locks, writer, identity)
+        Journal::open(dir, locks, writer, identity)
     }
 
     fn open(
         dir: &RunDir,
-        file: File,
         locks: Vec<File>,
-        writer: Writer,
+        mut writer: Writer,
         identity: Box<dyn Signer + Send>,
     ) -> Result<Journal, JournalError> {
+        // A key that cannot sign is found out before there is a file.
+        let batch = writer.seal(identity.as_ref()).map_err(JournalError::Record)?;
+        let file = dir.create_segment(writer.segment())?;
         let path = dir.path().join(segment_file(writer.segment()));
         let mut journal = Journal {
             dir: dir.clone(),
@@ -149,10 +156,10 @@ impl Journal {
             identity,
             size: 0,
             reserved_to: Some(0),
-            unsynced: false,
+            synced: 0,
+            syslog: None,
             state: State::Open,
         };
-        let batch = journal.writer.seal(journal.identity.as_ref()).map_err(JournalError::Record)?;
         journal.write(&batch, Durability::Sync)?;
         files::sync_dir(dir.path())?;
         Ok(journal)
@@ -179,6 +186,12 @@ impl Journal {
         if records.is_empty() {
             return if durability == Durability::Sync { self.sync() } else { Ok(()) };
         }
+        // An agent may be gone by the end of a run. What happened before is written down all the same.
+        let end = records.iter().position(|(kind, _)| *kind == RecordType::RunEnd).unwrap_or(0);
+        let (happened, records) = records.split_at(if self.identity.wants_bytes() { end } else { 0 });
+        if !happened.is_empty() {
+            self.commit(happened, Durability::Sync, now)?;
+        }
         let before = self.writer.clone();
         let written = self.build(records, now).and_then(|batch| self.write(&batch, durability));
         match &written {
@@ -201,7 +214,8 @@ impl Journal {
         if let State::Poisoned(first) = &self.state {
             return Err(JournalError::Poisoned(first.clone()));
         }
-        let signature = self.writer.countersign(self.identity.as_ref()).map_err(JournalError::Record)?;
+        let signer = OverFile { signer: self.identity.as_ref(), path: &self.path };
+        let signature = self.writer.countersign(&signer).map_err(JournalError::Record)?;
         self.sync()?;
         // Gives the reserved blocks back; that they stay would do no harm.
         let _ = self.file.set_len(self.size);
@@ -212,6 +226,20 @@ impl Journal {
     /// What the last seal covers: what an anchor or an approval names.
     pub fn head(&self) -> Head {
         self.writer.head()
+    }
+
+    /// From now on, tells a syslog daemon of every head that is on disk, the present one included.
+    pub fn tell_to(&mut self, syslog: Option<Syslog>) {
+        self.syslog = syslog;
+        if self.synced == self.size {
+            self.tell();
+        }
+    }
+
+    /// The last head of a log that is good and on disk: what may be remembered of it. Syncs what was deferred.
+    pub fn durable_head(&mut self) -> Option<Head> {
+        let good = !matches!(self.state, State::Poisoned(_)) && self.sync().is_ok();
+        good.then(|| self.head())
     }
 
     /// The run's directory.
@@ -228,38 +256,50 @@ impl Journal {
             };
             added.map_err(JournalError::Record)?;
         }
-        self.writer.seal(self.identity.as_ref()).map_err(JournalError::Record)
+        let signer = OverFile { signer: self.identity.as_ref(), path: &self.path };
+        self.writer.seal(&signer).map_err(JournalError::Record)
     }
 
     fn write(&mut self, batch: &[u8], durability: Durability) -> Result<(), JournalError> {
         self.check_unchanged()?;
         self.reserve(batch.len() as u64)?;
-        let written = loop {
-            match self.file.write(batch) {
+        let io_error = |error| JournalError::Io(self.path.clone(), error);
+        let mut rest = batch;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(io_error(io::ErrorKind::WriteZero.into())),
+                // Only a part fitted: either the rest fits too, or the next try says why not.
+                Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Nothing was written, so the file still ends with a whole batch.
-                Err(error) if is_full(&error) => return Err(JournalError::DiskFull(self.path.clone())),
-                other => break other.map_err(|error| JournalError::Io(self.path.clone(), error))?,
+                Err(error) if is_full(&error) && rest.len() == batch.len() => {
+                    return Err(JournalError::DiskFull(self.path.clone()));
+                }
+                Err(error) => return Err(io_error(error)),
             }
-        };
-        self.size += written as u64;
-        self.unsynced = true;
-        if written < batch.len() {
-            let error = io::Error::new(io::ErrorKind::WriteZero, "only a part of a batch was written");
-            return Err(JournalError::Io(self.path.clone(), error));
         }
-        if durability == Durability::Sync { self.sync() } else { Ok(()) }
+        self.size += batch.len() as u64;
+        let must = durability == Durability::Sync || self.size - self.synced > MOST_UNSYNCED;
+        if must { self.sync() } else { Ok(()) }
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {
-        if self.unsynced {
+        if self.synced < self.size {
             self.file.sync_data().map_err(|error| {
                 self.state = State::Poisoned(error.to_string());
                 JournalError::Io(self.path.clone(), error)
             })?;
-            self.unsynced = false;
+            self.synced = self.size;
+            self.tell();
         }
         Ok(())
+    }
+
+    /// Only what is on disk is told: a power cut must not make it a lie.
+    fn tell(&self) {
+        if let Some(syslog) = &self.syslog {
+            syslog.tell(self.writer.run(), &self.writer.head());
+        }
     }
 
     /// The file is as long as we left it and still has its one name.
@@ -295,6 +335,10 @@ impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("path", &self.path).field("size", &self.size).finish_non_exhaustive()
     }
+}
+
+fn full(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
+    write!(f, "the disk of {} is full: free some space, then resume the run", path.display())
 }
 
 fn is_full(error: &io::Error) -> bool {

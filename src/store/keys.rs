@@ -1,19 +1,23 @@
-//! The identity key of this machine's user, and the trust store beside it.
+//! The key this program makes for its user, and how it is replaced by the next one.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::log::{FormatError, NAMESPACE, PublicKey, SecretKey, Seed, Signer as _, TrustStore};
+use crate::log::{
+    FormatError, NAMESPACE, PublicKey, SecretKey, Seed, Signer as _, SignerLine, TrustStore, with_end, with_line,
+};
 
 use crate::drive::world::account;
 
 use super::error::StoreError;
-use super::files;
+use super::openssh::OpenSsh;
+use super::{clock, files, trust};
 
 /// The private key's file name in the configuration directory.
 pub const KEY_FILE: &str = "id_ed25519";
+/// The public key's file name in the configuration directory.
+pub const PUBLIC_FILE: &str = "id_ed25519.pub";
 /// The trust store's file name in the configuration directory.
 pub const TRUST_FILE: &str = "allowed_signers";
 
@@ -42,13 +46,73 @@ pub fn load_or_create(config_dir: &Path) -> Result<Identity, StoreError> {
         Some(key) => (key, false),
         None => create(config_dir, &principal)?,
     };
-    let signers_line = format!("{principal} namespaces=\"{NAMESPACE}\" {}", key.public_key().to_line());
-    if created {
-        let public = format!("{} {principal}\n", key.public_key().to_line());
-        files::replace_file(&config_dir.join("id_ed25519.pub"), public.as_bytes(), 0o644)?;
-        add_line(&config_dir.join(TRUST_FILE), &signers_line)?;
-    }
+    let line = operator_line(&principal, key.public_key());
+    let signers_line = line.to_line();
+    complete(config_dir, &line)?;
     Ok(Identity { key, principal, signers_line, created })
+}
+
+/// The public half comes last. While it is missing or another one, a first use or a rotation was cut short, and what it
+/// left undone is done now.
+fn complete(config_dir: &Path, line: &SignerLine) -> Result<(), StoreError> {
+    let done = || own_public_key(config_dir).is_ok_and(|public| public.as_ref() == Some(&line.key));
+    if done() {
+        return Ok(());
+    }
+    let _lock = files::lock_dir(config_dir)?;
+    // Somebody else may have done it while this waited.
+    if done() {
+        return Ok(());
+    }
+    trust::edit_locked(config_dir, |text| {
+        let known = TrustStore::parse(text)?.principal_of(&line.key).is_some();
+        Ok(if known { text.to_string() } else { with_line(text, line) })
+    })?;
+    write_public(config_dir, &line.key, &line.principals)
+}
+
+/// Makes a new key in place of the one that was made before. The old one stays in `allowed_signers`, valid until now, so
+/// that what it signed still verifies; its private half is gone. Gives the old key and the new identity.
+///
+/// # Errors
+/// When there is no old key, or the directory cannot be written.
+pub fn rotate(config_dir: &Path) -> Result<(PublicKey, Identity), StoreError> {
+    files::private_dir(config_dir)?;
+    let _lock = files::lock_dir(config_dir)?;
+    let old = load(config_dir)?.ok_or_else(|| {
+        StoreError::Refused("there is no key to replace yet; `runbook keys` makes the first one".to_string())
+    })?;
+    let (old, principal) = (old.public_key(), principal());
+    let (key, tmp) = write_new(config_dir, &principal)?;
+    let (line, now) = (operator_line(&principal, key.public_key()), clock::now_digits());
+    let edited = trust::edit_locked(config_dir, |text| {
+        let store = TrustStore::parse(text)?;
+        let ended = SignerLine { valid_before: Some(now.clone()), ..operator_line(&principal, old.clone()) };
+        // A key that nobody wrote down counted as this machine's own; from now on only its line speaks for it.
+        let known = store.principal_of(&old).is_some();
+        let text = if known { with_end(text, &old, &now) } else { with_line(text, &ended) };
+        Ok(with_line(&text, &line))
+    });
+    let path = config_dir.join(KEY_FILE);
+    let placed = edited.and_then(|()| fs::rename(&tmp, &path).map_err(StoreError::io("put in place", &path)));
+    if placed.is_err() {
+        let _ = fs::remove_file(&tmp);
+    }
+    placed?;
+    files::sync_dir(config_dir)?;
+    write_public(config_dir, &key.public_key(), &principal)?;
+    Ok((old, Identity { key, principal, signers_line: line.to_line(), created: true }))
+}
+
+/// What others write into their `allowed_signers` for somebody who may run runbooks.
+pub(crate) fn operator_line(principal: &str, key: PublicKey) -> SignerLine {
+    SignerLine {
+        principals: principal.to_string(),
+        namespaces: Some(NAMESPACE.to_string()),
+        valid_after: None,
+        valid_before: None,
+        key,
+    }
 }
 
 /// `user@host` as this machine knows them.
@@ -71,7 +135,10 @@ pub fn host() -> String {
 /// When it cannot be read or a line is not understood.
 pub fn load_trust(path: &Path) -> Result<Option<TrustStore>, StoreError> {
     match fs::read_to_string(path) {
-        Ok(text) => TrustStore::parse(&text).map(Some).map_err(|e| StoreError::Format(path.to_path_buf(), e)),
+        Ok(text) => {
+            let store = TrustStore::parse(&text).map_err(|e| StoreError::Format(path.to_path_buf(), e))?;
+            Ok(Some(store.with_checker(Arc::new(OpenSsh))))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::io("read", path)(error)),
     }
@@ -82,7 +149,7 @@ pub fn load_trust(path: &Path) -> Result<Option<TrustStore>, StoreError> {
 /// # Errors
 /// When the file is there but not a public key.
 pub(crate) fn own_public_key(config_dir: &Path) -> Result<Option<PublicKey>, StoreError> {
-    let path = config_dir.join("id_ed25519.pub");
+    let path = config_dir.join(PUBLIC_FILE);
     let Some(bytes) = files::read_file(&path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
     PublicKey::parse_line(&text).map(Some).map_err(|e| StoreError::Format(path, e))
@@ -111,13 +178,8 @@ fn load(config_dir: &Path) -> Result<Option<SecretKey>, StoreError> {
 /// Makes a key under another name and links it into place, so that two first runs at once agree on one key and a crash
 /// leaves no half-written one.
 fn create(config_dir: &Path, principal: &str) -> Result<(SecretKey, bool), StoreError> {
-    let key = SecretKey::from_seed(&random_seed()?);
-    let mut random_bytes = [0; 4];
-    random(&mut random_bytes)?;
-    let check = u32::from_be_bytes(random_bytes);
     let path = config_dir.join(KEY_FILE);
-    let tmp = config_dir.join(format!("{KEY_FILE}.{check:08x}.tmp"));
-    files::create_file(&tmp, key.to_openssh(principal, check).as_bytes(), 0o600)?;
+    let (key, tmp) = write_new(config_dir, principal)?;
     let linked = fs::hard_link(&tmp, &path);
     fs::remove_file(&tmp).map_err(StoreError::io("remove", &tmp))?;
     files::sync_dir(config_dir)?;
@@ -131,10 +193,20 @@ fn create(config_dir: &Path, principal: &str) -> Result<(SecretKey, bool), Store
     }
 }
 
-fn add_line(path: &Path, line: &str) -> Result<(), StoreError> {
-    let mut file =
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(StoreError::io("open", path))?;
-    file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(StoreError::io("write", path))
+/// A new key in a file of its own, 0600.
+fn write_new(config_dir: &Path, principal: &str) -> Result<(SecretKey, PathBuf), StoreError> {
+    let key = SecretKey::from_seed(&random_seed()?);
+    let mut random_bytes = [0; 4];
+    random(&mut random_bytes)?;
+    let check = u32::from_be_bytes(random_bytes);
+    let tmp = config_dir.join(format!("{KEY_FILE}.{check:08x}.tmp"));
+    files::create_file(&tmp, key.to_openssh(principal, check).as_bytes(), 0o600)?;
+    Ok((key, tmp))
+}
+
+fn write_public(config_dir: &Path, key: &PublicKey, principal: &str) -> Result<(), StoreError> {
+    let line = format!("{} {principal}\n", key.to_line());
+    files::replace_file(&config_dir.join(PUBLIC_FILE), line.as_bytes(), 0o644)
 }
 
 /// Fit to stand unquoted in a line of a trust store.

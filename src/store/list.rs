@@ -1,19 +1,27 @@
 //! A cheap list of runs: the first record of each and its last sealed one. Nothing is verified here.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io;
+use std::num::NonZero;
+use std::os::unix::fs::FileExt as _;
+use std::thread;
 
+use rustix::fs::{Mode, OFlags, openat};
 use serde_json::{Value, json};
 
 use crate::log::{MAX_LINE, RunId, segment_file};
 
-use super::error::StoreError;
+use super::error::{StoreError, plain};
 use super::files;
 use super::home::Home;
-use super::run_dir::segments;
 
-/// Enough for the last batches of a log.
-const TAIL_BYTES: u64 = 128 << 10;
+/// How much of either end of a log is read first; nearly always enough.
+const FIRST_LOOK: usize = 8 << 10;
+/// Where looking for the last sealed record stops.
+const LAST_LOOK: usize = 4 * MAX_LINE;
+/// So many runs are listed by one thread; starting another would take longer.
+const RUNS_PER_THREAD: usize = 200;
 
 /// One line of the list, as the log says; a log is believed only after `verify`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +53,8 @@ pub enum RunState {
     Parked,
     /// Nobody drives it, and it has not ended.
     Interrupted,
-    /// The directory or its log cannot be read; the text says why.
-    Unreadable(String),
+    /// The directory or its log is not what a run leaves behind; the text says why.
+    Damaged(String),
 }
 
 impl fmt::Display for RunState {
@@ -56,7 +64,7 @@ impl fmt::Display for RunState {
             RunState::Ended(how) => f.write_str(how),
             RunState::Parked => f.write_str("waiting"),
             RunState::Interrupted => f.write_str("interrupted"),
-            RunState::Unreadable(_) => f.write_str("unreadable"),
+            RunState::Damaged(_) => f.write_str("damaged"),
         }
     }
 }
@@ -65,7 +73,7 @@ impl ListedRun {
     /// The line as data.
     pub fn json(&self) -> Value {
         let why = match &self.state {
-            RunState::Unreadable(why) => Some(why),
+            RunState::Damaged(why) => Some(why),
             _ => None,
         };
         json!({
@@ -75,20 +83,36 @@ impl ListedRun {
     }
 }
 
-/// All runs, newest first. A damaged one is listed as such and hides no other.
+/// The newest runs, newest first, at most `limit`. A damaged one is listed as such and hides no other.
 ///
 /// # Errors
 /// When the directory of runs cannot be read.
-pub fn list_runs(home: &Home) -> Result<Vec<ListedRun>, StoreError> {
-    Ok(home.run_ids()?.into_iter().map(|run| list_run(home, run)).collect())
+pub fn list_runs(home: &Home, limit: usize) -> Result<Vec<ListedRun>, StoreError> {
+    let mut ids = home.run_ids()?;
+    ids.truncate(limit);
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let runs = home.runs_dir();
+    let root = File::open(&runs).map_err(StoreError::io("open", &runs))?;
+    let list = |ids: &[RunId]| ids.iter().map(|run| list_run(&root, *run)).collect::<Vec<_>>();
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(ids.len().div_ceil(RUNS_PER_THREAD));
+    if threads == 1 {
+        return Ok(list(&ids));
+    }
+    Ok(thread::scope(|scope| {
+        let parts: Vec<_> =
+            ids.chunks(ids.len().div_ceil(threads)).map(|part| (part, scope.spawn(move || list(part)))).collect();
+        // A part that panicked is listed again here, where the panic has its place.
+        parts.into_iter().flat_map(|(part, worker)| worker.join().unwrap_or_else(|_| list(part))).collect()
+    }))
 }
 
-fn list_run(home: &Home, run: RunId) -> ListedRun {
+fn list_run(root: &File, run: RunId) -> ListedRun {
     let blank = |state| ListedRun { run, title: None, target: None, operator: None, started: None, last: None, state };
-    match read_ends(home, run) {
-        Err(error) => blank(RunState::Unreadable(error.to_string())),
-        Ok(None) => blank(RunState::Unreadable("the log has no first record".to_string())),
-        Ok(Some(Ends { first, last, driven })) => {
+    match read_ends(root, run) {
+        Err(why) => blank(RunState::Damaged(why)),
+        Ok(Ends { first, last, driven }) => {
             let text = |field: &str| first[field].as_str().map(str::to_string);
             ListedRun {
                 run,
@@ -108,6 +132,7 @@ fn state(last: &Value, driven: bool) -> RunState {
     match kind {
         "run.end" => RunState::Ended(last["status"].as_str().unwrap_or("unknown").to_string()),
         _ if driven => RunState::Running,
+        "" => RunState::Damaged("nothing in its log is sealed".to_string()),
         "approval.request" => RunState::Parked,
         "event" if event.eq_ignore_ascii_case("parked") => RunState::Parked,
         _ => RunState::Interrupted,
@@ -121,31 +146,92 @@ struct Ends {
     driven: bool,
 }
 
-fn read_ends(home: &Home, run: RunId) -> Result<Option<Ends>, StoreError> {
-    let dir = home.run_path(run);
-    let Some(file) = files::open_file(&dir.join(segment_file(1)))? else { return Ok(None) };
-    let failed = || StoreError::io("read", &dir);
-    let mut line = Vec::new();
-    BufReader::new(file).take(MAX_LINE as u64).read_until(b'\n', &mut line).map_err(failed())?;
-    let Ok(first) = serde_json::from_slice(&line) else { return Ok(None) };
-    let (mut last, mut driven) = (Value::Null, false);
-    for number in segments(&dir)?.into_iter().rev() {
-        let Some(mut file) = files::open_file(&dir.join(segment_file(number)))? else { continue };
-        driven |= files::is_locked(&file);
-        let length = file.seek(SeekFrom::End(0)).map_err(failed())?;
-        let mut tail = Vec::new();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).map_err(failed())?;
-        file.take(TAIL_BYTES).read_to_end(&mut tail).map_err(failed())?;
-        if let Some(record) = last_sealed(&tail) {
-            last = record;
+/// The first record and the last sealed one. No link is followed and nothing is waited for.
+fn read_ends(root: &File, run: RunId) -> Result<Ends, String> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = openat(root, run.to_string(), flags, Mode::empty()).map(File::from);
+    let dir = dir.map_err(|error| match error {
+        rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => "it is not a directory".to_string(),
+        other => format!("it cannot be opened: {}", plain(&other.into())),
+    })?;
+    let Some(opening) = open_segment(&dir, 1)? else { return Err("run.jsonl is missing".to_string()) };
+    let unreadable = |error: io::Error| format!("its log cannot be read: {}", plain(&error));
+    let first = first_record(&opening).map_err(unreadable)?.ok_or("its log has no first record")?;
+    let mut ends = Ends { first, last: Value::Null, driven: false };
+    let mut segment = Some(opening);
+    for number in 2.. {
+        let Some(file) = segment else { break };
+        let last = last_sealed(&file).map_err(unreadable)?;
+        // The lock is asked for only where it says something.
+        ends.driven |= last.as_ref().is_none_or(|last| last["type"] != "run.end") && files::is_locked(&file);
+        ends.last = last.unwrap_or(ends.last);
+        segment = open_segment(&dir, number)?;
+    }
+    Ok(ends)
+}
+
+fn open_segment(dir: &File, number: u32) -> Result<Option<File>, String> {
+    let name = segment_file(number);
+    // NONBLOCK: a FIFO in place of the file must not hang us.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(dir, &name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(rustix::io::Errno::LOOP) => return Err(format!("{name} is a symbolic link")),
+        Err(error) => return Err(format!("{name} cannot be opened: {}", plain(&error.into()))),
+    };
+    match file.metadata() {
+        Ok(meta) if meta.is_file() => Ok(Some(file)),
+        Ok(_) => Err(format!("{name} is not a regular file")),
+        Err(error) => Err(format!("{name} cannot be read: {}", plain(&error))),
+    }
+}
+
+fn first_record(file: &File) -> io::Result<Option<Value>> {
+    for length in [FIRST_LOOK, MAX_LINE] {
+        let start = read_at(file, 0, length)?;
+        if let Some(end) = start.iter().position(|byte| *byte == b'\n') {
+            return Ok(serde_json::from_slice(&start[..end]).ok());
+        }
+        if start.len() < length {
             break;
         }
     }
-    Ok(Some(Ends { first, last, driven }))
+    Ok(None)
+}
+
+/// The record before the last seal, looked for from the end.
+fn last_sealed(file: &File) -> io::Result<Option<Value>> {
+    let size = file.metadata()?.len();
+    let mut length = FIRST_LOOK;
+    loop {
+        let from = size.saturating_sub(length as u64);
+        let tail = read_at(file, from, length)?;
+        let found = last_sealed_in(&tail);
+        if found.is_some() || from == 0 || length >= LAST_LOOK {
+            return Ok(found);
+        }
+        length *= 8;
+    }
+}
+
+fn read_at(file: &File, from: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut read = 0;
+    while read < length {
+        match file.read_at(&mut bytes[read..], from + read as u64) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(read);
+    Ok(bytes)
 }
 
 /// The record before the last seal, both whole lines.
-fn last_sealed(tail: &[u8]) -> Option<Value> {
+fn last_sealed_in(tail: &[u8]) -> Option<Value> {
     let mut sealed = false;
     for line in tail.split_inclusive(|byte| *byte == b'\n').rev().filter(|line| line.ends_with(b"\n")) {
         let Ok(record) = serde_json::from_slice::<Value>(line) else { continue };

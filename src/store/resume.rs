@@ -6,13 +6,14 @@ use std::fs::File;
 use serde_json::{Map, Value};
 
 use crate::log::{
-    At, NAMESPACE, Report, RunResume, SealedLog, Sha256Sum, Signer, SshSig, TrustStore, Verdict, WriteError, read,
+    At, Message, NAMESPACE, Report, RunResume, SealedLog, Sha256Sum, Signer, TrustStore, Verdict, WriteError, read,
     segment_file, signature_file,
 };
 
 use super::error::StoreError;
 use super::files;
 use super::journal::{Journal, JournalError};
+use super::openssh::OverFile;
 use super::run_dir::{RunDir, segments};
 use super::verify::verify_files;
 
@@ -72,6 +73,11 @@ impl ResumePoint {
         self.log.records.last().map_or(0, |record| record.mono_us)
     }
 
+    /// The number of the segment that `open` makes.
+    pub fn next_segment(&self) -> u32 {
+        self.last_segment + 1
+    }
+
     /// Opens the next segment; its `run.resume` record is on disk when this returns.
     ///
     /// # Errors
@@ -87,7 +93,7 @@ impl ResumePoint {
         let sealed_here = self.log.head.segment == self.last_segment;
         let resume = RunResume {
             run: self.log.run,
-            segment: self.last_segment + 1,
+            segment: self.next_segment(),
             operator,
             host,
             bytes: self.found.0,
@@ -114,8 +120,11 @@ pub fn countersign(dir: &RunDir, trust: &TrustStore, identity: &dyn Signer) -> R
     if point.log.identity != identity.public_key() {
         return Err(StoreError::OtherKey(point.log.identity));
     }
-    let signed =
-        SshSig::sign(identity, NAMESPACE, &point.found.1).map_err(WriteError::Sign).map_err(JournalError::Record)?;
+    let (length, sum) = point.found;
+    let log = dir.path().join(segment_file(point.last_segment));
+    let signer = OverFile { signer: identity, path: &log };
+    let signed = signer.sign(&Message { namespace: NAMESPACE, sum, length, tail: &[] });
+    let signed = signed.map_err(WriteError::Sign).map_err(JournalError::Record)?;
     let path = dir.path().join(signature_file(point.last_segment));
     files::replace_file(&path, signed.to_armor().as_bytes(), 0o600)
 }

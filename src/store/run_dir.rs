@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::log::{RunId, segment_file, signature_file};
+use crate::log::{RunId, is_plain_name, segment_file, signature_file};
 
 use super::error::StoreError;
 use super::files;
@@ -16,6 +16,11 @@ use super::keys;
 
 /// The file of the resolved plan.
 pub(crate) const PLAN_FILE: &str = "plan.json";
+
+/// The file of the plan that a later segment turns to.
+fn plan_file(segment: u32) -> String {
+    format!("plan.{segment}.json")
+}
 
 /// One run's directory; the directory exists.
 #[derive(Debug, Clone)]
@@ -35,20 +40,18 @@ impl RunDir {
         let path = home.run_path(run);
         let make = |path: &Path| DirBuilder::new().mode(0o700).create(path).map_err(StoreError::io("create", path));
         make(&path)?;
-        make(&path.join("out"))?;
-        make(&path.join("inputs"))?;
-        files::create_file(&path.join(PLAN_FILE), plan, 0o600)?;
-        for (name, bytes) in inputs {
-            let file = path.join("inputs").join(name);
-            let plain = Path::new(name).file_name().is_some_and(|only| only == *name) && !name.starts_with('.');
-            if !plain {
-                return Err(StoreError::WrongKind(file, "is not a plain file name"));
-            }
-            files::create_file(&file, bytes, 0o600)?;
+        // What steps put into them later is durable only if their own names are.
+        for name in ["out", "kept", "inputs"] {
+            make(&path.join(name))?;
         }
-        files::sync_dir(&path.join("inputs"))?;
-        files::sync_dir(&path)?;
-        Ok(RunDir { run, path })
+        files::create_file(&path.join(PLAN_FILE), plan, 0o600)?;
+        let dir = RunDir { run, path };
+        for (name, bytes) in inputs {
+            files::create_file(&dir.input_path(name)?, bytes, 0o600)?;
+        }
+        files::sync_dir(&dir.path.join("inputs"))?;
+        files::sync_dir(&dir.path)?;
+        Ok(dir)
     }
 
     /// The directory of a run that exists.
@@ -75,6 +78,17 @@ impl RunDir {
         Ok(RunId::from_parts(unix_ms, random))
     }
 
+    /// Removes the directory of a run that never began: one without a log.
+    ///
+    /// # Errors
+    /// When it has a log, or cannot be removed.
+    pub fn discard(self) -> Result<(), StoreError> {
+        if !segments(&self.path)?.is_empty() {
+            return Err(StoreError::WrongKind(self.path, "has a log and stays"));
+        }
+        fs::remove_dir_all(&self.path).map_err(StoreError::io("remove", &self.path))
+    }
+
     /// The run.
     pub fn run(&self) -> RunId {
         self.run
@@ -92,6 +106,46 @@ impl RunDir {
     pub fn plan(&self) -> Result<Vec<u8>, StoreError> {
         let path = self.path.join(PLAN_FILE);
         files::read_file(&path)?.ok_or(StoreError::WrongKind(path, "is missing"))
+    }
+
+    /// The plan that the opening record of a later segment names by its file.
+    ///
+    /// # Errors
+    /// When the name is not that of the segment's plan, or it cannot be read.
+    pub fn accepted_plan(&self, segment: u32, name: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.path.join(plan_file(segment));
+        if name != plan_file(segment) {
+            return Err(StoreError::WrongKind(self.path.join(name), "is not the plan of the segment that names it"));
+        }
+        files::read_file(&path)?.ok_or(StoreError::WrongKind(path, "is missing"))
+    }
+
+    /// Stores the plan that a segment about to be opened turns to, with the files it was made from; returns the plan's
+    /// name. All of it is durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn store_plan(&self, segment: u32, plan: &[u8], inputs: &[(String, Vec<u8>)]) -> Result<String, StoreError> {
+        for (name, bytes) in inputs {
+            // What an earlier attempt left behind belongs to a segment that was never opened.
+            files::replace_file(&self.input_path(name)?, bytes, 0o600)?;
+        }
+        files::replace_file(&self.path.join(plan_file(segment)), plan, 0o600)?;
+        Ok(plan_file(segment))
+    }
+
+    /// A file the plan was made from, as kept when the run began or turned to another plan; none when it was not kept.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn input(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        files::read_file(&self.input_path(name)?)
+    }
+
+    fn input_path(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let file = self.path.join("inputs").join(name);
+        let plain = is_plain_name(name) && !name.starts_with('.');
+        if plain { Ok(file) } else { Err(StoreError::WrongKind(file, "is not a plain file name")) }
     }
 
     /// Opens an output file that a record names.

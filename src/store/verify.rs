@@ -16,28 +16,58 @@ use super::error::StoreError;
 use super::files;
 use super::run_dir::{PLAN_FILE, segments};
 
+/// A run that ends while it is verified is looked at again; it can end only once, and be resumed hardly more often.
+const LOOKS: usize = 5;
+
 /// Verifies the run in a directory against a trust store and the heads somebody else kept. A directory named like a run
-/// must hold that run. Output files are streamed; no path leaves the directory and no link is followed.
+/// must hold that run. Output files are streamed; no path leaves the directory and no link is followed. A run that
+/// somebody drives meanwhile is incomplete and `running`.
 ///
 /// # Errors
 /// When the directory or a segment cannot be read. A bad log is no error but a verdict.
 pub fn verify_dir(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Result<Report, StoreError> {
-    let mut report = verify_files(dir, trust, known_heads)?;
-    let last = report.head.map_or(1, |head| head.segment);
-    let driven = files::open_file(&dir.join(segment_file(last)))?.is_some_and(|file| files::is_locked(&file));
-    if report.verdict == Verdict::Incomplete && driven {
-        let text = "the run is being driven right now".to_string();
-        report.findings.push(Finding { kind: FindingKind::Note, text });
+    let mut driven = is_driven(dir)?;
+    for _ in 1..LOOKS {
+        let before = driven;
+        let report = verify_files(dir, trust, known_heads)?;
+        driven = is_driven(dir)?;
+        if report.verdict != Verdict::Incomplete || !before && !driven {
+            return Ok(report);
+        }
+        if driven {
+            return Ok(of_running(report));
+        }
+        // Its driver let go of it after its log was read, and may have ended it.
     }
-    Ok(report)
+    verify_files(dir, trust, known_heads)
+}
+
+/// Whether somebody holds the lock of one of the segments.
+fn is_driven(dir: &Path) -> Result<bool, StoreError> {
+    for number in segments(dir)? {
+        if files::open_file(&dir.join(segment_file(number)))?.is_some_and(|file| files::is_locked(&file)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// That the log of a running run stops somewhere says nothing; that it is running says it all.
+fn of_running(mut report: Report) -> Report {
+    report.running = true;
+    report.findings.retain(|finding| finding.kind != FindingKind::Verdict(Verdict::Incomplete));
+    let text = "the run is being driven right now: verify it again when it is over".to_string();
+    report.findings.push(Finding { kind: FindingKind::Note, text });
+    report
 }
 
 /// The same, without asking whether the run is being driven: for whoever drives it.
 pub(crate) fn verify_files(dir: &Path, trust: &TrustStore, known_heads: &[Head]) -> Result<Report, StoreError> {
     let mut found = Vec::new();
     for number in segments(dir)? {
-        let bytes = files::read_file(&dir.join(segment_file(number)))?;
+        // In this order: where the signature of a run that ends just now was found, its whole log is found too.
         let signature = files::read_file(&dir.join(signature_file(number)))?;
+        let bytes = files::read_file(&dir.join(segment_file(number)))?;
         found.push((number, bytes, signature));
     }
     let segments: Vec<Segment<'_>> = found

@@ -50,6 +50,7 @@ pub(crate) fn template(src: &str, pieces: &[Piece]) -> Result<Rewritten, EvalErr
                 let site = edits.site(range.clone());
                 edits.open(range.start, format!("__put({site}, "));
                 edits.level(&tag.tokens)?;
+                edits.presence(&tag.tokens);
                 edits.close(range.end);
             }
             Piece::Block(tag) => {
@@ -58,6 +59,7 @@ pub(crate) fn template(src: &str, pieces: &[Piece]) -> Result<Rewritten, EvalErr
                 let is_loop = tag.tokens.first().is_some_and(|t| &src[t.range.clone()] == "for");
                 let start = list.filter(|_| is_loop).map_or(1, |at| at + 1);
                 edits.level(&tag.tokens[start..])?;
+                edits.presence(&tag.tokens[start..]);
             }
             Piece::Text(_) | Piece::Comment { .. } => {}
         }
@@ -69,6 +71,7 @@ pub(crate) fn template(src: &str, pieces: &[Piece]) -> Result<Rewritten, EvalErr
 pub(crate) fn expression(src: &str, tokens: &[Token]) -> Result<Rewritten, EvalError> {
     let mut edits = Edits { src, list: Vec::new(), sites: Vec::new() };
     edits.level(tokens)?;
+    edits.presence(tokens);
     Ok(edits.apply())
 }
 
@@ -139,7 +142,6 @@ impl<'a> Edits<'a> {
         for range in split(&roles, &[Role::Boundary]) {
             self.comparison(&tokens[range.clone()], &roles[range])?;
         }
-        self.presence(tokens);
         let mut i = 0;
         while i < tokens.len() {
             let close = self.group_end(tokens, i);
@@ -250,7 +252,8 @@ impl<'a> Edits<'a> {
         self.close(range.end);
     }
 
-    /// `a.b is [not] defined` and `a.b | default(..)` with a fixed path; other operands keep the engine's own test.
+    /// `a.b is [not] defined` and `a.b | default(..)` with a fixed path, in brackets or not; other operands keep the
+    /// engine's own test. Comes last, so that what it writes stands inside of everything opened at the same place.
     fn presence(&mut self, tokens: &[Token]) {
         for i in 0..tokens.len() {
             let before = if i == 0 { "" } else { self.text(&tokens[i - 1]) };
@@ -294,7 +297,7 @@ impl<'a> Edits<'a> {
             }
             out.runs.push((out.text.len(), at));
             out.text.push_str(&edit.text);
-            copied = at.max(copied) + edit.remove;
+            copied = copied.max(at + edit.remove);
         }
         out.runs.push((out.text.len(), copied));
         out.text.push_str(&self.src[copied..]);

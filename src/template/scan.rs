@@ -53,14 +53,26 @@ pub(crate) struct Token {
 /// Deepest nesting of brackets.
 const MAX_DEPTH: usize = 64;
 
+/// Most names, operators and values in one expression. The engine calls itself once for each operator of a chain, so a
+/// longer one could exhaust the stack.
+const MAX_TOKENS: usize = 2000;
+
+/// Most `{% %}` tags of one template; the engine calls itself for each `elif` too.
+const MAX_BLOCKS: usize = 500;
+
 /// The tags the language has; everything else of the engine is refused.
 const BLOCKS: [&str; 7] = ["if", "elif", "else", "endif", "for", "endfor", "set"];
 
 /// Splits a template into its pieces.
 pub(crate) fn pieces(src: &str) -> Result<Vec<Piece>, EvalError> {
     let mut pieces = Vec::new();
-    let mut at = 0;
+    let (mut at, mut blocks) = (0, 0);
     while let Some(start) = next_tag(src, at) {
+        blocks += usize::from(src[start..].starts_with("{%"));
+        if blocks > MAX_BLOCKS {
+            let message = format!("a template has at most {MAX_BLOCKS} `{{% %}}` tags");
+            return Err(EvalError::new(ErrorKind::Limit, message, start..start + 2));
+        }
         if start > at {
             pieces.push(Piece::Text(at..start));
         }
@@ -85,8 +97,19 @@ pub(crate) fn expression_tokens(src: &str) -> Result<Vec<Token>, EvalError> {
         at = token.range.end;
         nest(src, &token, &mut depth)?;
         tokens.push(token);
+        bounded(&tokens)?;
     }
     Ok(tokens)
+}
+
+fn bounded(tokens: &[Token]) -> Result<(), EvalError> {
+    match tokens.get(MAX_TOKENS) {
+        None => Ok(()),
+        Some(token) => {
+            let message = format!("an expression has at most {MAX_TOKENS} names, operators and values");
+            Err(EvalError::new(ErrorKind::Limit, message, token.range.clone()))
+        }
+    }
 }
 
 fn next_tag(src: &str, from: usize) -> Option<usize> {
@@ -201,6 +224,7 @@ fn read_tag(src: &str, start: usize, close: &str) -> Result<Tag, EvalError> {
         nest(src, &token, &mut depth)?;
         at = token.range.end;
         tokens.push(token);
+        bounded(&tokens)?;
     }
 }
 

@@ -67,6 +67,9 @@ fn expressions_have_these_values() {
         ("not steps.gone.x is defined", json!(true)),
         ("steps.gone is defined and steps.gone.x == 1", json!(false)),
         ("inputs.db is defined", json!(true)),
+        ("(steps.gone.colour is defined)", json!(false)),
+        ("[(steps.live.colour is defined), {'a': steps.gone.x is not defined}['a']]", json!([true, true])),
+        ("((steps.gone.x | default('d')) ~ 'e') == 'de'", json!(true)),
         ("inputs.nope | default('d')", json!("d")),
         ("steps.gone.x.y | default('d') | upper", json!("D")),
         ("'b' in ['a', 1, 'b'] and 'x' not in []", json!(true)),
@@ -153,6 +156,36 @@ fn an_undefined_name_comes_with_its_neighbours() {
     let error = text("a {{ input.x }}", &world()).unwrap_err();
     assert_eq!(error.help.as_deref(), Some("there are: inputs, vars, target, steps, stdout, exit"));
     assert_eq!(error.range, 5..12);
+}
+
+#[test]
+fn a_template_in_place_of_an_expression_is_an_error_with_a_place() {
+    for src in ["{{ steps.live.colour is defined }}", "{% set x = a is defined %}", "{{ nope | default(1) }}"] {
+        assert_eq!(check_expr(src).map_err(|e| e.kind), Err(ErrorKind::Syntax), "{src}");
+    }
+}
+
+/// Each of these made the engine call itself until the stack was gone.
+#[test]
+fn a_chain_of_any_length_is_an_error_or_a_value_and_never_the_end_of_the_stack() {
+    let chains =
+        [("1", "+1"), ("1", " ~ 1"), ("a", ".a"), ("a", "|trim"), ("a", "[0]"), ("true", " and true"), ("", "-")];
+    let others = [("", "not "), ("", "1 if 1 else "), ("a", "(1)"), ("1", " is odd")];
+    for (first, next) in chains.into_iter().chain(others) {
+        for count in [300, 900, 1990, 100_000] {
+            let src = format!("{first}{}{}", next.repeat(count), if first.is_empty() { "1" } else { "" });
+            let (checked, templated) = (check_expr(&src), check_text(&format!("{{{{ {src} }}}}")));
+            assert_eq!(checked.is_ok(), templated.is_ok(), "{next} {count} times");
+            assert!(count < 2000 || checked.is_err_and(|e| e.kind == ErrorKind::Limit), "{next} {count} times");
+        }
+    }
+    for tag in ["{% if true %}", "{% for x in [1] %}", "{% elif true %}"] {
+        let (start, end) = ("{% if true %}", "{% endif %}");
+        for count in [400, 100_000] {
+            let checked = check_text(&format!("{start}{}{end}", tag.repeat(count)));
+            assert!(count < 500 || checked.is_err_and(|e| e.kind == ErrorKind::Limit), "{tag} {count} times");
+        }
+    }
 }
 
 #[test]

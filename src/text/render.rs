@@ -20,7 +20,10 @@ pub struct RenderStyle {
     pub width: usize,
 }
 
-/// Draws diagnostics sorted by place, with a summary line at the end. Nothing for no diagnostics; ends with a line
+/// So many diagnostics are drawn with a piece of the file; nobody reads more, and on a long line each takes long.
+const MOST_DRAWN: usize = 100;
+
+/// Draws the first diagnostics by place, with a summary line of all at the end. Nothing for no diagnostics; ends with a line
 /// break otherwise. Control characters of the file are never sent to the terminal.
 pub fn render(diagnostics: &[Diagnostic], style: RenderStyle) -> String {
     let sorted = sorted(diagnostics);
@@ -32,16 +35,26 @@ pub fn render(diagnostics: &[Diagnostic], style: RenderStyle) -> String {
     }
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() }.term_width(style.width.max(40));
     let mut out = String::new();
-    for diagnostic in sorted {
+    let more = sorted.len().saturating_sub(MOST_DRAWN);
+    for diagnostic in sorted.into_iter().take(MOST_DRAWN) {
         out += &renderer.render(&report(diagnostic));
         out += "\n\n";
     }
-    out + &summary(diagnostics) + "\n"
+    if more > 0 {
+        out += &format!("... and {more} more, which are not shown\n\n");
+    }
+    without_c1(out) + &summary(diagnostics) + "\n"
+}
+
+/// The drawing crate lets the control characters of 8-bit terminals through, U+009B and U+009D among them.
+fn without_c1(screen: String) -> String {
+    let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    if screen.contains(is_c1) { screen.replace(is_c1, "\u{fffd}") } else { screen }
 }
 
 fn short_line(d: &Diagnostic) -> String {
     let line = format!("{}: {}[{}]: {}", d.place, d.severity.name(), d.code, d.message);
-    normalize_untrusted_str(&line).replace('\n', " ") + "\n"
+    without_c1(normalize_untrusted_str(&line).replace('\n', " ")) + "\n"
 }
 
 /// `3 errors, 1 warning in deploy.yml`

@@ -214,6 +214,28 @@ fn bytes_that_are_not_utf_8_are_named_with_their_line() {
     assert!(Source::from_bytes("x.yml", "b: café".into()).is_ok());
 }
 
+/// An 8-bit terminal takes U+009B for an escape sequence.
+#[test]
+fn no_control_character_of_a_file_gets_to_the_terminal() {
+    let problem = *Source::from_bytes("b.yml", b"a: \xc2\x9b2J\xc2\x9d \x1b[2J \xff".to_vec()).unwrap_err();
+    for (color, short) in [(false, false), (false, true)] {
+        let screen = render(std::slice::from_ref(&problem), RenderStyle { color, short, width: 80 });
+        assert!(!screen.chars().any(|c| c.is_control() && c != '\n'), "{screen:?}");
+    }
+}
+
+#[test]
+fn of_very_many_diagnostics_the_first_are_drawn_and_all_are_counted() {
+    let source = source(&"x ".repeat(5000));
+    let problem =
+        |n: usize| Diagnostic::error(Code::LIMIT, format!("number {n}"), source.place(Span::new(2 * n, 2 * n + 1)));
+    let problems: Vec<Diagnostic> = (0..5000).map(problem).collect();
+    let screen = render(&problems, RenderStyle { color: false, short: false, width: 80 });
+    assert!(screen.contains("number 99\n") && !screen.contains("number 100\n"), "{screen}");
+    assert!(screen.contains("... and 4900 more, which are not shown\n"), "{screen}");
+    assert!(screen.contains("5000 errors in "), "{screen}");
+}
+
 #[test]
 fn columns_count_characters_and_lines_end_in_three_ways() {
     let file = source("é: 日本x\r\nb\rc\n");

@@ -4,8 +4,10 @@
 
 mod support;
 
+mod anchors;
 mod bad_input;
 mod bad_values;
+mod changed;
 mod crash;
 mod disk;
 mod exit_codes;
@@ -13,9 +15,13 @@ mod files;
 mod flow;
 mod golden;
 mod http;
+mod keys;
+mod looking;
 mod plan;
 mod reading;
+mod resume;
 mod shell;
 mod signals;
 mod terminal;
+mod token;
 mod values;

@@ -42,7 +42,7 @@ fn a_run() -> Ran {
     Test::book(BODY).code(11).run()
 }
 
-fn json(test: Test) -> Value {
+pub(crate) fn json(test: Test) -> Value {
     let said = test.args("--output json").run().stdout;
     serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"))
 }
@@ -292,7 +292,7 @@ fn one_damaged_run_hides_no_other() {
     ran.then("run a.yml").code(11).run();
     let list = ran.then("runs").run().stdout;
     assert_eq!(list.lines().count(), 2);
-    assert!(list.lines().any(|l| l.contains(&damaged) && l.contains("unreadable")), "{list}");
+    assert!(list.lines().any(|l| l.contains(&damaged) && l.contains("damaged")), "{list}");
     ran.then("show").arg(damaged).code(9).run();
 }
 

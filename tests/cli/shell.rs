@@ -263,6 +263,31 @@ steps:
 }
 
 #[test]
+fn t69_a_secret_split_over_two_writes_encoded_or_at_the_end_of_the_output() {
+    let body = r#"
+inputs:
+  token: { type: secret, from: env:THE_TOKEN }
+steps:
+  - id: split
+    shell: |
+      code=$(printf '%s' "$TOKEN" | base64)
+      printf '%s' "${code:0:11}"; sleep 0.05; printf '%s' "${code:11}"
+    env: { TOKEN: "{{ inputs.token }}" }
+  - id: at_the_end
+    shell: |
+      printf 'a line\n%s' "$TOKEN"; printf '%s' "$TOKEN" >&2
+    env: { TOKEN: "{{ inputs.token }}" }
+  - id: twice
+    shell: |
+      printf '%s%s' "$TOKEN" "${TOKEN:0:8}"; sleep 0.05; printf '%s' "${TOKEN:8}"
+    env: { TOKEN: "{{ inputs.token }}" }
+"#;
+    let ran = Test::book(body).env("THE_TOKEN", CANARY).run();
+    leaves_no_trace(&ran);
+    assert!(ran.logs("main.at_the_end").contains("a line"), "{}", ran.logs("main.at_the_end"));
+}
+
+#[test]
 fn what_a_step_saves_may_not_contain_a_secret() {
     let body = "
 inputs: { token: { type: secret, from: env:THE_TOKEN } }

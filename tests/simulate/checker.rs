@@ -124,7 +124,13 @@ impl Judge<'_> {
                 let running = self.tree.items.iter().any(|i| i.running);
                 ensure(!running || matches!(reason, Parking::Trouble(_)), "parked while steps run")
             }
-            Event::Resumed { in_doubt, .. } => self.resumed(in_doubt),
+            Event::Resumed { in_doubt, changed, .. } => {
+                self.resumed(in_doubt)?;
+                if changed.is_some() {
+                    self.turned_to_another_plan();
+                }
+                Ok(())
+            }
             Event::RunEnded { outcome } => self.ended(*outcome),
         }
     }
@@ -135,6 +141,7 @@ impl Judge<'_> {
         ensure(item.role == Role::Step, "undos and probes do not begin by themselves")?;
         ensure(!item.begun && item.finished.is_none(), "it begins twice")?;
         self.may_start()?;
+        self.no_void_answer_holds(id)?;
         let forward = self.direction == Direction::Forward && self.halt.is_none();
         let right_time = match item.root {
             Root::Forward if item.in_always => forward || self.direction == Direction::Always,
@@ -151,6 +158,19 @@ impl Judge<'_> {
         }
         self.tree.items[id].begun = true;
         Ok(())
+    }
+
+    /// The GO before it was given for the plan that is followed. Blocks between may have asked under the new plan.
+    fn no_void_answer_holds(&self, id: Id) -> Checked {
+        let Some(parent) = self.tree.items[id].parent.filter(|parent| !self.tree.is_group(*parent)) else {
+            return Ok(());
+        };
+        let is_checkpoint = |id: Id| matches!(self.tree.node(id).kind, NodeKind::Checkpoint { .. });
+        let before = self.tree.items[parent].members.iter().take_while(|sibling| **sibling != id);
+        let last = before.filter(|member| self.tree.is_block(**member) || is_checkpoint(**member)).last();
+        let void = last.is_some_and(|last| self.tree.items[*last].void);
+        let asks = self.tree.is_block(id) || is_checkpoint(id);
+        ensure(!void || asks || self.direction > Direction::Forward, "it begins under an answer for another plan")
     }
 
     fn may_start(&self) -> Checked {
@@ -355,12 +375,20 @@ impl Judge<'_> {
     fn asked(&mut self, asked: &Asked) -> Checked {
         let id = self.tree.find(&asked.path)?;
         ensure(self.tree.items[id].asked.is_none(), "it is asked twice")?;
-        ensure(self.tree.items[id].finished.is_none(), "it is asked although it is over")?;
+        let over = self.tree.items[id].finished.is_some() && !self.tree.items[id].void;
+        ensure(!over, "it is asked although it is over")?;
         match (asked.question, &self.tree.node(id).kind) {
             (Question::Checkpoint, NodeKind::Checkpoint { timeout, .. }) => {
+                let again = std::mem::take(&mut self.tree.items[id].void);
                 let expires = timeout.as_ref().map(|_| self.now.wall_us + 600_000_000);
                 ensure(asked.expires_wall_us == expires, "another time to answer")?;
-                self.begin(id, true)?;
+                if again {
+                    self.may_start()?;
+                    self.still_forward(id)?;
+                    (self.tree.items[id].finished, self.tree.items[id].begun) = (None, true);
+                } else {
+                    self.begin(id, true)?;
+                }
             }
             (Question::Manual, NodeKind::Manual { .. }) => self.begin(id, true)?,
             (Question::InDoubt, NodeKind::Task(_)) => ensure(self.tree.items[id].doubt, "there is no doubt")?,
@@ -415,10 +443,23 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// What nobody answered yet is put again, and what was answered may be.
+    fn turned_to_another_plan(&mut self) {
+        for id in 0..self.tree.items.len() {
+            if matches!(self.tree.node(id).kind, NodeKind::Checkpoint { .. }) {
+                let item = &mut self.tree.items[id];
+                if item.asked.take().is_some() && item.finished.is_none() {
+                    item.begun = false;
+                }
+                item.void = matches!(item.finished, Some((Verdict::Pass, _)));
+            }
+        }
+    }
+
     /// Nobody saw how it ended: one more attempt may follow, and its probe may be asked anew.
     fn doubt(&mut self, id: Id) {
         let item = &mut self.tree.items[id];
-        (item.running, item.doubt, item.cleared) = (false, true, false);
+        (item.running, item.doubt, item.cleared, item.streak) = (false, true, false, 0);
         item.granted += 1;
         if let Some(probe) = item.probe {
             let probe = &mut self.tree.items[probe];

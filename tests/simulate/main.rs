@@ -12,11 +12,12 @@ mod plans;
 mod rng;
 mod scene;
 mod tree;
+mod turning;
 mod verdicts;
 
 use mutants::{Machine, Real};
 use rng::Rng;
-use runbook::machine::event::Event;
+use runbook::machine::event::{Answer, Event};
 use scene::{Log, Scene};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,22 +27,32 @@ use std::time::Instant;
 const RUNS: u64 = 3_000;
 const THREADS: u64 = 2;
 
-/// Plays one seed and checks it; the number of runs it took, or what is wrong.
-fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
+/// What one seed came to.
+#[derive(Default)]
+struct Played {
+    runs: u64,
+    /// Of these, runs that went on with an edited plan.
+    edited: u64,
+    /// Checkpoints that were asked again because of it.
+    asked_again: u64,
+}
+
+/// Plays one seed and checks it.
+fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<Played, String>) {
     let mut rng = Rng::new(seed);
     let plan = Arc::new(plans::plan(&mut rng));
     let mut choice = Rng::new(seed ^ 0xC0FFEE);
     let mut scene = Scene::new(machine, plan.clone(), rng);
-    let played = scene.play().and_then(|()| if choice.chance(25) { scene.replays() } else { Ok(()) });
+    let outcome = scene.play().and_then(|()| if choice.chance(25) { scene.replays() } else { Ok(()) });
     let log = std::mem::take(&mut scene.log);
-    if let Err(trouble) = checker::check(&plan, &log, played.is_ok()).and(played) {
+    if let Err(trouble) = checker::check(&plan, &log, outcome.is_ok()).and(outcome) {
         return (log, Err(trouble));
     }
     let prefixes: Vec<usize> = match log.len() {
         short @ ..=30 if choice.chance(20) => (1..short).collect(),
         length => vec![1 + choice.below(length - 1)],
     };
-    let runs = 1 + prefixes.len() as u64;
+    let mut played = Played { runs: 1 + prefixes.len() as u64, ..Played::default() };
     for cut in prefixes {
         let mut again = Scene::new(machine, plan.clone(), Rng::new(seed ^ cut as u64));
         let taken = again.take_over(log[..cut].to_vec());
@@ -50,8 +61,37 @@ fn play(seed: u64, machine: &mut dyn Machine) -> (Log, Result<u64, String>) {
             let log = std::mem::take(&mut again.log);
             return (log, Err(format!("after a crash at event {cut}: {trouble}")));
         }
+        if choice.chance(50) {
+            let mut other = Scene::new(machine, plan.clone(), Rng::new(seed ^ cut as u64 ^ 0xED17));
+            let turned = other.turn(log[..cut].to_vec());
+            let checked = turned.and_then(|edited| match edited {
+                Some(edited) => {
+                    (played.runs, played.edited) = (played.runs + 1, played.edited + 1);
+                    played.asked_again += asked_again(&other.log);
+                    checker::check(&edited, &other.log, true)
+                }
+                None => Ok(()),
+            });
+            if let Err(trouble) = checked {
+                let log = std::mem::take(&mut other.log);
+                return (log, Err(format!("after an edit at event {cut}: {trouble}")));
+            }
+        }
     }
-    (log, Ok(runs))
+    (log, Ok(played))
+}
+
+/// How many questions were put again after they had been answered.
+fn asked_again(log: &Log) -> u64 {
+    let (mut answered, mut again) = (BTreeSet::new(), 0);
+    for (_, event) in log {
+        match event {
+            Event::Answered { path, answer: Answer::Go, .. } => _ = answered.insert(path),
+            Event::Asked(asked) => again += u64::from(answered.contains(&asked.path)),
+            _ => {}
+        }
+    }
+    again
 }
 
 /// What must happen in some run, or the runs prove less than they claim.
@@ -111,11 +151,13 @@ fn every_run_keeps_every_promise() {
     let seeds = from_env("SIM_RUNS").unwrap_or(RUNS);
     let began = Instant::now();
     let (runs, events) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (edited, again) = (AtomicU64::new(0), AtomicU64::new(0));
     let wrong = Mutex::new(Vec::new());
     let seen = Mutex::new(BTreeMap::new());
     std::thread::scope(|threads| {
         for thread in 0..THREADS {
             let (runs, events, wrong, seen) = (&runs, &events, &wrong, &seen);
+            let (edited, again) = (&edited, &again);
             threads.spawn(move || {
                 for seed in (thread..seeds).step_by(THREADS as usize) {
                     let (log, result) = play(seed, &mut Real);
@@ -124,7 +166,11 @@ fn every_run_keeps_every_promise() {
                     kinds(&log).into_iter().for_each(|kind| *seen.entry(kind).or_insert(0) += 1);
                     drop(seen);
                     match result {
-                        Ok(played) => _ = runs.fetch_add(played, Ordering::Relaxed),
+                        Ok(played) => {
+                            runs.fetch_add(played.runs, Ordering::Relaxed);
+                            edited.fetch_add(played.edited, Ordering::Relaxed);
+                            again.fetch_add(played.asked_again, Ordering::Relaxed);
+                        }
                         Err(trouble) => {
                             let mut wrong = wrong.lock().unwrap();
                             wrong.push(format!(
@@ -147,6 +193,9 @@ fn every_run_keeps_every_promise() {
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let missing = WANTED.iter().filter(|what| !seen.contains_key(**what)).collect::<Vec<_>>();
+    let (edited, again) = (edited.into_inner(), again.into_inner());
+    println!("of these {edited} with an edited plan; checkpoints asked again: {again}");
+    assert!(edited > 100 && again > 10 || seeds < RUNS, "{edited} runs were edited, {again} checkpoints asked again");
     assert!(missing.is_empty() || seeds < RUNS, "nothing of this happened in any run: {missing:?}");
     println!("one seed again: SIM_SEED=0 cargo test --test simulate -- --nocapture");
 }

@@ -46,7 +46,7 @@ mutants! {
     StartsAfterTheFirstPress, RunsOnceStepsAgain, ForgetsDoubts, IgnoresCaps, IgnoresTheOrderOfSequences,
     IgnoresFailFast, IgnoresConditions, TriesOnceMore, NeverPauses, TakesInconclusiveForPass, TakesEmptyListsForPass,
     LosesSavedValues, CallsNoDone, DecidesAgainOnReplay, ParksWhileStepsRun, TurnsAFailureIntoAWarning,
-    BacksOutWhereItShouldStop,
+    BacksOutWhereItShouldStop, KeepsAnswersForAnotherPlan, ForgetsWhatRanWhenItTurns,
 }
 
 impl Broken {
@@ -108,7 +108,7 @@ impl Machine for Mutant {
         let event = accept(state, input.clone());
         match (self.how, input, event) {
             (Broken::ForgetsDoubts, _, Some(Event::Resumed { by, .. })) => {
-                Some(Event::Resumed { by, in_doubt: Vec::new() })
+                Some(Event::Resumed { by, in_doubt: Vec::new(), changed: None })
             }
             (Broken::ParksWhileStepsRun, Input::NobodyThere, _) => {
                 let asked = state.questions().into_iter().next()?;
@@ -214,7 +214,16 @@ impl Mutant {
 
     /// What it gets wrong afterwards.
     fn spoil(&mut self, state: &mut State, event: &Event) {
+        let turns = matches!(event, Event::Resumed { changed: Some(_), .. });
         match (self.how, event) {
+            (Broken::KeepsAnswersForAnotherPlan, _) if turns => {
+                for id in std::mem::take(&mut state.again) {
+                    (state.insts[id].status, state.insts[id].verdict) = (Status::Finished, Some(Verdict::Pass));
+                }
+            }
+            (Broken::ForgetsWhatRanWhenItTurns, _) if turns => {
+                state.insts.iter_mut().for_each(|inst| inst.touched = false);
+            }
             (Broken::StartsTwice, Event::StepStarted(step)) if !self.spent && !self.replaying => {
                 self.once_more = Some(step.path.clone());
             }

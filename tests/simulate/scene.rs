@@ -5,9 +5,10 @@
 
 use crate::mutants::Machine;
 use crate::rng::Rng;
+use crate::turning;
 use runbook::machine::action::{Captured, Done, Ended};
-use runbook::machine::event::{Answer, Asked, Event, Question, RunStarted};
-use runbook::machine::{Input, State, Status, Timestamp, answers};
+use runbook::machine::event::{Answer, Asked, Changed, Event, Follow, Question, RunStarted, StoredPlan};
+use runbook::machine::{Input, Plans, State, Status, Timestamp, answers};
 use runbook::plan::model::Plan;
 use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,7 +26,7 @@ pub(crate) type Log = Vec<(Timestamp, Event)>;
 pub(crate) struct Scene<'a> {
     machine: &'a mut dyn Machine,
     rng: Rng,
-    plan: Arc<Plan>,
+    plans: Plans,
     state: State,
     now: Timestamp,
     /// Everything that happened.
@@ -53,12 +54,13 @@ impl<'a> Scene<'a> {
         let state = State::new(machine.plan(&plan));
         let now = Timestamp { wall_us: 1_000_000_000, run_us: 0 };
         let (log, pending, ghosts) = (Log::new(), Vec::new(), Vec::new());
-        Scene { machine, rng, plan, state, now, log, pending, ghosts, luck, crashes, presses, kind: false }
+        let plans = Plans::from(plan);
+        Scene { machine, rng, plans, state, now, log, pending, ghosts, luck, crashes, presses, kind: false }
     }
 
     /// Plays it to its end.
     pub(crate) fn play(&mut self) -> Result<(), Trouble> {
-        self.commit(started(&self.plan))?;
+        self.commit(started(&self.plans.first))?;
         self.drain()?;
         self.go_on()
     }
@@ -292,6 +294,29 @@ impl<'a> Scene<'a> {
         self.resume()
     }
 
+    /// Takes over a run of which only this log is left and goes on with an edited plan to its end. The plan it went on with; none when there was nothing left to edit.
+    pub(crate) fn turn(&mut self, log: Log) -> Result<Option<Arc<Plan>>, Trouble> {
+        self.kind = self.rng.chance(50);
+        self.now = log.last().map_or(self.now, |(at, _)| *at);
+        self.log = log;
+        self.state = self.replay()?;
+        let Some(Event::Resumed { by, in_doubt, .. }) =
+            self.machine.accept(&self.state, Input::Resume { by: "bob".into() })
+        else {
+            return Ok(None);
+        };
+        let Some(edited) = turning::edited(&self.state, &mut self.rng).map(Arc::new) else { return Ok(None) };
+        self.plans.accepted.insert("edited".into(), edited.clone());
+        self.state = self.replay()?;
+        let stored = StoredPlan { file: "plan.2.json".into(), bytes: 1, sha256: "edited".into() };
+        let changed = Changed { follow: Follow::Changes, why: "sim".into(), tree_sha256: None, plan: Some(stored) };
+        self.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed)) })?;
+        self.drain_quietly()?;
+        self.go_on()?;
+        self.replays()?;
+        Ok(Some(edited))
+    }
+
     /// Nobody drives for a while; run time stands still.
     fn leave(&mut self) {
         self.ghosts.append(&mut self.pending);
@@ -315,7 +340,7 @@ impl<'a> Scene<'a> {
 
     fn replay(&mut self) -> Result<State, Trouble> {
         self.machine.replaying(true);
-        let mut state = State::new(self.machine.plan(&self.plan));
+        let mut state = State::new(Plans { first: self.machine.plan(&self.plans.first), ..self.plans.clone() });
         for (_, event) in &self.log {
             let applied = self.machine.apply(&mut state, event);
             applied.map_err(|illegal| format!("on replay: {illegal}"))?;

@@ -54,6 +54,8 @@ pub(crate) struct Item {
     /// It may be run although it is in doubt.
     pub(crate) cleared: bool,
     pub(crate) asked: Option<Box<Asked>>,
+    /// A checkpoint whose answer was for an earlier plan.
+    pub(crate) void: bool,
     pub(crate) answered: Option<Answer>,
     /// The last result, until something follows from it.
     pub(crate) unjudged: Option<Done>,
@@ -201,6 +203,7 @@ impl<'p> Tree<'p> {
             doubt: false,
             cleared: false,
             asked: None,
+            void: false,
             answered: None,
             unjudged: None,
             said: None,

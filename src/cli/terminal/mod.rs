@@ -19,11 +19,10 @@ mod tests;
 use super::args::{ColorChoice, Common, Output};
 use crate::drive::run::Incoming;
 use crate::drive::world::Running;
-use crate::plan::Plan;
+use crate::machine::Plans;
 use crate::report::{Look, View};
 use screen::{Form, Screen};
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -91,7 +90,7 @@ pub(crate) fn audience(
 }
 
 /// A stored run told again as plain lines on standard output.
-pub(crate) fn transcript(common: &Common, plan: Arc<Plan>) -> Screen {
+pub(crate) fn transcript(common: &Common, plans: Plans) -> Screen {
     struct Nothing;
     impl Progress for Nothing {
         fn running(&self) -> Vec<Running> {
@@ -101,7 +100,7 @@ pub(crate) fn transcript(common: &Common, plan: Arc<Plan>) -> Screen {
     let is_terminal = std::io::stdout().is_terminal();
     let look = Look { color: wants_color(common, is_terminal), ..look(common) };
     let out = Box::new(std::io::BufWriter::new(std::io::stdout()));
-    Screen::new(Form::plain(look), View::new(plan), look, Box::new(Nothing), None, out, Box::new(size))
+    Screen::new(Form::plain(look), View::new(plans), look, Box::new(Nothing), None, out, Box::new(size))
 }
 
 /// How text on standard error looks: width, symbols, colours.

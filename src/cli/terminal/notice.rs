@@ -5,7 +5,7 @@ use crate::machine::Status;
 use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, Verdict};
 use crate::plan::units::duration_words;
 use crate::report::look::{Mark, mark_of};
-use crate::report::{Kind, Part, Row, View, answer_words, clock_words, verdict_words, visible_line};
+use crate::report::{Kind, Part, Row, View, answer_words, changed_words, clock_words, verdict_words, visible_line};
 
 /// Lines of output shown below a failed step.
 const TAIL_LINES: usize = 10;
@@ -152,10 +152,13 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             };
             Some(about_run(Mark::Asking, "PARKED", visible_line(&words)))
         }
-        Event::Resumed { by, in_doubt } => {
+        Event::Resumed { by, in_doubt, changed } => {
             let doubt =
                 if in_doubt.is_empty() { String::new() } else { format!(", in doubt: {}", in_doubt.join(", ")) };
-            Some(about_run(Mark::Running, "resumed", visible_line(&format!("by {by}{doubt}"))))
+            let mut notice = about_run(Mark::Running, "resumed", visible_line(&format!("by {by}{doubt}")));
+            let decided = changed.iter().map(|c| visible_line(&format!("{}: {}", changed_words(c.follow), c.why)));
+            notice.below.extend(decided);
+            Some(notice)
         }
         _ => None,
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::durable;
 use super::forms::hex;
 use super::live::{Live, Stream};
 use super::mask::{MaskStream, Masker};
@@ -132,8 +133,10 @@ impl Store {
     }
 
     fn finish(self) -> io::Result<Captured> {
-        if let Some(file) = &self.file {
+        if let (Some(file), Some(path)) = (&self.file, &self.path) {
             file.sync_data()?;
+            // The record that names the file is worth nothing if the name is lost.
+            durable::sync_dir(path)?;
         }
         Ok(Captured {
             file: if self.bytes > 0 { self.name } else { String::new() },

@@ -6,7 +6,7 @@ use Verdict::{Complete, Tampered, Untrusted};
 const CHECKPOINT: &str = "go-no-go";
 
 /// Alice's run with one approval, whatever `answer` makes of the statement that should be signed.
-fn run_with(answer: impl FnOnce(String) -> (String, SshSig)) -> Check {
+pub(super) fn run_with(answer: impl FnOnce(String) -> (String, SshSig)) -> Check {
     let mut writer = Writer::start(&start(run_a()), &at(1), &[5; 32]).unwrap();
     let mut log = writer.seal(&alice()).unwrap();
     let request = map(json!({"checkpoint": CHECKPOINT}));
@@ -56,6 +56,14 @@ fn t41_the_operator_approves_his_own_run() {
 #[test]
 fn t42_an_approval_by_an_unknown_key() {
     by(mallory()).expect(Untrusted, "approval 'go-no-go': key SHA256:");
+}
+
+#[test]
+fn t52_an_approval_by_a_revoked_key() {
+    let revoked = RevokedKeys::parse(bob().public_key().to_line().as_bytes()).unwrap();
+    let check = by(bob());
+    let text = format!("approval 'go-no-go': key {} is revoked", bob().public_key().fingerprint());
+    Check { trust: check.trust.clone().with_revoked(revoked), ..check }.expect(Untrusted, &text);
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! A small run in memory, and the tools of an attacker.
 
 mod approvals;
+mod countersigning;
 mod crash;
 mod every_byte;
+mod forged;
+mod keys;
 mod segments;
+mod shuffled;
 mod signatures;
 mod tamper;
 mod writing;
@@ -15,6 +19,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 
 pub(super) const OUTPUT: &[u8] = b"applied 3 migrations\nconnected to [redacted:DB_DSN]\n";
+pub(super) const RUNBOOK: &[u8] = b"steps: []\n";
 pub(super) const PLAN: &[u8] = b"{\"steps\":[]}";
 
 pub(super) fn key(seed: u8) -> SecretKey {
@@ -55,13 +60,15 @@ pub(super) fn trust() -> TrustStore {
 
 pub(super) fn start(run: RunId) -> RunStart<'static> {
     let plan_sha256 = Sha256Sum::of(PLAN);
+    let input =
+        json!({"file": "inputs/deploy.yaml", "bytes": RUNBOOK.len(), "sha256": Sha256Sum::of(RUNBOOK).to_string()});
     RunStart {
         run,
         operator: "alice@example.com",
         host: "build1",
         plan_sha256,
         prev_run: None,
-        extra: map(json!({"runbook": "deploy.yaml"})),
+        extra: map(json!({"runbook": "deploy.yaml", "files": [input]})),
     }
 }
 
@@ -94,7 +101,7 @@ pub(super) fn log_of(run: RunId, identity: &SecretKey, salt: u8) -> (Vec<u8>, St
 
 /// One verification, with everything as it should be until a test changes it.
 pub(super) struct Check {
-    pub(super) segments: Vec<(Vec<u8>, Option<String>)>,
+    pub(super) segments: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) trust: TrustStore,
     pub(super) expect_run: Option<RunId>,
@@ -106,8 +113,11 @@ impl Check {
     pub(super) fn new() -> Check {
         let (log, signature) = log_of(run_a(), &alice(), 10);
         Check {
-            segments: vec![(log, Some(signature))],
-            files: BTreeMap::from([("out/0001.stdout".to_string(), OUTPUT.to_vec())]),
+            segments: vec![(log, Some(signature.into_bytes()))],
+            files: BTreeMap::from([
+                ("out/0001.stdout".to_string(), OUTPUT.to_vec()),
+                ("inputs/deploy.yaml".to_string(), RUNBOOK.to_vec()),
+            ]),
             trust: trust(),
             expect_run: None,
             known_heads: Vec::new(),
@@ -125,18 +135,14 @@ impl Check {
     }
 
     pub(super) fn signature(mut self, signature: Option<String>) -> Check {
-        self.segments[0].1 = signature;
+        self.segments[0].1 = signature.map(String::into_bytes);
         self
     }
 
     pub(super) fn verify(&self) -> Report {
         let segments: Vec<Segment<'_>> = (1..)
             .zip(&self.segments)
-            .map(|(number, (bytes, signature))| Segment {
-                number,
-                bytes: Some(bytes),
-                signature: signature.as_ref().map(String::as_bytes),
-            })
+            .map(|(number, (bytes, signature))| Segment { number, bytes: Some(bytes), signature: signature.as_deref() })
             .collect();
         self.verify_segments(&segments)
     }

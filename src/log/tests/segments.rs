@@ -9,6 +9,16 @@ fn resumed_by(identity: &SecretKey, torn: &[u8]) -> Check {
 }
 
 fn resumed_after(first: Vec<u8>, identity: &SecretKey) -> Check {
+    resumed_with(first, identity, Map::new(), &mut |_, _| {})
+}
+
+/// The same, with more in the opening record and in between.
+fn resumed_with(
+    first: Vec<u8>,
+    identity: &SecretKey,
+    extra: Map<String, Value>,
+    between: &mut dyn FnMut(&mut Writer, &mut Vec<u8>),
+) -> Check {
     let sealed = read(&[&first]).unwrap();
     let resume = RunResume {
         run: sealed.run,
@@ -19,17 +29,18 @@ fn resumed_after(first: Vec<u8>, identity: &SecretKey) -> Check {
         sha256: Sha256Sum::of(&first),
         sealed_bytes: sealed.head.bytes,
         mono_us: sealed.records.last().unwrap().mono_us,
-        extra: Map::new(),
+        extra,
     };
     let mut writer = Writer::resume(&resume, &at(3), &[50; 32]).unwrap();
     let mut second = writer.seal(identity).unwrap();
+    between(&mut writer, &mut second);
     writer.append(RecordType::RunEnd, &at(9_000), &Map::new()).unwrap();
     second.extend(writer.seal(identity).unwrap());
     let signature = writer.countersign(identity).unwrap();
-    Check { segments: vec![(first, None), (second, Some(signature))], ..Check::new() }
+    Check { segments: vec![(first, None), (second, Some(signature.into_bytes()))], ..Check::new() }
 }
 
-fn resumed() -> Check {
+pub(super) fn resumed() -> Check {
     resumed_by(&alice(), b"{\"seq\":6,\"prev\":\"to")
 }
 
@@ -91,7 +102,7 @@ fn cutting_the_whole_second_part_looks_like_a_crash_unless_its_signature_stays()
     let (_, signature) = check.segments.pop().unwrap();
     check.expect(Incomplete, "torn last record");
     let first = Segment { number: 1, bytes: Some(&check.segments[0].0), signature: None };
-    let left = Segment { number: 2, bytes: None, signature: signature.as_ref().map(String::as_bytes) };
+    let left = Segment { number: 2, bytes: None, signature: signature.as_deref() };
     let report = check.verify_segments(&[first, left]);
     assert_eq!(report.verdict, Tampered);
     assert!(report.to_string().contains("run.2.jsonl.sig exists, but run.2.jsonl is missing"), "{report}");
@@ -130,4 +141,46 @@ fn wherever_a_run_was_cut_it_can_go_on_and_verifies_as_a_whole() {
         let report = check.verify();
         assert_eq!(report.verdict, Complete, "cut at {length}: {report}");
     }
+}
+
+const PLAN_2: &[u8] = b"{\"steps\":[1]}";
+
+/// Segment 2 turns to another plan, and asks for an approval that a second person signs for `plan`.
+fn turned(plan: &[u8]) -> Check {
+    let first = Check::new().lines()[..6].concat();
+    let stored = json!({"file": "plan.2.json", "bytes": PLAN_2.len(), "sha256": Sha256Sum::of(PLAN_2).to_string()});
+    let extra = map(json!({"changed": {"follow": "changes", "why": "a typo", "plan": stored}}));
+    let mut check = resumed_with(first, &alice(), extra, &mut |writer, log| {
+        writer.append(RecordType::ApprovalRequest, &at(4), &map(json!({"checkpoint": "go"}))).unwrap();
+        log.extend(writer.seal(&alice()).unwrap());
+        let head = writer.head();
+        let plan_sha256 = Sha256Sum::of(plan);
+        let text = ApprovalStatement { run: run_a(), checkpoint: "go", decision: "go", plan_sha256, head }.to_text();
+        let sig = SshSig::sign(&bob(), APPROVAL_NAMESPACE, &Sha256Sum::of(text.as_bytes())).unwrap().to_armor();
+        let approval = json!({"checkpoint": "go", "decision": "go", "statement": text, "sig": sig});
+        writer.append(RecordType::Approval, &at(5), &map(approval)).unwrap();
+        log.extend(writer.seal(&alice()).unwrap());
+    });
+    check.files.insert("plan.2.json".into(), PLAN_2.to_vec());
+    check
+}
+
+#[test]
+fn the_plan_a_resumption_turns_to_is_part_of_what_is_verified() {
+    turned(PLAN_2)
+        .expect(Complete, "run.2.jsonl: the runbook had changed, plan.2.json is followed from here on: a typo");
+    let mut altered = turned(PLAN_2);
+    altered.files.insert("plan.2.json".into(), b"{\"steps\":[2]}".to_vec());
+    altered.expect(Tampered, "stored plan plan.2.json was altered");
+    let mut longer = turned(PLAN_2);
+    longer.files.insert("plan.2.json".into(), [PLAN_2, b" "].concat());
+    longer.expect(Tampered, "stored plan plan.2.json has 1 bytes more than were sealed");
+    let mut gone = turned(PLAN_2);
+    gone.files.remove("plan.2.json");
+    gone.expect(Tampered, "stored plan plan.2.json is missing");
+}
+
+#[test]
+fn an_approval_counts_for_the_plan_that_is_followed_when_it_is_given() {
+    turned(PLAN).expect(Tampered, "approval 'go' was signed for something else");
 }

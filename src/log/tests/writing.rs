@@ -69,7 +69,7 @@ fn an_identity_key_that_cannot_sign_leaves_the_batch_as_it_was() {
         fn public_key(&self) -> PublicKey {
             alice().public_key()
         }
-        fn sign(&self, _: &[u8]) -> Result<[u8; 64], SignError> {
+        fn sign(&self, _: &Message<'_>) -> Result<SshSig, SignError> {
             Err(SignError("the agent is gone".to_string()))
         }
     }

@@ -7,6 +7,7 @@ use crate::machine::{Input, State, Timestamp, accept, apply, next};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+#[derive(Clone)]
 pub(super) struct Run {
     pub(super) state: State,
     pub(super) log: Vec<Event>,

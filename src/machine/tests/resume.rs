@@ -74,6 +74,15 @@ fn a_probe_is_asked_again_about_each_doubt() {
 }
 
 #[test]
+fn a_sample_nobody_saw_ends_a_row_of_good_ones() {
+    let mut run = Run::of(Book::new(vec![step("a").read().poll("2s", "60s", 2)]));
+    run.passes("p.a");
+    run.seconds(2);
+    assert_eq!(run.resume(), "resume [p.a], start p.a#3");
+    assert_eq!(run.passes("p.a"), "plan p.a#4 at 4s");
+}
+
+#[test]
 fn a_doubt_about_a_step_without_a_probe_goes_to_a_person() {
     let mut run = crashed(change("a").repeat(Repeat::Probe));
     assert_eq!(run.resume(), "resume [p.a], ask in_doubt p.a");

@@ -10,7 +10,7 @@ fn a_finished_run_verifies_and_keeps_its_files_private() {
     let lab = Lab::new();
     let dir = lab.finished();
     let report = lab.expect(&dir, Verdict::Complete, "signed by this machine's own key (self-signed)");
-    assert_eq!((report.records, report.seals, report.outputs.0), (4, 4, 1));
+    assert_eq!((report.records, report.seals, report.outputs.0), (4, 4, 2));
     assert_eq!((mode(&dir.join("run.jsonl")), mode(&dir.join("run.jsonl.sig"))), (0o600, 0o600));
     assert!(!dir.join("run.jsonl.sig.tmp").exists());
 }
@@ -22,7 +22,7 @@ fn deferred_commits_are_in_the_file_at_once_and_a_bare_commit_syncs_them() {
     let event = [(RecordType::Event, map(json!({"event": "ProbeSampled"})))];
     journal.commit(&event, Durability::Defer, &lab.clock.now()).unwrap();
     journal.commit(&[], Durability::Sync, &lab.clock.now()).unwrap();
-    let report = lab.expect(journal.dir().path(), Verdict::Incomplete, "the log stops without run.end");
+    let report = lab.expect(journal.dir().path(), Verdict::Incomplete, "the run is being driven right now");
     assert_eq!((report.records, report.head), (2, Some(journal.head())));
 }
 

@@ -53,6 +53,37 @@ fn many_first_uses_at_once_agree_on_one_key() {
 }
 
 #[test]
+fn a_first_use_that_was_cut_short_is_completed_by_the_next() {
+    let lab = Lab::new();
+    let dir = lab.home.config_dir();
+    let first = keys::load_or_create(dir).unwrap();
+    for lost in [&["id_ed25519.pub"][..], &["id_ed25519.pub", "allowed_signers"]] {
+        for name in lost {
+            fs::remove_file(dir.join(name)).unwrap();
+        }
+        let second = keys::load_or_create(dir).unwrap();
+        assert!(!second.created && second.key.public_key() == first.key.public_key());
+        assert_eq!(fs::read_to_string(dir.join("allowed_signers")).unwrap(), format!("{}\n", first.signers_line));
+        assert!(dir.join("id_ed25519.pub").exists());
+    }
+}
+
+#[test]
+fn a_first_use_adds_to_what_the_team_links_to_and_keeps_its_mode() {
+    let lab = Lab::new();
+    let (dir, team) = (lab.home.config_dir(), lab.home.state_dir().with_file_name("team"));
+    fs::create_dir_all(dir).unwrap();
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(&team, "# the team").unwrap();
+    fs::set_permissions(&team, fs::Permissions::from_mode(0o644)).unwrap();
+    symlink(&team, dir.join("allowed_signers")).unwrap();
+    let identity = keys::load_or_create(dir).unwrap();
+    assert_eq!(fs::read_to_string(&team).unwrap(), format!("# the team\n{}\n", identity.signers_line));
+    assert_eq!(mode(&team), 0o644);
+    assert!(fs::symlink_metadata(dir.join("allowed_signers")).unwrap().is_symlink());
+}
+
+#[test]
 fn a_key_or_directory_open_to_others_is_refused_with_the_remedy() {
     let lab = Lab::new();
     lab.identity();

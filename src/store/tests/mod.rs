@@ -1,9 +1,12 @@
 //! Real files in a temporary home.
 
+mod anchors;
+mod attacked;
 mod journal;
 mod keeping;
 mod listing;
 mod resuming;
+mod trusting;
 mod verifying;
 
 use std::fs;
@@ -21,6 +24,7 @@ pub(super) struct Lab {
 }
 
 pub(super) const OUTPUT: &[u8] = b"applied 3 migrations\n";
+pub(super) const RUNBOOK: &[u8] = b"steps: []\n";
 pub(super) const PLAN: &[u8] = b"{\"steps\":[]}";
 
 impl Lab {
@@ -40,14 +44,16 @@ impl Lab {
 
     pub(super) fn begin(&self) -> Journal {
         let run = RunDir::new_id().unwrap();
-        let dir = RunDir::create(&self.home, run, PLAN, &[("deploy.yml", b"steps: []\n")]).unwrap();
+        let dir = RunDir::create(&self.home, run, PLAN, &[("deploy.yml", RUNBOOK)]).unwrap();
         let start = RunStart {
             run,
             operator: &keys::principal(),
             host: &keys::host(),
             plan_sha256: Sha256Sum::of(PLAN),
             prev_run: None,
-            extra: map(json!({"title": "Deploy web", "target": "prod"})),
+            extra: map(json!({"title": "Deploy web", "target": "prod", "files": [{
+                "file": "inputs/deploy.yml", "bytes": RUNBOOK.len(), "sha256": Sha256Sum::of(RUNBOOK).to_string()
+            }]})),
         };
         Journal::create(&dir, self.boxed(), start, &self.clock.now()).unwrap()
     }

@@ -64,7 +64,7 @@ fn what_cannot_go_on_is_refused() {
     let empty = RunDir::create(&lab.home, RunDir::new_id().unwrap(), PLAN, &[]).unwrap();
     fs::write(empty.path().join("run.jsonl"), "").unwrap();
     let error = resume(&lab, &empty).unwrap_err().to_string();
-    assert!(error.ends_with("the log has no sealed record"), "{error}");
+    assert!(error.contains("the log has no sealed record: it never began, or its log was cut"), "{error}");
 
     let mut journal = lab.begin();
     lab.step(&mut journal);
@@ -88,6 +88,24 @@ fn a_crash_right_after_the_new_segment_was_made_is_survived() {
     lab.end(journal);
     let report = lab.expect(dir.path(), Verdict::Complete, "");
     assert_eq!(report.head.unwrap().segment, 3);
+}
+
+#[test]
+fn a_plan_is_stored_for_the_segment_that_turns_to_it() {
+    let lab = Lab::new();
+    let dir = lab.begin().dir().clone();
+    let texts = |text: &str| [("2.0.deploy.yml".to_string(), text.as_bytes().to_vec())];
+    assert_eq!(dir.store_plan(2, b"first try", &texts("one")).unwrap(), "plan.2.json");
+    assert_eq!(dir.store_plan(2, b"second try", &texts("two")).unwrap(), "plan.2.json", "a try that came to nothing");
+    assert_eq!(dir.accepted_plan(2, "plan.2.json").unwrap(), b"second try");
+    assert_eq!(dir.input("2.0.deploy.yml").unwrap().unwrap(), b"two");
+    assert_eq!(dir.input("3.0.deploy.yml").unwrap(), None);
+    for (segment, name) in [(2, "plan.json"), (2, "plan.3.json"), (2, "../plan.2.json"), (3, "plan.3.json")] {
+        assert!(dir.accepted_plan(segment, name).is_err(), "{segment} {name}");
+    }
+    for name in ["../plan.json", "a/b", ".hidden", ""] {
+        assert!(dir.input(name).is_err(), "{name}");
+    }
 }
 
 #[test]

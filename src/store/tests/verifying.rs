@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use super::*;
 
 #[test]
-fn links_and_pipes_in_place_of_output_are_not_followed() {
+fn t55_links_and_pipes_in_place_of_output_are_not_followed() {
     let lab = Lab::new();
     let dir = lab.finished();
     let file = dir.join("out/0001.stdout");
@@ -26,12 +26,14 @@ fn links_and_pipes_in_place_of_output_are_not_followed() {
 }
 
 #[test]
-fn a_trust_store_in_the_run_directory_counts_for_nothing() {
+fn t50_a_trust_store_in_the_run_directory_counts_for_nothing() {
     let lab = Lab::new();
     let dir = lab.finished();
     fs::copy(lab.home.config_dir().join("allowed_signers"), dir.join("allowed_signers")).unwrap();
     let report = verify_dir(&dir, &TrustStore::default(), &[]).unwrap();
     assert_eq!(report.verdict, Verdict::Untrusted, "{report}");
+    let text = format!("UNTRUSTED: key {} is not in the trust store", lab.identity().public_key().fingerprint());
+    assert!(report.to_string().contains(&text), "{report}");
 }
 
 #[test]
@@ -57,10 +59,62 @@ fn a_changed_plan_is_tampering_and_a_missing_one_is_noted() {
 }
 
 #[test]
-fn a_run_that_is_being_driven_is_incomplete_and_says_so() {
+fn a_run_that_is_being_driven_is_incomplete_and_running() {
     let lab = Lab::new();
-    let journal = lab.begin();
-    lab.expect(journal.dir().path(), Verdict::Incomplete, "NOTE: the run is being driven right now");
+    let mut journal = lab.begin();
+    lab.step(&mut journal);
+    let dir = journal.dir().path().to_path_buf();
+    let report = lab.expect(&dir, Verdict::Incomplete, "NOTE: the run is being driven right now");
+    assert!(report.running && report.to_string().starts_with("RUNNING: run "), "{report}");
+    assert!(!report.to_string().contains("crash"), "{report}");
+    assert_eq!((&report.json()["verdict"], &report.json()["running"]), (&json!("INCOMPLETE"), &json!(true)));
+    drop(journal);
+    let report = lab.expect(&dir, Verdict::Incomplete, "the log stops without run.end");
+    assert!(!report.running && report.to_string().starts_with("INCOMPLETE: "), "{report}");
+}
+
+#[test]
+fn a_run_that_is_tampered_with_while_it_is_driven_is_tampered_with() {
+    let lab = Lab::new();
+    let mut journal = lab.begin();
+    lab.step(&mut journal);
+    let dir = journal.dir().path().to_path_buf();
+    fs::write(dir.join("out/0001.stdout"), "something else").unwrap();
+    let report = lab.expect(&dir, Verdict::Tampered, "out/0001.stdout");
+    assert!(report.to_string().starts_with("TAMPERED: "), "{report}");
+}
+
+#[test]
+fn a_run_verified_again_and_again_while_it_goes_on_is_running_until_it_is_complete() {
+    let lab = Lab::new();
+    let (sender, started) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let lab = &lab;
+        scope.spawn(move || {
+            for _ in 0..20 {
+                let mut journal = lab.begin();
+                sender.send(journal.dir().path().to_path_buf()).unwrap();
+                for n in 0..20 {
+                    let log = json!({"event": "x", "n": n, "long": "x".repeat(9000)});
+                    lab.commit(&mut journal, RecordType::Event, log);
+                }
+                lab.step(&mut journal);
+                lab.end(journal);
+            }
+        });
+        for dir in started {
+            let mut looks = 0;
+            loop {
+                let report = verify_dir(&dir, &lab.home.trust().unwrap(), &[]).unwrap();
+                looks += 1;
+                match report.verdict {
+                    Verdict::Complete => break,
+                    Verdict::Incomplete => assert!(report.running, "look {looks}: {report}"),
+                    other => panic!("look {looks} said {other}: {report}"),
+                }
+            }
+        }
+    });
 }
 
 #[test]

@@ -1,0 +1,5 @@
+#![no_main]
+#[allow(dead_code, reason = "each binary runs one of the targets")]
+#[path = "../targets/mod.rs"]
+mod targets;
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::units(data));

@@ -1,0 +1,759 @@
+#!/usr/bin/env python3
+"""A second verifier for the signed log of a run, written from docs/log.md alone.
+
+    second_verifier.py RUN_DIR ALLOWED_SIGNERS    judges one run directory
+    second_verifier.py --bundles                  judges bundles from stdin, one line of answer each (see `serve`)
+
+Needs Python 3.11 and OpenSSL's libcrypto, nothing else. The numbers in comments are the steps of docs/log.md.
+"""
+
+import base64
+import binascii
+import ctypes
+import ctypes.util
+import datetime
+import functools
+import hashlib
+import json
+import os
+import re
+import stat
+import struct
+import sys
+
+LOG_ROLE, APPROVAL_ROLE = "log.v1@runbook", "approval.v1@runbook"
+FORMAT = "runbook-log/1"
+LONGEST_LINE = 1 << 20
+LARGEST_DAMAGE = 2 << 20
+DEEPEST = 127
+RANK = {"COMPLETE": 0, "INCOMPLETE": 1, "UNTRUSTED": 2, "TAMPERED": 3}
+TYPES = {
+    "run.start", "step.start", "step.output", "step.end", "approval.request", "approval", "anchor", "run.resume",
+    "run.end", "event",
+}
+BOUNDARY = {"run.start", "run.resume", "run.end"}
+ANNOUNCING = {"run.start", "run.resume", "step.start"}
+
+
+class Bad(Exception):
+    """Something is not as it was written."""
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+# --- Ed25519 -------------------------------------------------------------------------------------------------------
+
+_crypto = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
+_ED25519 = 1087
+for _name, _result, _arguments in [
+    ("EVP_PKEY_new_raw_public_key", ctypes.c_void_p, [ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]),
+    ("EVP_PKEY_free", None, [ctypes.c_void_p]),
+    ("EVP_MD_CTX_new", ctypes.c_void_p, []),
+    ("EVP_MD_CTX_free", None, [ctypes.c_void_p]),
+    ("EVP_DigestVerifyInit", ctypes.c_int, [ctypes.c_void_p] * 5),
+    ("EVP_DigestVerify", ctypes.c_int,
+     [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]),
+    ("ERR_clear_error", None, []),
+]:
+    getattr(_crypto, _name).restype = _result
+    getattr(_crypto, _name).argtypes = _arguments
+
+# Points of small order, by their y coordinate: 0, 1, -1 and the two of order eight. They sign everything.
+_P = 2**255 - 19
+_Y8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+_SMALL = {0, 1, _P - 1, _Y8, _P - _Y8}
+
+
+def small_order(point):
+    return (int.from_bytes(point, "little") & (2**255 - 1)) % _P in _SMALL
+
+
+@functools.lru_cache(maxsize=100_000)
+def ed25519_verifies(public, signature, message):
+    if small_order(public) or small_order(signature[:32]):
+        return False
+    key = _crypto.EVP_PKEY_new_raw_public_key(_ED25519, None, public, 32)
+    if not key:
+        _crypto.ERR_clear_error()
+        return False
+    context = _crypto.EVP_MD_CTX_new()
+    try:
+        return (
+            _crypto.EVP_DigestVerifyInit(context, None, None, None, key) == 1
+            and _crypto.EVP_DigestVerify(context, signature, len(signature), message, len(message)) == 1
+        )
+    finally:
+        _crypto.EVP_MD_CTX_free(context)
+        _crypto.EVP_PKEY_free(key)
+        _crypto.ERR_clear_error()
+
+
+# --- OpenSSH's encodings -------------------------------------------------------------------------------------------
+
+def put(data):
+    return struct.pack(">I", len(data)) + data
+
+
+class Strings:
+    """Reads OpenSSH's length-prefixed strings."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def take(self, count):
+        if len(self.data) < count:
+            raise Bad("cut short")
+        head, self.data = self.data[:count], self.data[count:]
+        return head
+
+    def string(self):
+        return self.take(struct.unpack(">I", self.take(4))[0])
+
+    def end(self):
+        if self.data:
+            raise Bad("trailing bytes")
+
+
+def strict_base64(text):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Bad("bad base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise Bad("another spelling of base64")
+    return data
+
+
+def key_of_blob(blob):
+    reader = Strings(blob)
+    if reader.string() != b"ssh-ed25519":
+        raise Bad("key type is not supported")
+    key = reader.string()
+    reader.end()
+    if len(key) != 32:
+        raise Bad("key is not 32 bytes long")
+    return key
+
+
+def announced_key(line):
+    word, _, encoded = line.partition(" ")
+    if word != "ssh-ed25519":
+        raise Bad("announced key is of another type")
+    return key_of_blob(strict_base64(encoded))
+
+
+def armor(blob):
+    encoded = base64.b64encode(blob).decode()
+    lines = [encoded[at:at + 70] for at in range(0, len(encoded), 70)]
+    return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
+
+
+@functools.lru_cache(maxsize=100_000)
+def read_signature(text):
+    """(key, namespace, hash name, signature) of an armored SSHSIG; only the one spelling passes."""
+    lines = text.split("\n")
+    if len(lines) < 3 or lines[0] != "-----BEGIN SSH SIGNATURE-----" or lines[-2:] != ["-----END SSH SIGNATURE-----", ""]:
+        raise Bad("not an armored SSH signature")
+    blob = strict_base64("".join(lines[1:-2]))
+    if armor(blob) != text:
+        raise Bad("another spelling of the armor")
+    reader = Strings(blob)
+    if reader.take(6) != b"SSHSIG" or reader.take(4) != b"\0\0\0\1":
+        raise Bad("not an SSHSIG of version 1")
+    key = key_of_blob(reader.string())
+    namespace = reader.string()
+    if reader.string():
+        raise Bad("the reserved field is not empty")
+    digest = reader.string()
+    if digest not in (b"sha256", b"sha512"):
+        raise Bad("hash is neither sha256 nor sha512")
+    inner = Strings(reader.string())
+    reader.end()
+    if inner.string() != b"ssh-ed25519":
+        raise Bad("signature type is not supported")
+    signature = inner.string()
+    inner.end()
+    if len(signature) != 64:
+        raise Bad("signature is not 64 bytes long")
+    return key, namespace, digest, signature
+
+
+def check_signature(text, namespace, message_hash, digest):
+    """The key that signed a message of this hash, for this namespace."""
+    key, found, used, signature = read_signature(text)
+    if found != namespace.encode():
+        raise Bad(f"namespace is {found!r}")
+    if used != digest:
+        raise Bad(f"made with {used!r}")
+    signed = b"SSHSIG" + put(found) + put(b"") + put(used) + put(message_hash)
+    if not ed25519_verifies(key, signature, signed):
+        raise Bad("signature is not valid for these bytes")
+    return key
+
+
+# --- The trust store -----------------------------------------------------------------------------------------------
+
+def glob(pattern, name):
+    return re.fullmatch("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), name, re.DOTALL) is not None
+
+
+def in_patterns(patterns, name):
+    patterns = patterns.split(",")
+    if any(glob(p[1:], name) for p in patterns if p.startswith("!")):
+        return False
+    return any(glob(p, name) for p in patterns if not p.startswith("!"))
+
+
+def moment(text):
+    digits = text.removesuffix("Z")
+    if len(digits) not in (8, 12, 14) or not re.fullmatch("[0-9]+", digits):
+        raise Bad(f"{text} is not a time")
+    return digits.ljust(14, "0")
+
+
+class TrustStore:
+    """An `allowed_signers` file; only ssh-ed25519 keys count here."""
+
+    LINE = re.compile(r'((?:[^\s"]|"[^"]*")+)[ \t]+(?:((?:[^\s"]|"[^"]*")+)[ \t]+)??(\S+)[ \t]+([A-Za-z0-9+/=]+)(?:[ \t].*)?')
+
+    def __init__(self, text):
+        self.entries = []
+        for line in text.split("\n"):
+            line = line.strip()
+            if line and not line.startswith("#"):
+                self.add(line)
+
+    def add(self, line):
+        found = self.LINE.fullmatch(line)
+        if not found:
+            raise Bad(f"not a line of allowed_signers: {line}")
+        principals, options, kind, encoded = found.groups()
+        said = {"namespaces": None, "valid-after": None, "valid-before": None}
+        for option in re.findall(r'(?:[^,"]|"[^"]*")+', options or ""):
+            name, _, value = option.partition("=")
+            if name.lower() == "cert-authority":
+                return
+            if name.lower() not in said:
+                raise Bad(f"unknown option {name}")
+            said[name.lower()] = value.strip('"')
+        if kind != "ssh-ed25519":
+            return
+        after, before = (said[name] and moment(said[name]) for name in ("valid-after", "valid-before"))
+        key = key_of_blob(strict_base64(encoded))
+        self.entries.append((principals.strip('"'), key, said["namespaces"], after, before))
+
+    def owner(self, key, namespace, t):
+        """The name of whoever may sign in this namespace at this time with this key, or None."""
+        when = re.sub("[^0-9]", "", t[:19])
+        for principal, known, namespaces, after, before in self.entries:
+            if (
+                known == key
+                and (namespaces is None or in_patterns(namespaces, namespace))
+                and (after is None or after <= when)
+                and (before is None or when <= before)
+            ):
+                return principal
+        return None
+
+    def is_also(self, key, principal):
+        return any(known == key and name == principal for name, known, *_ in self.entries)
+
+
+# --- Lines (step 1) ------------------------------------------------------------------------------------------------
+
+def no_duplicates(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Bad("duplicate key")
+    return fields
+
+
+def only_integers(text):
+    raise Bad(f"{text} is not an integer")
+
+
+def integer(text):
+    value = int(text)
+    if not -(2**63) <= value < 2**64:
+        raise Bad("number is too large")
+    return value
+
+
+def compact(value):
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return re.sub("[\x7f-\x9f]", lambda c: f"\\u{ord(c[0]):04x}", text)
+
+
+def depth(value):
+    if isinstance(value, dict):
+        return 1 + max(map(depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(depth, value), default=0)
+    return 0
+
+
+READER = json.JSONDecoder(
+    object_pairs_hook=no_duplicates, parse_float=only_integers, parse_constant=only_integers, parse_int=integer
+)
+
+
+@functools.lru_cache(maxsize=20_000)
+def read_line(line):
+    """The fields of a line without its line feed."""
+    if len(line) >= LONGEST_LINE:
+        raise Bad("line is too long")
+    try:
+        text = line.decode()
+        fields = READER.decode(text)
+        if compact(fields) != text or depth(fields) > DEEPEST:
+            raise Bad("not in compact form, or nested too deeply")
+    except (UnicodeError, RecursionError, ValueError) as error:
+        raise Bad(f"not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise Bad("not an object")
+    return check_shape(fields)
+
+
+def is_count(value):
+    return type(value) is int and 0 <= value < 2**64
+
+
+def is_sum(value):
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def is_time(value):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", value):
+        return False
+    try:
+        return 1970 <= datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").year <= 9998 and value[17] != "6"
+    except ValueError:
+        return False
+
+
+def is_run(value):
+    """26 characters of Crockford's base32 that hold a UUID of version 7."""
+    if not re.fullmatch("[0-7][0-9A-HJKMNP-TV-Z]{25}", value):
+        return False
+    bits = 0
+    for c in value:
+        bits = bits << 5 | "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(c)
+    return bits >> 76 & 15 == 7 and bits >> 62 & 3 == 2
+
+
+SEAL = {"seq": int, "prev": str, "run": str, "type": str, "bytes": int, "sha256": str, "by": str, "sig": str}
+RECORD = {"seq": int, "prev": str, "run": str, "t": str, "mono_us": int, "type": str}
+
+
+def check_shape(fields):
+    names = list(fields)
+    sealing = names[3:4] == ["type"]
+    shape = SEAL if sealing else RECORD
+    if names[:len(shape)] != list(shape) or (sealing and len(names) != len(shape)):
+        raise Bad("fields are missing, too many or in another order")
+    for name, kind in shape.items():
+        value = fields[name]
+        if not (is_count(value) if kind is int else isinstance(value, str)):
+            raise Bad(f"field {name} has another type")
+    if sealing != (fields["type"] == "seal"):
+        raise Bad("a seal has no time, and only a seal")
+    if not sealing:
+        if fields["type"] not in TYPES:
+            raise Bad("unknown type")
+        if not is_time(fields["t"]):
+            raise Bad("not a time")
+        if fields["type"] == "event" and not isinstance(fields.get("event"), str):
+            raise Bad("an event without its name")
+    return fields
+
+
+# --- One segment (step 2) ------------------------------------------------------------------------------------------
+
+class Segment:
+    """What one segment file turned out to be."""
+
+    def __init__(self, number, data, mono_us):
+        self.number, self.data, self.mono_us = number, data, mono_us
+        self.run = self.identity = self.session = self.opening = None
+        self.heads = []      # (segment, bytes, sha256), one for each good seal
+        self.sealed = []     # (record, head)
+        self.ended = False
+        self.fault = None
+        self.torn = False    # stops in the middle of an interrupted write
+        self.walk()
+
+    def walk(self):
+        at, seq, prev, sealed_end, batch = 0, 0, "0" * 64, 0, []
+        clock, running = self.mono_us, hashlib.sha256()
+        try:
+            while (end := self.data.find(b"\n", at)) >= 0:
+                if self.ended:
+                    raise Bad("something follows the end of the run")
+                line = self.data[at:end + 1]
+                fields = read_line(line[:-1])
+                self.check_place(fields, seq, prev)
+                if fields["type"] == "seal":
+                    self.check_seal(fields, at, running.copy(), batch)
+                    sealed_end, self.mono_us = end + 1, clock
+                    self.release(batch)
+                    batch = []
+                else:
+                    if fields["mono_us"] < clock:
+                        raise Bad("monotonic clock runs backwards")
+                    if batch and batch[-1]["type"] == "run.end":
+                        raise Bad("a record follows run.end")
+                    if seq and fields["type"] in ("run.start", "run.resume"):
+                        raise Bad("a second opening")
+                    clock = fields["mono_us"]
+                    batch.append(fields)
+                running.update(line)
+                prev = sha256(line)
+                seq, at = seq + 1, end + 1
+        except Bad as error:
+            after = self.data[sealed_end:]
+            if not self.ended and len(after) < LARGEST_DAMAGE and bytes(16) in after:
+                self.torn = True
+            else:
+                self.fault = str(error)
+            return
+        rest = len(self.data) - at
+        if rest and (self.ended or rest > LARGEST_DAMAGE):
+            self.fault = "bytes that no interrupted write leaves"
+        self.torn = rest > 0
+
+    def check_place(self, fields, seq, prev):
+        if seq == 0:
+            opens = "run.start" if self.number == 1 else "run.resume"
+            if fields["type"] != opens or fields.get("format") != FORMAT or not is_run(fields["run"]):
+                raise Bad(f"does not begin with {opens} of {FORMAT}")
+            self.run = fields["run"]
+        if fields["run"] != self.run:
+            raise Bad("belongs to another run")
+        if fields["seq"] != seq:
+            raise Bad(f"record {fields['seq']} stands at place {seq}")
+        if fields["prev"] != prev:
+            raise Bad(f"record {seq} does not follow the line before it")
+
+    def check_seal(self, seal, at, running, batch):
+        if seal["bytes"] != at or seal["sha256"] != running.hexdigest():
+            raise Bad("seal does not match the bytes before it")
+        if not batch:
+            raise Bad("seal seals nothing")
+        key = check_signature(seal["sig"], LOG_ROLE, running.digest(), b"sha256")
+        boundary = any(record["type"] in BOUNDARY for record in batch)
+        if seal["by"] != ("identity" if boundary else "session"):
+            raise Bad("seal is by the wrong kind of key")
+        if boundary:
+            if self.identity not in (None, key):
+                raise Bad("identity key changed")
+            self.identity = key
+        elif self.session != key:
+            raise Bad("not the current session key")
+        self.heads.append((self.number, at, seal["sha256"]))
+
+    def release(self, batch):
+        for record in batch:
+            if record["type"] in ANNOUNCING:
+                line = record.get("session_key")
+                if not isinstance(line, str):
+                    raise Bad("announces no session key")
+                self.session = announced_key(line)
+            self.ended |= record["type"] == "run.end"
+            if record["seq"] == 0:
+                self.opening = record
+            self.sealed.append((record, self.heads[-1]))
+
+
+# --- The run (steps 3 to 8) ----------------------------------------------------------------------------------------
+
+def segment_file(number):
+    return "run.jsonl" if number == 1 else f"run.{number}.jsonl"
+
+
+def segment_numbers(names):
+    found = set()
+    for name in names:
+        match = re.fullmatch(r"run\.(?:([1-9][0-9]*)\.)?jsonl(?:\.sig)?", name)
+        number = match and int(match[1] or 1)
+        if number and name.removesuffix(".sig") == segment_file(number):
+            found.add(number)
+    return sorted(found)
+
+
+def claims_of(record):
+    kind = record["type"]
+    if kind in ("step.output", "step.end"):
+        found = [record.get(name) for name in ("stdout", "stderr", "output")]
+    elif kind == "run.start" and isinstance(record.get("files"), list):
+        found = record["files"]
+    else:
+        found = []
+    for claim in found:
+        if not isinstance(claim, dict):
+            continue
+        file, length, digest = claim.get("file"), claim.get("bytes"), claim.get("sha256")
+        if not (isinstance(file, str) and is_count(length) and is_sum(digest)):
+            raise Bad("a named file lacks its length or sum")
+        parts = file.split("/")
+        if len(file.encode()) >= 4096 or not all(re.fullmatch(r"(?!\.)[^\x00-\x1f\x7f-\x9f\\]+", part) for part in parts):
+            raise Bad("a named file leaves the run directory")
+        yield file, length, digest, kind != "step.output"
+
+
+class Case:
+    """Gathers what is wrong; the worst of it is the verdict."""
+
+    def __init__(self, run):
+        self.run = run
+        self.worst, self.why = "COMPLETE", []
+        self.segments, self.claims, self.asked, self.approvals, self.drivers = [], {}, {}, [], []
+
+    def find(self, verdict, why):
+        self.why.append(f"{verdict}: {why}")
+        if RANK[verdict] > RANK[self.worst]:
+            self.worst = verdict
+
+    def judge(self):
+        try:
+            self.read_segments()
+            self.check_end()
+            self.check_identity()
+            self.check_approvals()
+            self.check_files()
+            self.check_heads()
+            self.check_plan()
+        except Bad as error:
+            self.find("TAMPERED", str(error))
+        if not any(segment.heads for segment in self.segments):
+            self.find("INCOMPLETE", "nothing is sealed")
+        return self.worst, self.why
+
+    def read_segments(self):
+        numbers = segment_numbers(self.run.names())
+        for expected, number in enumerate(numbers, 1):
+            data = self.run.read(segment_file(number))
+            if number != expected or data is None:
+                raise Bad("a segment is missing")
+            before = self.segments[-1] if self.segments else None
+            segment = Segment(number, data, before.mono_us if before else 0)
+            self.segments.append(segment)
+            if segment.fault:
+                raise Bad(f"{segment_file(number)}: {segment.fault}")
+            if self.run.expected not in (None, segment.run or self.run.expected):
+                raise Bad("the log of another run")
+            if before:
+                self.check_link(segment, before)
+            pending = set()
+            for record, head in segment.sealed:
+                self.take(record, head, pending)
+
+    def check_link(self, segment, before):
+        if before.ended or self.run.read(segment_file(before.number) + ".sig") is not None:
+            raise Bad("a finished segment goes on")
+        first = self.segments[0]
+        if first.opening is None:
+            raise Bad("the first segment has no sealed beginning, but another follows")
+        if segment.run not in (None, first.run):
+            raise Bad("a segment of another run")
+        said = segment.opening
+        if said is None:
+            return
+        sealed = before.heads[-1][1] if before.heads else 0
+        expected = {
+            "segment": segment.number, "file": segment_file(before.number), "bytes": len(before.data),
+            "sha256": sha256(before.data), "sealed_bytes": sealed,
+        }
+        for name, value in expected.items():
+            if type(said.get(name)) is not type(value) or said[name] != value:
+                raise Bad(f"{segment_file(segment.number)} names another {name} of the segment before it")
+
+    def take(self, record, head, pending):
+        for file, length, digest, closed in claims_of(record):
+            self.claims[file] = (length, digest, closed)
+        checkpoint = record.get("checkpoint")
+        checkpoint = checkpoint if isinstance(checkpoint, str) else ""
+        if record["type"] == "approval.request":
+            self.asked[checkpoint] = head
+            pending.add(checkpoint)
+        elif record["type"] == "approval":
+            pending.discard(checkpoint)
+            self.approvals.append((record, checkpoint, self.asked.pop(checkpoint, None), head[0]))
+        elif record["type"] == "step.start" and pending:
+            raise Bad("a step was started while an approval was pending")
+
+    def check_end(self):
+        if not self.segments:
+            self.find("INCOMPLETE", "there is no log")
+            return
+        last = self.segments[-1]
+        signature = self.run.read(segment_file(last.number) + ".sig")
+        if not last.ended or last.torn:
+            if signature is not None:
+                raise Bad("a final signature, but no end")
+            self.find("INCOMPLETE", "the log stops before its end")
+        elif signature is None:
+            self.find("INCOMPLETE", "no final signature")
+        else:
+            try:
+                text = signature.decode()
+            except UnicodeError:
+                raise Bad("the final signature is not text") from None
+            if check_signature(text, LOG_ROLE, hashlib.sha256(last.data).digest(), b"sha256") != last.identity:
+                raise Bad("the final signature is by another key")
+
+    def check_identity(self):
+        for segment in self.segments:
+            if segment.opening is None:
+                continue
+            owner = self.run.trust.owner(segment.identity, LOG_ROLE, segment.opening["t"])
+            if owner is None:
+                self.find("UNTRUSTED", f"whoever opened {segment_file(segment.number)} is not trusted")
+            else:
+                self.drivers.append((segment.number, segment.identity, owner))
+
+    def check_approvals(self):
+        for record, checkpoint, head, number in self.approvals:
+            text = record.get("sig")
+            if not isinstance(text, str):
+                continue
+            statement = record.get("statement")
+            statement = statement if isinstance(statement, str) else ""
+            used = read_signature(text)[2]
+            digest = hashlib.new(used.decode(), statement.encode()).digest()
+            key = check_signature(text, APPROVAL_ROLE, digest, used)
+            owner = self.run.trust.owner(key, APPROVAL_ROLE, record["t"])
+            if owner is None:
+                self.find("UNTRUSTED", "an approval by somebody who may not approve")
+                continue
+            for since, driver, name in self.drivers:
+                if since <= number and (driver == key or owner == name or self.run.trust.is_also(key, name)):
+                    raise Bad("an approval by the operator")
+            if head is None:
+                raise Bad("an approval nobody asked for")
+            decision = record.get("decision")
+            decision = decision if isinstance(decision, str) else ""
+            expected = (
+                f"runbook-approval v1\nrun: {self.segments[0].run}\ncheckpoint: {checkpoint}\n"
+                f"decision: {decision}\nplan: sha256:{self.plan_sum()}\n"
+                f"log: segment {head[0]}, {head[1]} bytes sha256:{head[2]}\n"
+            )
+            if statement != expected:
+                raise Bad("an approval of something else")
+
+    def check_files(self):
+        for file, (length, digest, closed) in self.claims.items():
+            data = self.run.read(file)
+            if data is None or len(data) < length or sha256(data[:length]) != digest:
+                raise Bad(f"{file} is missing, shorter or altered")
+            if closed and len(data) > length:
+                raise Bad(f"{file} is longer than it was sealed")
+
+    def check_heads(self):
+        known = {head for segment in self.segments for head in segment.heads}
+        if not set(self.run.heads) <= known:
+            raise Bad("somebody kept a head that this log does not have")
+
+    def opening(self):
+        return self.segments[0].opening if self.segments else None
+
+    def plan_sum(self):
+        said = (self.opening() or {}).get("plan_sha256")
+        return said if is_sum(said) else "0" * 64
+
+    def check_plan(self):
+        said, plan = (self.opening() or {}).get("plan_sha256"), self.run.read("plan.json")
+        if isinstance(said, str) and plan is not None and said != sha256(plan):
+            raise Bad("another plan")
+
+
+# --- Where runs come from ------------------------------------------------------------------------------------------
+
+class Bundle:
+    """A run in memory. Names with a question mark are not files: ?trust, ?run and ?heads."""
+
+    def __init__(self, data):
+        self.files = {}
+        reader = Strings(data)
+        while reader.data:
+            name = reader.string().decode()
+            self.files[name] = reader.string()
+        self.trust = trust_store(self.files.pop("?trust"))
+        self.expected = self.files.pop("?run", b"").decode() or None
+        heads = self.files.pop("?heads", b"").decode().split("\n")
+        self.heads = [(int(s), int(b), digest) for s, b, digest in (line.split(" ") for line in heads if line)]
+
+    def names(self):
+        return self.files.keys()
+
+    def read(self, name):
+        return self.files.get(name)
+
+
+@functools.lru_cache(maxsize=100)
+def trust_store(text):
+    return TrustStore(text.decode())
+
+
+class Directory:
+    """A run directory. No link is followed and only regular files count."""
+
+    def __init__(self, path, signers):
+        self.path = path
+        with open(signers, encoding="utf-8") as file:
+            self.trust = TrustStore(file.read())
+        name = os.path.basename(os.path.abspath(path))
+        self.expected = name if is_run(name) else None
+        self.heads = []
+
+    def names(self):
+        return os.listdir(self.path)
+
+    def read(self, name):
+        path = self.path
+        for part in name.split("/"):
+            path = os.path.join(path, part)
+            try:
+                mode = os.lstat(path).st_mode
+            except FileNotFoundError:
+                return None
+            if stat.S_ISLNK(mode):
+                return None
+        if not stat.S_ISREG(mode):
+            return None
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def serve(source, sink):
+    """Each bundle: its length (4 bytes, big endian), then name and contents of each file, each with its length before it.
+    Each answer: the verdict, a tab, why."""
+    while head := source.read(4):
+        data = source.read(struct.unpack(">I", head)[0])
+        try:
+            bundle = Bundle(data)
+        except Bad as error:
+            verdict, why = "NO TRUST STORE", [str(error)]
+        else:
+            verdict, why = Case(bundle).judge()
+        sink.write(f"{verdict}\t{'; '.join(why)}\n".encode())
+        sink.flush()
+
+
+def main(arguments):
+    if arguments == ["--bundles"]:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+        return 0
+    if len(arguments) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    verdict, why = Case(Directory(*arguments)).judge()
+    print(verdict)
+    for line in why:
+        print("  " + line.encode("unicode_escape").decode())
+    return 0 if verdict == "COMPLETE" else 9
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
