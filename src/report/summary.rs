@@ -52,8 +52,11 @@ pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String 
 /// Failed steps, the one that ended the run first.
 fn failures(view: &View) -> Vec<Row> {
     let mut rows: Vec<Row> = view.rows().into_iter().filter(|row| row.kind.is_step() && row.is_failed()).collect();
-    let cause = view.cause().map(|cause| cause.path.clone());
-    rows.sort_by_key(|row| cause.as_deref() != Some(row.path.as_str()));
+    let Some(cause) = view.cause() else { return rows };
+    // A table beside the run is no step of it, but it says what the steps it ended cannot.
+    let guard = view.row(&cause.path).filter(|_| cause.path.ends_with("~guard"));
+    rows.extend(guard.map(|row| Row { reason: Some(cause.reason.clone()), tail: String::new(), attempts: 0, ..row }));
+    rows.sort_by_key(|row| cause.path != row.path);
     rows
 }
 
