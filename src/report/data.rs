@@ -95,6 +95,7 @@ fn decision(decision: &Decision) -> Value {
         "title": decision.asked.title,
         "shown": decision.asked.evidence,
         "asked": time(decision.at),
+        "settled": decision.settled,
         "answer": decision.given.as_ref().map(|given| given.answer),
         "by": decision.given.as_ref().map(|given| given.by.as_str()),
         "reason": decision.given.as_ref().and_then(|given| given.reason.as_deref()),

@@ -151,8 +151,14 @@ fn decisions(view: &View, out: &mut String) {
     }
     out.push_str("## Decisions of people\n\n| asked | step | question | answer | by | answered | words |\n");
     out.push_str("|---|---|---|---|---|---|---|\n");
-    for Decision { asked, at, given } in view.decisions() {
+    for Decision { asked, at, given, settled } in view.decisions() {
         let (answer, by, when, words) = match given {
+            None if settled.is_some() => (
+                "not needed any more".into(),
+                String::new(),
+                String::new(),
+                text(settled.as_deref().unwrap_or_default()),
+            ),
             Some(given) => (
                 format!("**{}**", answer_words(given.answer)),
                 text(&given.by),

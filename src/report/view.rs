@@ -42,6 +42,8 @@ pub struct Decision {
     pub at: Timestamp,
     /// The answer; none while it is open, and after its deadline passed.
     pub given: Option<Given>,
+    /// What was seen instead, where what it was about has gone.
+    pub settled: Option<String>,
 }
 
 /// An answer as it was given.
@@ -285,13 +287,18 @@ impl View {
             Event::RunStarted(_) => self.began = at,
             Event::BlockStarted { items: Some(_), .. } => self.count_steps(),
             Event::Asked(asked) => {
-                self.decisions.push(Decision { asked: (**asked).clone(), at, given: None });
+                self.decisions.push(Decision { asked: (**asked).clone(), at, given: None, settled: None });
             }
             Event::Answered { path, answer, by, reason, evidence } => {
                 let open = self.decisions.iter_mut().rev().find(|d| d.asked.path == *path);
                 if let Some(decision) = open {
                     let (by, reason, evidence) = (by.clone(), reason.clone(), evidence.clone());
                     decision.given = Some(Given { answer: *answer, by, reason, evidence, at });
+                }
+            }
+            Event::Withdrawn { path, reason } => {
+                if let Some(decision) = self.decisions.iter_mut().rev().find(|d| d.asked.path == *path) {
+                    decision.settled = Some(reason.clone());
                 }
             }
             Event::Resumed { by, in_doubt, changed } => {
