@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "these tests act on real systems")]
 
 mod bed;
+mod canary;
 mod faults;
 mod http;
 mod monitoring;
