@@ -3,9 +3,9 @@
 use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
-use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
 use super::ruling;
-use crate::plan::model::{MetricSource, NodeKind};
+use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join, stage_path};
+use crate::plan::model::{MetricSource, NodeKind, StagePart};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -226,16 +226,21 @@ fn open_block(state: &mut State, id: InstId, items: Option<&[(String, Value)]>, 
             .unwrap_or_default()
             .iter()
             .map(|(key, value)| {
-                let inner = Scope {
-                    parent: Some(scope),
-                    plan: state.scopes[scope].plan,
-                    item: Some((each.name.clone(), value.clone())),
-                    ..Scope::default()
-                };
-                state.scopes.push(inner);
-                state.add(each.body, format!("{path}[{key}]"), Some(id), state.scopes.len() - 1)
+                let inner = state.inner_scope(scope, &each.name, value.clone());
+                state.add(each.body, format!("{path}[{key}]"), Some(id), inner)
             })
             .collect(),
+        NodeKind::Stages(stages) => {
+            let parts = stages.parts().into_iter().map(|part| match part {
+                StagePart::At { percent, number, node } => {
+                    let stage = json!({ "percent": percent, "number": number });
+                    let inner = state.inner_scope(scope, "stage", stage);
+                    state.add(node, stage_path(&path, percent), Some(id), inner)
+                }
+                StagePart::Then(node) => state.add(node, join(&path, &plan.node(node).id), Some(id), scope),
+            });
+            parts.collect()
+        }
         NodeKind::Run { body, always, inner, .. } => {
             let inputs = Arc::new(inputs.cloned().unwrap_or_default());
             state.scopes.push(Scope { plan: *inner, inputs, ..Scope::default() });
@@ -344,7 +349,11 @@ fn disarm(state: &mut State, guard: InstId) {
 /// Whether a metric is made of the durations of its requests.
 fn is_measured(state: &State, id: InstId) -> bool {
     let name = &state.node_of(id).id;
-    state.plan.metrics.iter().any(|metric| matches!(&metric.source, MetricSource::LatencyOf { step, .. } if step == name))
+    state
+        .plan
+        .metrics
+        .iter()
+        .any(|metric| matches!(&metric.source, MetricSource::LatencyOf { step, .. } if step == name))
 }
 
 fn saved_of(event: &Event) -> Map<String, Value> {
@@ -397,7 +406,7 @@ pub(super) fn finish(
         if !is_sequence {
             keep_values(&mut state.scopes[scope], &name, verdict, saved, is_set);
         }
-        if matches!(state.node_of(parent).kind, NodeKind::Sequence(_) | NodeKind::Run { .. }) {
+        if matches!(state.node_of(parent).kind, NodeKind::Sequence(_) | NodeKind::Run { .. } | NodeKind::Stages(_)) {
             state.insts[parent].cursor += 1;
         }
     }

@@ -15,7 +15,7 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
     match &inst.status {
         Status::Pending => Some(begin(state, id, now)),
         Status::Running if state.is_block(id) => match &state.node_of(id).kind {
-            NodeKind::Sequence(_) => sequence(state, id, now),
+            NodeKind::Sequence(_) | NodeKind::Stages(_) => sequence(state, id, now),
             NodeKind::Parallel { max, collect, .. } => {
                 group(state, id, max.map_or(usize::MAX, |m| m as usize), *collect, now)
             }
@@ -61,7 +61,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
         }
     }
     match &node.kind {
-        NodeKind::Sequence(_) | NodeKind::Parallel { .. } => Event::BlockStarted { path, items: None, inputs: None },
+        NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::Stages(_) => {
+            Event::BlockStarted { path, items: None, inputs: None }
+        }
         NodeKind::ForEach(each) => match items(&names, each) {
             Ok(items) if items.is_empty() => {
                 let reason = "the list is empty, so nothing was done".to_string();
@@ -94,10 +96,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
         // Planning refuses what cannot be executed; a plan from elsewhere fails here rather than pass for nothing.
-        NodeKind::WaitUntil(_)
-        | NodeKind::Stages(_)
-        | NodeKind::Rounds(_)
-        | NodeKind::Watch(_) => failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into()),
+        NodeKind::WaitUntil(_) | NodeKind::Rounds(_) | NodeKind::Watch(_) => {
+            failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into())
+        }
     }
 }
 

@@ -29,4 +29,4 @@ pub use apply::apply;
 pub(crate) use begin::title;
 pub use next::next;
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
-pub(crate) use state::{body_path, join};
+pub(crate) use state::{body_path, join, stage_path};

@@ -2,8 +2,8 @@
 
 use super::action::{Action, Done};
 
-use super::look::Lookout;
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
+use super::look::Lookout;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
@@ -281,6 +281,13 @@ impl State {
         id
     }
 
+    /// A scope inside another one in which one more name is known.
+    pub(super) fn inner_scope(&mut self, around: usize, name: &str, value: Value) -> usize {
+        let item = Some((name.to_string(), value));
+        self.scopes.push(Scope { parent: Some(around), plan: self.scopes[around].plan, item, ..Scope::default() });
+        self.scopes.len() - 1
+    }
+
     fn add_alone(&mut self, node: NodeId, path: String, parent: Option<InstId>, scope: usize) -> InstId {
         let id = self.insts.len();
         self.by_path.insert(path.clone(), id);
@@ -327,7 +334,11 @@ impl State {
     pub(super) fn is_block(&self, id: InstId) -> bool {
         matches!(
             self.node_of(id).kind,
-            NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::ForEach(_) | NodeKind::Run { .. }
+            NodeKind::Sequence(_)
+                | NodeKind::Parallel { .. }
+                | NodeKind::ForEach(_)
+                | NodeKind::Run { .. }
+                | NodeKind::Stages(_)
         )
     }
 
@@ -344,6 +355,11 @@ impl State {
 /// The path of a member of a block.
 pub(crate) fn join(parent: &str, id: &str) -> String {
     if parent.is_empty() || parent.ends_with('/') { format!("{parent}{id}") } else { format!("{parent}.{id}") }
+}
+
+/// The path of a stage: `rollout[5%]`.
+pub(crate) fn stage_path(stages: &str, percent: u32) -> String {
+    format!("{stages}[{percent}%]")
 }
 
 /// The path of what an included runbook does: `step/` and below it `step/its_phase.its_step`.

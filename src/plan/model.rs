@@ -12,7 +12,7 @@ mod schedule;
 
 pub use decision::{
     Ask, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote, Round, Rounds,
-    Sampling, Share, Stage, Stages, Watch, WatchSource,
+    Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 

@@ -2,4 +2,5 @@
 
 mod guards;
 mod hours;
+mod stages;
 mod steps;

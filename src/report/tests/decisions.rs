@@ -73,30 +73,44 @@ metrics
   rss                   $ ps -o rss= -p $(cat /run/app.pid); in KiB; baseline of 2m before the first
                         change
   health                $ ./health: stdout | trim
-  latency               latencies of ready; quantile 0.95; in s; at least 20 samples
+  latency               latencies of ready; quantile 0.95; in s; at least 59 samples
   slowest               greatest of the latencies of ready; in s
 
   guards beside the whole run, every 10s, the gravest row decides
     Error rate over 5 % for 5     error_ratio > 5% for 5m            → back out
     min
     Error rate 1-5 %              error_ratio 1% .. 5%               → ask (no answer in 5m = stop)
+    Error rate below 1 %          error_ratio < 1%                   → ok
+    Far more errors than usual    error_ratio > 3x against the       → known, go on
+                                  baseline
     P95 over 5 s                  p95 > 5s                           → back out
-    P95 2 to 5 s                  p95 2s ..< 5s                      → ask on-call for 15m, head of
+    P95 2 to 5 s                  p95 2s .. 5s                       → ask on-call for 15m, head of
                                                                        operations for 30m, then back
                                                                        out
+    P95 below 2 s                 p95 0s ..< 2s                      → ok
     Memory leak                   rss slope > 100MB/min over 3m      → back out
     Memory up 10 %                rss <= +10% against the baseline   → ok
+    Memory up further             rss > +10% against the baseline    → known, go on
     Queue grows                   worst_minute increasing over 5m    → begin nothing new
-                                  and active > 100
+    Queue shrinks                 worst_minute decreasing over 5m    → ok
+    Queue stays                   worst_minute steady over 5m        → ok
     Errors again and again        errors > 20/min 3 times in a row   → stop
+    A few errors                  errors <= 20/min                   → ok
     App not well                  health degraded or down            → ask (no answer in 15m = back
                                                                        out)
-    Slower than usual             error_ratio > 3x against the       → known, go on
-                                  baseline
+    App well                      health != degraded                 → ok
     Own requests slow             latency > 500ms and slowest > 5s   → ask (no answer in 15m = back
                                                                        out)
-    Little traffic                served < 10 and served_per_second  → begin nothing new
-                                  < 1/s
+    Most requests fast            latency <= 5s                      → ok
+    Most requests very slow       latency > 5s                       → stop
+    All requests fast             slowest <= 10s                     → ok
+    Some requests very slow       slowest > 10s                      → stop
+    Crowded                       active > 100                       → begin nothing new
+    Not crowded                   active 0 .. 100                    → ok
+    Little traffic                served < 10                        → begin nothing new
+    Traffic                       served >= 10                       → ok
+    No traffic                    served_per_second == 0/s           → begin nothing new
+    Some traffic                  served_per_second > 0/s            → ok
     otherwise                     no row covers the value            → ask (no answer in 15m = back
                                                                        out)
     no data                       missing, stale or too little       → inconclusive, never a pass
@@ -199,18 +213,18 @@ phase main
                                     ‹100 - stage.percent› is different for each stage
                                     ‹stage.percent› is different for each stage
                 main                after the last stage
-  change   2      update            $ ./update main                           stop
+  change  10      update            $ ./update main                           stop
                                     back out: $ ./restore main
                 remove              after the last stage
-  change   3      stop              $ ./stop canary                           stop
+  change  13      stop              $ ./stop canary                           stop
                                     back out: $ ./start canary
 
   target    prod
   files     a.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
   backing out takes back what was really done, last first:
-             3  stop                  $ ./start canary
-             2  update                $ ./restore main
+            13  stop                  $ ./start canary
+            10  update                $ ./restore main
              1  weights               restore previous content, then $ nginx -s reload
 
 Plan: 0 read, 8 change
