@@ -3,6 +3,7 @@
 use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
+use super::look;
 use super::ruling;
 use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join, stage_path};
 use crate::plan::model::{MetricSource, NodeKind, StagePart};
@@ -101,6 +102,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if matches!(state.insts[id].status, Status::Finished | Status::Running) || state.is_block(id) {
                 return Err(illegal("the step is already over, or its result is still out"));
             }
+            look::keep_baselines(state, id);
             finish(state, id, *verdict, reason.clone(), *then, saved);
         }
         Event::WaitStarted { path, until_us } => {
@@ -256,7 +258,7 @@ fn open_block(state: &mut State, id: InstId, items: Option<&[(String, Value)]>, 
 
 fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), IllegalEvent> {
     let id = find(state, event, &started.path)?;
-    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_) | NodeKind::Decide(_));
+    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_));
     let inst = &mut state.insts[id];
     let ready = matches!(inst.status, Status::Pending | Status::Pausing { .. } | Status::InDoubt);
     if !is_task || !ready || started.attempt != inst.attempt + 1 {

@@ -4,9 +4,10 @@ use super::action::{Action, Done};
 
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
 use super::look::Lookout;
+use crate::decide::Baseline;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -114,6 +115,8 @@ pub struct Scope {
     pub vars: Map<String, Value>,
     /// `steps`.
     pub steps: HashMap<String, Value>,
+    /// What metrics of the runbook were before the first change.
+    pub baselines: BTreeMap<String, Baseline>,
 }
 
 /// A run as its events have made it.

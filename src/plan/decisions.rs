@@ -10,12 +10,38 @@ use crate::text::{Code, Place};
 /// Where Prometheus is when a metric does not say.
 const PROMETHEUS: &str = "{{ target.prometheus }}";
 
+/// How many samples a baseline has at least, unless they would be closer than a second.
+const BASELINE_SAMPLES: u64 = 12;
+
+/// Ids of what looks first: no phase and no step of a runbook can have them.
+const BEFORE: &str = "before-any-change";
+const TAKE_BASELINE: &str = "take-baseline";
+
 impl Builder<'_> {
     pub(super) fn metrics(&mut self, book: &doc::Runbook, at: &Position<'_>) {
         for metric in &book.metrics {
             let planned = self.metric(metric, at);
             self.metrics.extend(planned);
         }
+    }
+
+    /// A phase before the others in which the metrics of this runbook that have a baseline are looked at.
+    pub(super) fn baseline(&mut self, book: &doc::Runbook, at: &Position<'_>) -> Option<NodeId> {
+        let of_scope = self.metrics.iter().filter(|metric| metric.scope == at.scope);
+        let metrics: Vec<(String, u64)> =
+            of_scope.filter_map(|metric| Some((metric.name.clone(), metric.baseline_us?))).collect();
+        let first = book.metrics.iter().find(|metric| metrics.iter().any(|(name, _)| *name == metric.name))?;
+        let shortest_us = metrics.iter().map(|(_, over_us)| *over_us).min()?;
+        let every_us = (shortest_us / BASELINE_SAMPLES).clamp(1_000_000, 10_000_000);
+        let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
+        let words = format!("Look at {} as it is now", names.join(", "));
+        let kind = NodeKind::Baseline(Box::new(Baseline { metrics, every_us }));
+        let look = self.block(TAKE_BASELINE, &first.place, at, kind);
+        self.nodes[look].title = Some(Template { text: words, at: line_of(&first.place) });
+        let phase = self.block(BEFORE, &first.place, at, NodeKind::Sequence(vec![look]));
+        let title = Template { text: "Before any change".into(), at: line_of(&first.place) };
+        self.nodes[phase].title = Some(title);
+        Some(phase)
     }
 
     fn metric(&mut self, metric: &doc::Metric, at: &Position<'_>) -> Option<Metric> {

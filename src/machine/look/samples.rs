@@ -6,7 +6,7 @@ use crate::machine::action::{self, Done, Ended, Query, ReadValue, Source};
 use crate::machine::begin::resolve_task;
 use crate::machine::names::{Names, Trouble};
 use crate::machine::state::{InstId, State};
-use crate::plan::model::{Change, Decision, Metric, MetricSource, Template};
+use crate::plan::model::{Change, Metric, MetricSource, Template};
 use crate::runbook::model::Reduce;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -16,9 +16,8 @@ fn evidence_name(metric: &str) -> String {
     format!("{metric}#samples")
 }
 
-/// The metrics a table reads, those that others are made of included.
-pub(super) fn needed<'a>(state: &'a State, id: InstId, decision: &Decision) -> Vec<&'a Metric> {
-    let mut wanted: Vec<String> = decision.table.metric_names().into_iter().map(str::to_owned).collect();
+/// The metrics of these names, those that others are made of included.
+pub(super) fn needed(state: &State, id: InstId, mut wanted: Vec<String>) -> Vec<&Metric> {
     let mut found: Vec<&Metric> = Vec::new();
     while let Some(name) = wanted.pop() {
         let Some(metric) = metric_of(state, id, &name) else { continue };
@@ -33,7 +32,7 @@ pub(super) fn needed<'a>(state: &'a State, id: InstId, decision: &Decision) -> V
     found
 }
 
-fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
+pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
     let scope = state.node_of(id).scope;
     state.plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
 }
@@ -95,11 +94,15 @@ fn reduce(reduce: Reduce) -> action::Reduce {
     }
 }
 
-/// A sample of every metric the table names, of the answered look.
-pub(super) fn of(state: &State, id: InstId, decision: &Decision, at_us: u64) -> BTreeMap<String, Sample> {
+/// A sample of every metric of these names, of the answered look.
+pub(super) fn of<'n>(
+    state: &State,
+    id: InstId,
+    names: impl Iterator<Item = &'n str>,
+    at_us: u64,
+) -> BTreeMap<String, Sample> {
     let done = state.insts[id].done.clone().unwrap_or_default();
     let look = Look { state, id, done: &done, at_us };
-    let names = decision.table.metric_names().into_iter();
     names.map(|name| (name.to_string(), look.sample(name))).collect()
 }
 

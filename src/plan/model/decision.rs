@@ -194,6 +194,22 @@ pub struct Extend {
     pub ask: Option<Ask>,
 }
 
+/// What metrics are before the first change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Names of metrics, and for how long each is looked at in microseconds.
+    pub metrics: Vec<(String, u64)>,
+    /// Distance of samples in microseconds.
+    pub every_us: u64,
+}
+
+impl Baseline {
+    /// How long it takes in microseconds: as long as the longest look.
+    pub fn over_us(&self) -> u64 {
+        self.metrics.iter().map(|(_, over_us)| *over_us).max().unwrap_or(0)
+    }
+}
+
 /// Traffic in stages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stages {
