@@ -118,12 +118,18 @@ impl Decision {
             Because::Row(row) | Because::Pending(row) => {
                 self.rows.get(row).map_or_else(String::new, RowReport::sentence)
             }
+            Because::Otherwise if self.is_gate() => self.rows[0].why_off(),
             Because::Otherwise => {
                 let values: Vec<String> = self.uncovered.iter().map(|(m, value)| format!("{m} {value}")).collect();
                 format!("no row covers {}", values.join(", "))
             }
             Because::NoData => self.why_no_data(),
         }
+    }
+
+    /// Whether there is one way to pass: what of it does not hold is then the whole reason.
+    fn is_gate(&self) -> bool {
+        self.rows.len() == 1 && self.rows[0].action.passes()
     }
 
     fn why_no_data(&self) -> String {
@@ -139,6 +145,12 @@ impl Decision {
 }
 
 impl RowReport {
+    /// What of the row does not hold.
+    fn why_off(&self) -> String {
+        let off = self.cells.iter().filter(|cell| cell.truth == Truth::No);
+        off.map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" and ")
+    }
+
     /// How the row stands, in one sentence for people.
     pub fn sentence(&self) -> String {
         let mut text = self.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" and ");

@@ -3,10 +3,11 @@
 use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
+use super::look;
 use super::rebase::{Conflict, rebase};
 use super::ruling;
-use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join};
-use crate::plan::model::{MetricSource, NodeKind};
+use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join, stage_path};
+use crate::plan::model::{MetricSource, NodeKind, StagePart};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -102,6 +103,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if matches!(state.insts[id].status, Status::Finished | Status::Running) || state.is_block(id) {
                 return Err(illegal("the step is already over, or its result is still out"));
             }
+            look::keep_baselines(state, id);
             finish(state, id, *verdict, reason.clone(), *then, saved);
         }
         Event::WaitStarted { path, until_us } => {
@@ -239,16 +241,21 @@ pub(super) fn open_block(
             .unwrap_or_default()
             .iter()
             .map(|(key, value)| {
-                let inner = Scope {
-                    parent: Some(scope),
-                    plan: state.scopes[scope].plan,
-                    item: Some((each.name.clone(), value.clone())),
-                    ..Scope::default()
-                };
-                state.scopes.push(inner);
-                state.add(each.body, format!("{path}[{key}]"), Some(id), state.scopes.len() - 1)
+                let inner = state.inner_scope(scope, &each.name, value.clone());
+                state.add(each.body, format!("{path}[{key}]"), Some(id), inner)
             })
             .collect(),
+        NodeKind::Stages(stages) => {
+            let parts = stages.parts().into_iter().map(|part| match part {
+                StagePart::At { percent, number, node } => {
+                    let stage = json!({ "percent": percent, "number": number });
+                    let inner = state.inner_scope(scope, "stage", stage);
+                    state.add(node, stage_path(&path, percent), Some(id), inner)
+                }
+                StagePart::Then(node) => state.add(node, join(&path, &plan.node(node).id), Some(id), scope),
+            });
+            parts.collect()
+        }
         NodeKind::Run { body, always, inner, .. } => {
             let inputs = Arc::new(inputs.cloned().unwrap_or_default());
             state.scopes.push(Scope { plan: *inner, inputs, ..Scope::default() });
@@ -264,7 +271,7 @@ pub(super) fn open_block(
 
 fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), IllegalEvent> {
     let id = find(state, event, &started.path)?;
-    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_) | NodeKind::Decide(_));
+    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_));
     let inst = &mut state.insts[id];
     let ready = matches!(inst.status, Status::Pending | Status::Pausing { .. } | Status::InDoubt);
     if !is_task || !ready || started.attempt != inst.attempt + 1 {
@@ -416,7 +423,9 @@ pub(super) fn finish(
             keep_values(&mut state.scopes[scope], &name, verdict, saved, is_set);
         }
         // What is asked again is behind the run already.
-        if !again && matches!(state.node_of(parent).kind, NodeKind::Sequence(_) | NodeKind::Run { .. }) {
+        let in_order =
+            matches!(state.node_of(parent).kind, NodeKind::Sequence(_) | NodeKind::Run { .. } | NodeKind::Stages(_));
+        if !again && in_order {
             state.insts[parent].cursor += 1;
         }
     }

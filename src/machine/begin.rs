@@ -16,7 +16,8 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
     let inst = &state.insts[id];
     let names = Names::of(state, id);
     let node = state.node_of(id);
-    if let Some(decision) = look::decision_of(state, id) {
+    if let Some(look) = look::intent(state, id) {
+        let (action, over_us) = look?;
         let first = inst.poll_until_us.is_none();
         return Ok(StepStarted {
             path: inst.path.clone(),
@@ -24,9 +25,9 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
             title: title(state, id),
             changes: false,
             capture: false,
-            action: look::action(state, id, decision)?,
+            action,
             undo: None,
-            poll_until_us: first.then(|| now.run_us + decision.over_us.unwrap_or(0)),
+            poll_until_us: first.then_some(now.run_us + over_us),
         });
     }
     let task = task_of(state, inst.node).ok_or_else(|| format!("`{}` is not a task", inst.path))?;

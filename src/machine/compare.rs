@@ -1,8 +1,8 @@
 //! Whether two plans mean the same, step by step. Places in files do not count: a step that moved down a line is the
 //! step it was.
 
-use super::state::{body_path, join};
-use crate::plan::model::{Act, InputBinding, NodeId, NodeKind, Plan, Undo};
+use super::state::{body_path, join, stage_path};
+use crate::plan::model::{Act, InputBinding, NodeId, NodeKind, Plan, StagePart, Undo};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,7 +96,15 @@ fn is_same_here(old: &Plan, was: NodeId, new: &Plan, is: NodeId) -> bool {
 }
 
 fn is_block(kind: &NodeKind) -> bool {
-    matches!(kind, NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::ForEach(_) | NodeKind::Run { .. })
+    matches!(
+        kind,
+        NodeKind::Sequence(_)
+            | NodeKind::Parallel { .. }
+            | NodeKind::ForEach(_)
+            | NodeKind::Stages(_)
+            | NodeKind::Rounds(_)
+            | NodeKind::Run { .. }
+    )
 }
 
 /// Everything a node says itself: its members are blanked out, and so is where it stands.
@@ -125,8 +133,9 @@ fn alone(plan: &Plan, id: NodeId) -> (Value, Vec<(String, Value)>) {
         }
         NodeKind::Stages(stages) => {
             stages.body = 0;
+            stages.table.iter_mut().for_each(|stage| stage.node = 0);
             if let Some(promote) = &mut stages.promote {
-                (promote.main, promote.remove) = (0, 0);
+                (promote.main, promote.back, promote.remove) = (0, 0, 0);
             }
         }
         NodeKind::Rounds(rounds) => rounds.body = 0,
@@ -135,6 +144,7 @@ fn alone(plan: &Plan, id: NodeId) -> (Value, Vec<(String, Value)>) {
         | NodeKind::Wait(_)
         | NodeKind::WaitUntil(_)
         | NodeKind::Decide(_)
+        | NodeKind::Baseline(_)
         | NodeKind::Watch(_)
         | NodeKind::Set(_) => {}
     }
@@ -159,8 +169,8 @@ fn members(kind: &NodeKind) -> Vec<NodeId> {
             undo.into_iter().chain(task.done_when).chain(activate).collect()
         }
         NodeKind::Stages(stages) => {
-            let promote = stages.promote.iter().flat_map(|promote| [promote.main, promote.remove]);
-            std::iter::once(stages.body).chain(promote).collect()
+            let promote = stages.promote.iter().flat_map(|promote| [promote.main, promote.back, promote.remove]);
+            stages.table.iter().map(|stage| stage.node).chain(promote).collect()
         }
         NodeKind::Rounds(rounds) => vec![rounds.body],
         NodeKind::Manual { .. }
@@ -168,6 +178,7 @@ fn members(kind: &NodeKind) -> Vec<NodeId> {
         | NodeKind::Wait(_)
         | NodeKind::WaitUntil(_)
         | NodeKind::Decide(_)
+        | NodeKind::Baseline(_)
         | NodeKind::Watch(_)
         | NodeKind::Set(_) => Vec::new(),
     }
@@ -214,6 +225,17 @@ fn below(plan: &Plan, id: NodeId, path: &str, found: &mut Vec<(String, NodeId)>)
             }
         }
         NodeKind::ForEach(each) => below(plan, each.body, &format!("{path}[*]"), found),
+        NodeKind::Stages(stages) => {
+            for part in stages.parts() {
+                let (path, node) = match part {
+                    StagePart::At { percent, node, .. } => (stage_path(path, percent), node),
+                    StagePart::Then(node) => (join(path, &plan.node(node).id), node),
+                };
+                found.push((path.clone(), node));
+                below(plan, node, &path, found);
+            }
+        }
+        NodeKind::Rounds(rounds) => below(plan, rounds.body, &format!("{path}[*]"), found),
         NodeKind::Run { body, always, .. } => {
             below(plan, *body, &body_path(path), found);
             always.iter().for_each(|always| below(plan, *always, &join(path, "always"), found));

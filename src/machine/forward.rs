@@ -15,7 +15,7 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
     match &inst.status {
         Status::Pending => Some(begin(state, id, now)),
         Status::Running if state.is_block(id) => match &state.node_of(id).kind {
-            NodeKind::Sequence(_) => sequence(state, id, now),
+            NodeKind::Sequence(_) | NodeKind::Stages(_) => sequence(state, id, now),
             NodeKind::Parallel { max, collect, .. } => {
                 group(state, id, max.map_or(usize::MAX, |m| m as usize), *collect, now)
             }
@@ -31,7 +31,7 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
 /// The pause of a wait, a retry or a poll is over.
 fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
     match &state.node_of(id).kind {
-        NodeKind::Task(_) | NodeKind::Decide(_) => start_task(state, id, now),
+        NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_) => start_task(state, id, now),
         _ => Event::StepFinished {
             path: state.insts[id].path.clone(),
             verdict: Verdict::Pass,
@@ -61,7 +61,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
         }
     }
     match &node.kind {
-        NodeKind::Sequence(_) | NodeKind::Parallel { .. } => Event::BlockStarted { path, items: None, inputs: None },
+        NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::Stages(_) => {
+            Event::BlockStarted { path, items: None, inputs: None }
+        }
         NodeKind::ForEach(each) => match items(&names, each) {
             Ok(items) if items.is_empty() => {
                 let reason = "the list is empty, so nothing was done".to_string();
@@ -74,7 +76,7 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(inputs) => Event::BlockStarted { path, items: None, inputs: Some(inputs) },
             Err(trouble) => failed_to_begin(state, id, trouble),
         },
-        NodeKind::Task(_) | NodeKind::Decide(_) => start_task(state, id, now),
+        NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_) => start_task(state, id, now),
         NodeKind::Manual { words, evidence } => match names.text(words) {
             Ok(words) => ask(path, Question::Manual, words, Vec::new(), evidence.clone(), None),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -94,7 +96,7 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
         // Planning refuses what cannot be executed; a plan from elsewhere fails here rather than pass for nothing.
-        NodeKind::WaitUntil(_) | NodeKind::Stages(_) | NodeKind::Rounds(_) | NodeKind::Watch(_) => {
+        NodeKind::WaitUntil(_) | NodeKind::Rounds(_) | NodeKind::Watch(_) => {
             failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into())
         }
     }

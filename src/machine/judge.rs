@@ -19,8 +19,8 @@ pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
             None => failed(state, id, Verdict::Fail, reason.clone()),
         };
     }
-    if let Some(decision) = super::look::decision_of(state, id) {
-        return super::look::judge(state, id, decision, now);
+    if let Some(event) = super::look::judge(state, id, now) {
+        return event;
     }
     let Some(task) = task_of(state, inst.node) else {
         return failed(state, id, Verdict::Fail, "only tasks have results".into());

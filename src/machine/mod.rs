@@ -38,4 +38,4 @@ pub use next::next;
 pub use plans::Plans;
 pub use rebase::{Conflict, rebase};
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
-pub(crate) use state::{body_path, join};
+pub(crate) use state::{body_path, join, stage_path};

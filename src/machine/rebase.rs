@@ -191,7 +191,7 @@ impl Rebase<'_> {
 
     fn carry_members(&mut self, was: InstId, is: InstId) {
         let members = &self.old.insts[was].children;
-        let in_order = matches!(self.old.node_of(was).kind, NodeKind::Sequence(_));
+        let in_order = matches!(self.old.node_of(was).kind, NodeKind::Sequence(_) | NodeKind::Stages(_));
         // In a sequence, what stands before something that began is behind the run.
         let behind = members.iter().rposition(|m| has_begun(&self.old.insts[*m])).map_or(0, |last| last + 1);
         let there: HashMap<String, usize> = self.new.insts[is]

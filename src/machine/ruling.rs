@@ -2,7 +2,7 @@
 
 use super::apply::{find, finish};
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Then, Verdict};
-use super::look::{Said, looks_back, remember};
+use super::look::{Said, looks_back, remember, with_baselines};
 use super::state::{IllegalEvent, InstId, State, Status};
 use crate::decide;
 use crate::plan::model::NodeKind;
@@ -14,17 +14,24 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
     match event {
         Event::Looked { path, at_us, samples, ruling, cause, because, again_us } => {
             let id = find(state, event, path)?;
-            let NodeKind::Decide(decision) = &state.node_of(id).kind else {
-                return Err(illegal("it has no table"));
+            let table = match &state.node_of(id).kind {
+                NodeKind::Decide(decision) => Some(decision.table.clone()),
+                NodeKind::Baseline(_) => None,
+                _ => return Err(illegal("it does not look at metrics")),
             };
             if state.insts[id].status != Status::Answered {
                 return Err(illegal("nothing was read"));
             }
-            let table = decision.table.clone();
             let done = state.insts[id].done.clone().unwrap_or_default();
             let mut lookout = std::mem::take(&mut state.insts[id].lookout);
             // The ruling stands in the event; what the table remembers is folded again from the samples.
-            (lookout.memory, _) = decide::step(&table, std::mem::take(&mut lookout.memory), samples, *at_us);
+            match table {
+                Some(table) => {
+                    let memory = with_baselines(state, id, std::mem::take(&mut lookout.memory));
+                    (lookout.memory, _) = decide::step(&table, memory, samples, *at_us);
+                }
+                None => lookout.taken.push(samples.clone()),
+            }
             remember(&mut lookout, &done, *at_us, |name| looks_back(state, id, name));
             if ruling.passes() {
                 (lookout.accepted, lookout.level) = (None, 0);

@@ -1,10 +1,10 @@
 //! The state of a run: what its events add up to. Only `apply` changes it.
 
 use super::action::{Action, Done};
-
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
 use super::look::Lookout;
 use super::plans::Plans;
+use crate::decide::Baseline;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -115,6 +115,8 @@ pub struct Scope {
     pub vars: Map<String, Value>,
     /// `steps`.
     pub steps: HashMap<String, Value>,
+    /// What metrics of the runbook were before the first change.
+    pub baselines: BTreeMap<String, Baseline>,
 }
 
 /// A run as its events have made it.
@@ -289,6 +291,13 @@ impl State {
         id
     }
 
+    /// A scope inside another one in which one more name is known.
+    pub(super) fn inner_scope(&mut self, around: usize, name: &str, value: Value) -> usize {
+        let item = Some((name.to_string(), value));
+        self.scopes.push(Scope { parent: Some(around), plan: self.scopes[around].plan, item, ..Scope::default() });
+        self.scopes.len() - 1
+    }
+
     fn add_alone(&mut self, node: NodeId, path: String, parent: Option<InstId>, scope: usize) -> InstId {
         let id = self.insts.len();
         self.by_path.insert(path.clone(), id);
@@ -335,7 +344,11 @@ impl State {
     pub(super) fn is_block(&self, id: InstId) -> bool {
         matches!(
             self.node_of(id).kind,
-            NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::ForEach(_) | NodeKind::Run { .. }
+            NodeKind::Sequence(_)
+                | NodeKind::Parallel { .. }
+                | NodeKind::ForEach(_)
+                | NodeKind::Run { .. }
+                | NodeKind::Stages(_)
         )
     }
 
@@ -352,6 +365,11 @@ impl State {
 /// The path of a member of a block.
 pub(crate) fn join(parent: &str, id: &str) -> String {
     if parent.is_empty() || parent.ends_with('/') { format!("{parent}{id}") } else { format!("{parent}.{id}") }
+}
+
+/// The path of a stage: `rollout[5%]`.
+pub(crate) fn stage_path(stages: &str, percent: u32) -> String {
+    format!("{stages}[{percent}%]")
 }
 
 /// The path of what an included runbook does: `step/` and below it `step/its_phase.its_step`.

@@ -217,7 +217,10 @@ impl Builder<'_> {
 
     pub(super) fn phases(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
         let guards = self.guards(book.guards.as_ref(), at);
-        let phases: Vec<NodeId> = book.phases.iter().map(|phase| self.phase(phase, at)).collect();
+        let mut phases: Vec<NodeId> = self.baseline(book, at).into_iter().collect();
+        for phase in &book.phases {
+            phases.push(self.phase(phase, at));
+        }
         let id = self.block("", &book.place, at, NodeKind::Sequence(phases));
         self.nodes[id].guards = guards;
         id

@@ -1,4 +1,4 @@
-//! Metrics, tables, stages, rounds and watches of a plan: every time and limit known, every name resolved.
+//! Metrics, tables, rounds and watches of a plan: every time and limit known, every name resolved.
 
 use super::build::{Builder, Position};
 use super::convert::{line_of, template};
@@ -10,12 +10,38 @@ use crate::text::{Code, Place};
 /// Where Prometheus is when a metric does not say.
 const PROMETHEUS: &str = "{{ target.prometheus }}";
 
+/// How many samples a baseline has at least, unless they would be closer than a second.
+const BASELINE_SAMPLES: u64 = 12;
+
+/// Ids of what looks first: no phase and no step of a runbook can have them.
+const BEFORE: &str = "before-any-change";
+const TAKE_BASELINE: &str = "take-baseline";
+
 impl Builder<'_> {
     pub(super) fn metrics(&mut self, book: &doc::Runbook, at: &Position<'_>) {
         for metric in &book.metrics {
             let planned = self.metric(metric, at);
             self.metrics.extend(planned);
         }
+    }
+
+    /// A phase before the others in which the metrics of this runbook that have a baseline are looked at.
+    pub(super) fn baseline(&mut self, book: &doc::Runbook, at: &Position<'_>) -> Option<NodeId> {
+        let of_scope = self.metrics.iter().filter(|metric| metric.scope == at.scope);
+        let metrics: Vec<(String, u64)> =
+            of_scope.filter_map(|metric| Some((metric.name.clone(), metric.baseline_us?))).collect();
+        let first = book.metrics.iter().find(|metric| metrics.iter().any(|(name, _)| *name == metric.name))?;
+        let shortest_us = metrics.iter().map(|(_, over_us)| *over_us).min()?;
+        let every_us = (shortest_us / BASELINE_SAMPLES).clamp(1_000_000, 10_000_000);
+        let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
+        let words = format!("Look at {} as it is now", names.join(", "));
+        let kind = NodeKind::Baseline(Box::new(Baseline { metrics, every_us }));
+        let look = self.block(TAKE_BASELINE, &first.place, at, kind);
+        self.nodes[look].title = Some(Template { text: words, at: line_of(&first.place) });
+        let phase = self.block(BEFORE, &first.place, at, NodeKind::Sequence(vec![look]));
+        let title = Template { text: "Before any change".into(), at: line_of(&first.place) };
+        self.nodes[phase].title = Some(title);
+        Some(phase)
     }
 
     fn metric(&mut self, metric: &doc::Metric, at: &Position<'_>) -> Option<Metric> {
@@ -128,45 +154,10 @@ impl Builder<'_> {
         Some(Escalate { levels: levels.collect::<Option<Vec<_>>>()?, then: escalate.then })
     }
 
-    fn extend(&mut self, extend: &doc::Extend, ask: Option<&doc::Investigate>, at: &Position<'_>) -> Extend {
+    pub(super) fn extend(&mut self, extend: &doc::Extend, ask: Option<&doc::Investigate>, at: &Position<'_>) -> Extend {
         let asks = extend.then == doc::Then::Investigate;
         let ask = ask.filter(|_| asks).and_then(|i| Some(Ask { within_us: self.us(&i.within, at)?, then: i.then }));
         Extend { by_us: extend.by.as_ref().and_then(|by| self.us(by, at)), max: extend.max, then: extend.then, ask }
-    }
-
-    pub(super) fn stages(&mut self, stages: &doc::Stages, place: &Place, at: &Position<'_>) -> NodeKind {
-        let mut table: Vec<Stage> = Vec::new();
-        for stage in &stages.table {
-            let criteria = match &stage.criteria {
-                doc::Criteria::None => Vec::new(),
-                doc::Criteria::Same(_) => table.last().map(|above| above.criteria.clone()).unwrap_or_default(),
-                doc::Criteria::All(conditions) => {
-                    let resolved = doc::resolve_conditions(conditions, &self.filler(at));
-                    self.reported(resolved).unwrap_or_default()
-                }
-            };
-            let wait_us = stage.wait.as_ref().and_then(|wait| self.us(wait, at));
-            table.push(Stage { percent: stage.percent, wait_us, criteria, at: line_of(&stage.place) });
-        }
-        let share = stages.share.as_ref().and_then(|share| self.share(share));
-        let body = self.sequence("stage", &stages.steps, place, at);
-        let promote = stages.promote.as_ref().map(|promote| Promote {
-            main: self.sequence("main", &promote.main, place, at),
-            remove: self.sequence("remove", &promote.remove, place, at),
-        });
-        let extend = stages.extend.as_ref().map(|e| self.extend(e, stages.investigate.as_ref(), at));
-        let every_us = self.us(&stages.every, at).unwrap_or(0);
-        NodeKind::Stages(Box::new(Stages { table, every_us, share, extend, body, promote }))
-    }
-
-    fn share(&mut self, share: &doc::Share) -> Option<Share> {
-        match decide::Quantity::parse(&share.tolerance.value) {
-            Ok(tolerance) => Some(Share { metric: share.metric.value.clone(), tolerance }),
-            Err(wrong) => {
-                self.problem(Code::STAGE_TABLE, &wrong.message, &share.tolerance.place, "such as `2%`");
-                None
-            }
-        }
     }
 
     pub(super) fn rounds(&mut self, rounds: &doc::Rounds, place: &Place, at: &Position<'_>) -> NodeKind {
@@ -196,19 +187,19 @@ impl Builder<'_> {
         }))
     }
 
-    fn sequence(&mut self, id: &str, steps: &[doc::Step], place: &Place, at: &Position<'_>) -> NodeId {
+    pub(super) fn sequence(&mut self, id: &str, steps: &[doc::Step], place: &Place, at: &Position<'_>) -> NodeId {
         let children = steps.iter().map(|step| self.step(step, at)).collect();
         self.block(id, place, at, NodeKind::Sequence(children))
     }
 
     /// Microseconds of a duration that must be known now; a problem when it is not.
-    fn us(&mut self, text: &doc::Text, at: &Position<'_>) -> Option<u64> {
+    pub(super) fn us(&mut self, text: &doc::Text, at: &Position<'_>) -> Option<u64> {
         let us = doc::time_us(text, &self.filler(at));
         self.reported(us)
     }
 
     /// Fills what is known when planning.
-    fn filler(&self, at: &Position<'_>) -> impl Fn(&doc::Text) -> Result<String, String> + use<> {
+    pub(super) fn filler(&self, at: &Position<'_>) -> impl Fn(&doc::Text) -> Result<String, String> + use<> {
         let known = self.known(at.scope);
         move |text: &doc::Text| match known.covers(&text.value) {
             true => known.text(&text.value),
@@ -216,7 +207,7 @@ impl Builder<'_> {
         }
     }
 
-    fn reported<T>(&mut self, result: Result<T, doc::CellProblem>) -> Option<T> {
+    pub(super) fn reported<T>(&mut self, result: Result<T, doc::CellProblem>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(wrong) => {

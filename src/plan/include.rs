@@ -95,7 +95,10 @@ impl Builder<'_> {
         match &book.phases[..] {
             [only] if is_plain(only) => {
                 let guards = self.guards(book.guards.as_ref(), at);
-                let steps = only.steps.iter().map(|step| self.step(step, at)).collect();
+                let mut steps: Vec<NodeId> = self.baseline(book, at).into_iter().collect();
+                for step in &only.steps {
+                    steps.push(self.step(step, at));
+                }
                 let id = self.block("", &book.place, at, NodeKind::Sequence(steps));
                 self.nodes[id].guards = guards;
                 id

@@ -9,6 +9,7 @@ mod decisions;
 mod include;
 pub(crate) mod known;
 mod schedule;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod unsupported;

@@ -11,8 +11,8 @@ mod decision;
 mod schedule;
 
 pub use decision::{
-    Ask, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote, Round, Rounds,
-    Sampling, Share, Stage, Stages, Watch, WatchSource,
+    Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
+    Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
@@ -223,6 +223,8 @@ pub enum NodeKind {
     Set(Vec<(String, Template)>),
     /// A pause until a mark.
     WaitUntil(Until),
+    /// A look at metrics before anything changes, which tables compare with later.
+    Baseline(Box<Baseline>),
     /// A table evaluated here.
     Decide(Box<Decision>),
     /// Traffic in stages.

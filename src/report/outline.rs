@@ -1,8 +1,8 @@
 //! The run's tree in reading order: what exists as an instance, and what is still only in the plan.
 
 use super::view::{Kind, Part};
-use crate::machine::{InstId, State, body_path, join};
-use crate::plan::model::{Items, NodeId, NodeKind, Stages};
+use crate::machine::{InstId, State, body_path, join, stage_path};
+use crate::plan::model::{Items, NodeId, NodeKind, StagePart, Stages};
 
 /// One place of the outline.
 #[derive(Debug, Clone)]
@@ -64,12 +64,16 @@ impl Walk<'_> {
         }
     }
 
-    /// The steps that set the share once, for all stages, then the promotion.
     fn stages(&mut self, path: &str, stages: &Stages, depth: usize) {
-        self.children(stages.body, &format!("{path}[*]"), depth);
-        for part in stages.promote.iter().flat_map(|promote| [promote.main, promote.remove]) {
-            let path = join(path, &self.state.plan.node(part).id);
-            self.node(part, path, depth);
+        for part in stages.parts() {
+            match part {
+                StagePart::At { percent, node, .. } => {
+                    let path = stage_path(path, percent);
+                    self.add(node, path.clone(), depth, Kind::Item);
+                    self.children(node, &path, depth + 1);
+                }
+                StagePart::Then(node) => self.node(node, join(path, &self.state.plan.node(node).id), depth),
+            }
         }
     }
 
@@ -120,7 +124,7 @@ pub(super) fn kind_of(kind: &NodeKind, part: Part, depth: usize) -> Kind {
         NodeKind::Checkpoint { .. } => Kind::Checkpoint,
         NodeKind::Wait(_) | NodeKind::WaitUntil(_) => Kind::Wait,
         NodeKind::Set(_) => Kind::Set,
-        NodeKind::Decide(_) | NodeKind::Watch(_) => Kind::Task,
+        NodeKind::Decide(_) | NodeKind::Baseline(_) | NodeKind::Watch(_) => Kind::Task,
         NodeKind::Stages(_) | NodeKind::Rounds(_) => Kind::List,
     }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the test that says how fast this is has a clock")]
 
+mod baselines;
 mod guards;
 mod hours;
+mod stages;
 mod steps;

@@ -118,7 +118,8 @@ fn a_good_version_goes_through_all_stages_and_main_serves_before_the_canary_goes
     assert_eq!(bed.serving(), ("blue".into(), "v1.1.0".into()));
     assert_eq!(stages(&outcome).len(), 5, "{:?}", stages(&outcome));
     let started = outcome.started();
-    let at = |end: &str| started.iter().position(|path| path.ends_with(end)).unwrap_or_else(|| panic!("{end}: {started:?}"));
+    let at =
+        |end: &str| started.iter().position(|path| path.ends_with(end)).unwrap_or_else(|| panic!("{end}: {started:?}"));
     let back = started.iter().rposition(|path| path.ends_with(".weights")).expect("weights");
     assert!(at(".main") < back && back < at(".away"), "{started:?}");
     assert!(!bed.status().of(Colour::Green).running, "the canary is gone");

@@ -2,10 +2,12 @@
 //!
 //! A `decide` step looks until its time is over; a guard looks for as long as what it stands beside goes on.
 
+mod baseline;
 mod probe;
 mod samples;
 mod series;
 
+pub(super) use baseline::keep as keep_baselines;
 pub use probe::{Probe, Seen};
 pub(super) use samples::{looks_back, remember};
 
@@ -14,12 +16,12 @@ use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::failed;
 use super::names::{Names, Trouble};
 use super::state::{InstId, State, Status, Timestamp};
-use crate::decide::{self, Because, Ruling, TableState};
+use crate::decide::{self, Because, Ruling, Sample, TableState};
 use crate::plan::model::{Ask, Decision, Extend, NodeKind};
 use crate::plan::units::duration_words;
 use crate::runbook::model::Then as Unanswered;
 use serde_json::{Map, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The longest time one source has to answer.
 const LONGEST_READ_US: u64 = 10_000_000;
@@ -29,6 +31,8 @@ const LONGEST_READ_US: u64 = 10_000_000;
 pub struct Lookout {
     /// The table's own memory.
     pub memory: TableState,
+    /// Everything that was read for a baseline.
+    pub taken: Vec<BTreeMap<String, Sample>>,
     /// Counters and buckets as they were read, for metrics that are changes.
     pub raw: BTreeMap<String, Vec<(u64, Raw)>>,
     /// What the table said last, and why.
@@ -71,13 +75,20 @@ pub(super) fn decision_of(state: &State, id: InstId) -> Option<&Decision> {
     }
 }
 
-/// What to read for one look.
-pub(super) fn action(state: &State, id: InstId, decision: &Decision) -> Result<Action, Trouble> {
-    reading(state, id, &decision.table.metric_names(), decision.table.every_us)
+/// What to read for one look, and for how long to look in microseconds; none for what does not look.
+pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), Trouble>> {
+    let (names, every_us, over_us) = match &state.node_of(id).kind {
+        NodeKind::Decide(decision) => {
+            let names = decision.table.metric_names().into_iter().map(str::to_owned).collect();
+            (names, decision.table.every_us, decision.over_us.unwrap_or(0))
+        }
+        NodeKind::Baseline(wanted) => (baseline::names(wanted), wanted.every_us, wanted.over_us()),
+        _ => return None,
+    };
+    Some(action(state, id, names, every_us).map(|action| (action, over_us)))
 }
 
-/// What to read for metrics of these names.
-fn reading(state: &State, id: InstId, names: &BTreeSet<&str>, every_us: u64) -> Result<Action, Trouble> {
+fn action(state: &State, id: InstId, names: Vec<String>, every_us: u64) -> Result<Action, Trouble> {
     let mut queries: Vec<Query> = Vec::new();
     for metric in samples::needed(state, id, names) {
         queries.extend(samples::queries(state, id, metric)?);
@@ -85,19 +96,37 @@ fn reading(state: &State, id: InstId, names: &BTreeSet<&str>, every_us: u64) -> 
     Ok(Action::Sample(SampleAction { queries, timeout_us: every_us.clamp(1_000_000, LONGEST_READ_US) }))
 }
 
-/// The one event that follows from an answered look: what the table says, and then what follows from that.
-pub(super) fn judge(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
-    match &state.insts[id].lookout.said {
-        Some(said) if said.fresh => follow(state, id, decision, said, now),
-        _ => looked(state, id, decision, now),
+/// The one event that follows from an answered look; none for what does not look.
+pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
+    let said = state.insts[id].lookout.said.as_ref().filter(|said| said.fresh);
+    Some(match (&state.node_of(id).kind, said) {
+        (NodeKind::Decide(decision), Some(said)) => follow(state, id, decision, said, now),
+        (NodeKind::Decide(decision), None) => looked(state, id, decision, now),
+        (NodeKind::Baseline(wanted), Some(_)) => baseline::over(state, id, wanted),
+        (NodeKind::Baseline(wanted), None) => baseline::looked(state, id, wanted, now),
+        _ => return None,
+    })
+}
+
+/// What a table remembers, with the baselines there are by now.
+pub(super) fn with_baselines(state: &State, id: InstId, mut memory: TableState) -> TableState {
+    let mut at = Some(state.insts[id].scope);
+    while let Some(scope) = at.map(|at| &state.scopes[at]) {
+        for (metric, baseline) in &scope.baselines {
+            memory.set_baseline(metric, *baseline);
+        }
+        at = scope.parent;
     }
+    memory
 }
 
 fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
     let inst = &state.insts[id];
     let at_us = now.wall_us.max(0) as u64;
-    let samples = samples::of(state, id, &decision.table.metric_names(), at_us);
-    let (_, said) = decide::step(&decision.table, inst.lookout.memory.clone(), &samples, at_us);
+    let names = decision.table.metric_names();
+    let samples = samples::of(state, id, names.into_iter(), at_us);
+    let (_, said) =
+        decide::step(&decision.table, with_baselines(state, id, inst.lookout.memory.clone()), &samples, at_us);
     let next = now.run_us + decision.table.every_us;
     let again_us = match said.action {
         _ if state.is_guard(id) => Some(next),

@@ -1,13 +1,13 @@
 //! What the tables of a plan would say right now, without a run.
 
-use super::{reading, remember, samples};
+use super::{remember, samples};
 use crate::decide::{self, Sample, TableState};
 use crate::machine::action::{Action, Done};
 use crate::machine::event::RunStarted;
 use crate::machine::state::{InstId, State};
 use crate::plan::Plan;
 use crate::plan::model::{MetricSource, NodeId, NodeKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The metrics and tables of the runbook itself; included runbooks have their own.
@@ -40,8 +40,7 @@ impl Probe {
     /// # Errors
     /// Words for a metric that needs what only a run knows.
     pub fn action(&self) -> Result<Action, String> {
-        let names = self.names();
-        reading(&self.state, self.id, &names.iter().map(String::as_str).collect(), super::LONGEST_READ_US)
+        super::action(&self.state, self.id, self.names(), super::LONGEST_READ_US)
     }
 
     /// How long to wait before a second look, in microseconds, for metrics that are changes; none needs one.
@@ -58,7 +57,7 @@ impl Probe {
     pub fn look(&mut self, done: Done, at_us: u64) -> Seen {
         self.state.insts[self.id].done = Some(done.clone());
         let names = self.names();
-        let samples = samples::of(&self.state, self.id, &names.iter().map(String::as_str).collect(), at_us);
+        let samples = samples::of(&self.state, self.id, names.iter().map(String::as_str), at_us);
         let mut lookout = std::mem::take(&mut self.state.insts[self.id].lookout);
         remember(&mut lookout, &done, at_us, |name| samples::looks_back(&self.state, self.id, name));
         self.state.insts[self.id].lookout = lookout;
@@ -73,7 +72,7 @@ impl Probe {
         Seen { samples, tables }
     }
 
-    fn names(&self) -> BTreeSet<String> {
+    fn names(&self) -> Vec<String> {
         self.state.plan.metrics.iter().filter(|m| m.scope == 0).map(|m| m.name.clone()).collect()
     }
 }

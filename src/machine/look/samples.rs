@@ -9,7 +9,7 @@ use crate::machine::state::{InstId, State};
 use crate::plan::model::{Change, Metric, MetricSource, Template};
 use crate::runbook::model::Reduce;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The query that counts what is behind a metric.
 fn evidence_name(metric: &str) -> String {
@@ -17,8 +17,7 @@ fn evidence_name(metric: &str) -> String {
 }
 
 /// The metrics of these names, those that others are made of included.
-pub(super) fn needed<'a>(state: &'a State, id: InstId, names: &BTreeSet<&str>) -> Vec<&'a Metric> {
-    let mut wanted: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+pub(super) fn needed(state: &State, id: InstId, mut wanted: Vec<String>) -> Vec<&Metric> {
     let mut found: Vec<&Metric> = Vec::new();
     while let Some(name) = wanted.pop() {
         let Some(metric) = metric_of(state, id, &name) else { continue };
@@ -33,7 +32,7 @@ pub(super) fn needed<'a>(state: &'a State, id: InstId, names: &BTreeSet<&str>) -
     found
 }
 
-fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
+pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
     let scope = state.node_of(id).scope;
     state.plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
 }
@@ -96,10 +95,15 @@ fn reduce(reduce: Reduce) -> action::Reduce {
 }
 
 /// A sample of every metric of these names, of the answered look.
-pub(super) fn of(state: &State, id: InstId, names: &BTreeSet<&str>, at_us: u64) -> BTreeMap<String, Sample> {
+pub(super) fn of<'n>(
+    state: &State,
+    id: InstId,
+    names: impl Iterator<Item = &'n str>,
+    at_us: u64,
+) -> BTreeMap<String, Sample> {
     let done = state.insts[id].done.clone().unwrap_or_default();
     let look = Look { state, id, done: &done, at_us };
-    names.iter().map(|name| ((*name).to_string(), look.sample(name))).collect()
+    names.map(|name| (name.to_string(), look.sample(name))).collect()
 }
 
 /// Keeps what the next look needs: counters and buckets, as far back as their metrics look.

@@ -194,6 +194,22 @@ pub struct Extend {
     pub ask: Option<Ask>,
 }
 
+/// What metrics are before the first change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Names of metrics, and for how long each is looked at in microseconds.
+    pub metrics: Vec<(String, u64)>,
+    /// Distance of samples in microseconds.
+    pub every_us: u64,
+}
+
+impl Baseline {
+    /// How long it takes in microseconds: as long as the longest look.
+    pub fn over_us(&self) -> u64 {
+        self.metrics.iter().map(|(_, over_us)| *over_us).max().unwrap_or(0)
+    }
+}
+
 /// Traffic in stages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stages {
@@ -207,7 +223,8 @@ pub struct Stages {
     /// What happens when criteria do not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extend: Option<Extend>,
-    /// A sequence that sets the share; `stage.percent` and `stage.number` are in scope.
+    /// A sequence that sets the share; `stage.percent` and `stage.number` are in scope. Each stage goes through its
+    /// members, and then looks.
     pub body: NodeId,
     /// What follows the last stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -225,6 +242,8 @@ pub struct Stage {
     /// All must hold at the end; those taken over from the row above stand here too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub criteria: Vec<Condition>,
+    /// A sequence: the steps that set the share, then the pause or the look at the criteria.
+    pub node: NodeId,
     /// `file:line`.
     pub at: String,
 }
@@ -238,11 +257,44 @@ pub struct Share {
     pub tolerance: Quantity,
 }
 
-/// After the last stage: `main`, the body with percent 0, `remove`.
+/// One part of traffic in stages, in the order they are gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StagePart {
+    /// A sequence that sees this as `stage`.
+    At {
+        /// Share of the traffic.
+        percent: u32,
+        /// 1, 2, ...
+        number: usize,
+        /// The sequence.
+        node: NodeId,
+    },
+    /// A sequence of the promotion.
+    Then(NodeId),
+}
+
+impl Stages {
+    /// The stages, and after the last one the promotion: `main`, the share back to 0, `remove`.
+    pub fn parts(&self) -> Vec<StagePart> {
+        let mut parts: Vec<StagePart> = Vec::new();
+        for (at, stage) in self.table.iter().enumerate() {
+            parts.push(StagePart::At { percent: stage.percent, number: at + 1, node: stage.node });
+        }
+        if let Some(promote) = &self.promote {
+            let back = StagePart::At { percent: 0, number: self.table.len() + 1, node: promote.back };
+            parts.extend([StagePart::Then(promote.main), back, StagePart::Then(promote.remove)]);
+        }
+        parts
+    }
+}
+
+/// After the last stage: `main`, the share back to 0, `remove`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Promote {
     /// A sequence.
     pub main: NodeId,
+    /// A sequence: the steps that set the share, with percent 0, then the look that proves it.
+    pub back: NodeId,
     /// A sequence.
     pub remove: NodeId,
 }

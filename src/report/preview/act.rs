@@ -63,6 +63,7 @@ pub(super) fn what(plan: &Plan, names: &Names<'_>, node: &Node) -> What {
         }
         NodeKind::WaitUntil(until) => what.brief = format!("wait until {}", decisions::mark(until.mark_us)),
         NodeKind::Decide(decision) => what.brief = decisions::decision(decision),
+        NodeKind::Baseline(wanted) => what.brief = decisions::baseline(wanted),
         NodeKind::Watch(watch) => {
             what.brief = what.put(decisions::watch(names, node.scope, watch));
         }

@@ -4,8 +4,8 @@ use super::Page;
 use super::names::{Names, Shown};
 use crate::decide::{Condition, HitPolicy, Ruling};
 use crate::plan::model::{
-    Anchor, Ask, Behind, Decision, Extend, Marks, Metric, MetricSource, Plan, Rounds, Stages, Watch, WatchSource,
-    Window,
+    Anchor, Ask, Baseline, Behind, Decision, Extend, Marks, Metric, MetricSource, Plan, Rounds, Stages, Watch,
+    WatchSource, Window,
 };
 use crate::plan::units::duration_text;
 use crate::report::{visible_line, wrap};
@@ -183,6 +183,12 @@ fn after(then: Then, timer: Option<&Ask>) -> String {
         Then::Abort => "stop".into(),
         Then::Investigate => ask(timer),
     }
+}
+
+/// What is looked at before anything changes.
+pub(super) fn baseline(wanted: &Baseline) -> String {
+    let each = wanted.metrics.iter().map(|(name, over_us)| format!("{} for {}", visible_line(name), time(*over_us)));
+    format!("look at {}, every {}", each.collect::<Vec<_>>().join(", "), time(wanted.every_us))
 }
 
 /// The table of stages and what surrounds it.

@@ -115,16 +115,21 @@ metrics
                                                                        out)
     no data                       missing, stale or too little       → inconclusive, never a pass
 
+phase before-any-change  Before any change
+  effect   #  step                  what exactly                              if it fails
+  read     1  take-baseline         look at error_ratio for 5m, rss for 2m,   stop
+                                    every 10s
+
 phase main
   effect   #  step                  what exactly                              if it fails
-  read     1  ready                 GET http://app/health/ready → 2xx         every 1.0s for 1m, st…
-  wait     2  soak                  wait 30m                                  stop
+  read     2  ready                 GET http://app/health/ready → 2xx         every 1.0s for 1m, st…
+  wait     3  soak                  wait 30m                                  stop
 
   target    prod
   files     a.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
 
-Plan: 1 read, 0 change, 1 wait
+Plan: 2 read, 0 change, 1 wait
 digest 9f
 
 "#]]
@@ -213,18 +218,18 @@ phase main
                                     ‹100 - stage.percent› is different for each stage
                                     ‹stage.percent› is different for each stage
                 main                after the last stage
-  change   2      update            $ ./update main                           stop
+  change  10      update            $ ./update main                           stop
                                     back out: $ ./restore main
                 remove              after the last stage
-  change   3      stop              $ ./stop canary                           stop
+  change  13      stop              $ ./stop canary                           stop
                                     back out: $ ./start canary
 
   target    prod
   files     a.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
   backing out takes back what was really done, last first:
-             3  stop                  $ ./start canary
-             2  update                $ ./restore main
+            13  stop                  $ ./start canary
+            10  update                $ ./restore main
              1  weights               restore previous content, then $ nginx -s reload
 
 Plan: 0 read, 8 change

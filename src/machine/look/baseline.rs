@@ -1,0 +1,96 @@
+//! What metrics are before the first change.
+
+use super::samples;
+use crate::decide::{self, Because, Measured, Missing, Ruling, Sample};
+use crate::machine::event::{Event, Verdict};
+use crate::machine::judge::failed;
+use crate::machine::state::{InstId, State, Timestamp};
+use crate::plan::model::{Baseline, NodeKind};
+use serde_json::{Map, json};
+
+pub(super) fn names(wanted: &Baseline) -> Vec<String> {
+    wanted.metrics.iter().map(|(name, _)| name.clone()).collect()
+}
+
+/// One look: what every metric is now.
+pub(super) fn looked(state: &State, id: InstId, wanted: &Baseline, now: Timestamp) -> Event {
+    let inst = &state.insts[id];
+    let at_us = now.wall_us.max(0) as u64;
+    let samples = samples::of(state, id, wanted.metrics.iter().map(|(name, _)| name.as_str()), at_us);
+    let missing: Vec<String> = samples.iter().filter_map(|(name, sample)| without_number(name, sample)).collect();
+    let goes_on = inst.poll_until_us.is_some_and(|until| now.run_us < until);
+    let (ruling, cause, because) = match missing[..] {
+        [] => (Ruling::Ok, Because::Row(0), "every metric has a number".to_string()),
+        _ => (Ruling::Inconclusive, Because::NoData, missing.join("; ")),
+    };
+    let again_us = goes_on.then_some(now.run_us + wanted.every_us);
+    Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us }
+}
+
+/// The end of looking: every metric needs something to be compared with.
+pub(super) fn over(state: &State, id: InstId, wanted: &Baseline) -> Event {
+    let mut saved = Map::new();
+    let mut without = Vec::new();
+    for (name, found) in taken(state, id, wanted) {
+        match found {
+            Ok(baseline) => drop(saved.insert(name, json!(baseline.value))),
+            Err(why) => without.push(format!("{name}: {why}")),
+        }
+    }
+    if !without.is_empty() {
+        let reason = format!("no baseline to compare with later: {}", without.join("; "));
+        return failed(state, id, Verdict::Inconclusive, reason);
+    }
+    Event::StepFinished { path: state.insts[id].path.clone(), verdict: Verdict::Pass, reason: None, then: None, saved }
+}
+
+/// From now on tables of the runbook can compare with what was found.
+pub(in crate::machine) fn keep(state: &mut State, id: InstId) {
+    let NodeKind::Baseline(wanted) = &state.node_of(id).kind else { return };
+    let found: Vec<_> = taken(state, id, wanted).collect();
+    let scope = state.insts[id].scope;
+    for (name, baseline) in found {
+        if let Ok(baseline) = baseline {
+            state.scopes[scope].baselines.insert(name, baseline);
+        }
+    }
+}
+
+/// Of each metric, the samples of its own time; those with too little behind them are none.
+fn taken<'a>(
+    state: &'a State,
+    id: InstId,
+    wanted: &'a Baseline,
+) -> impl Iterator<Item = (String, Result<decide::Baseline, Missing>)> + 'a {
+    let looks = &state.insts[id].lookout.taken;
+    wanted.metrics.iter().map(move |(name, over_us)| {
+        let of_metric = looks.iter().filter_map(|look| look.get(name));
+        let end_us = of_metric.clone().map(|sample| sample.at_us).max().unwrap_or(0);
+        let need = samples::metric_of(state, id, name).and_then(|metric| metric.min_samples).unwrap_or(0);
+        let enough = |sample: &&Sample| match sample.value {
+            Measured::Number { evidence, .. } => evidence.unwrap_or(0) >= need,
+            _ => false,
+        };
+        let in_time = of_metric.clone().filter(|sample| sample.at_us + over_us >= end_us).filter(enough);
+        let found = decide::Baseline::from_samples(in_time).map_err(|nothing| newest_trouble(of_metric, need, nothing));
+        (name.clone(), found)
+    })
+}
+
+/// Why the newest sample is of no use: says more than that there was none.
+fn newest_trouble<'a>(samples: impl Iterator<Item = &'a Sample>, need: u64, nothing: Missing) -> Missing {
+    match samples.last().map(|sample| &sample.value) {
+        Some(Measured::NoData(why)) => why.clone(),
+        Some(Measured::Number { evidence, .. }) => Missing::TooFew { have: evidence.unwrap_or(0), need },
+        Some(Measured::Text(_)) => Missing::WrongKind,
+        None => nothing,
+    }
+}
+
+fn without_number(name: &str, sample: &Sample) -> Option<String> {
+    match &sample.value {
+        Measured::Number { .. } => None,
+        Measured::Text(_) => Some(format!("{name}: {}", Missing::WrongKind)),
+        Measured::NoData(why) => Some(format!("{name}: {why}")),
+    }
+}
