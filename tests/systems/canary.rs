@@ -73,6 +73,10 @@ steps:
           undo: previous
       promote:
         main:
+          - id: before
+            exec: "{{ target.commands.stop + ['blue'] }}"
+            timeout: 30s
+            undo: { none: the canary serves }
           - id: main
             exec: "{{ target.commands.start + ['blue', inputs.version] }}"
             timeout: 30s
