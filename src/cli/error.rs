@@ -13,6 +13,8 @@ pub(crate) enum CliError {
     Invalid(Vec<Diagnostic>),
     /// The log or the state directory cannot be written.
     Journal(String),
+    /// The window of the runbook is closed.
+    NotNow(String),
     /// Another process drives the run.
     Busy(String),
     /// A log that does not verify.
@@ -28,6 +30,7 @@ impl CliError {
             CliError::Usage(_) | CliError::System(_) => exit::USAGE,
             CliError::Invalid(_) => exit::INVALID,
             CliError::Journal(_) => exit::JOURNAL,
+            CliError::NotNow(_) => exit::NO_GO,
             CliError::Busy(_) => exit::LOCKED,
             CliError::Unverified(_) => exit::UNVERIFIED,
         }
@@ -38,6 +41,7 @@ impl CliError {
             CliError::Invalid(problems) => render(problems, *style),
             CliError::Usage(words)
             | CliError::Journal(words)
+            | CliError::NotNow(words)
             | CliError::Busy(words)
             | CliError::Unverified(words)
             | CliError::System(words) => format!("error: {words}\n"),

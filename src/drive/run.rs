@@ -89,6 +89,8 @@ pub struct Driver<'a, J, W, A> {
     pub clock: &'a dyn Clock,
     /// Everything from outside.
     pub incoming: UnboundedReceiver<Incoming>,
+    /// Whether to leave when nothing happens for a while, to be resumed by a timer.
+    pub leaves: bool,
 }
 
 /// Reading steps may share a sync, but not for longer than this.
@@ -114,6 +116,12 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                 return Ok(());
             }
             if let Some(event) = self.attend(&mut asked, &mut person) {
+                batch.push(event);
+                continue;
+            }
+            if self.leaves
+                && let Some(event) = accept(&self.state, Input::NothingToDo { now_wall_us: now.wall_us })
+            {
                 batch.push(event);
                 continue;
             }
@@ -187,6 +195,7 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             | Event::Skipped { .. }
             | Event::BlockStarted { .. }
             | Event::BlockFinished { .. }
+            | Event::Held { .. }
             | Event::Looked { .. }
             | Event::Extended { .. } => false,
             _ => true,

@@ -19,6 +19,7 @@ mod names;
 mod next;
 mod state;
 mod ruling;
+mod schedule;
 mod undo;
 
 #[cfg(test)]
@@ -28,5 +29,6 @@ pub use accept::{Input, accept, answers};
 pub use apply::apply;
 pub(crate) use begin::title;
 pub use next::next;
+pub use schedule::Zero;
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
 pub(crate) use state::{body_path, join};

@@ -2,8 +2,9 @@
 
 use super::action::{Action, Done};
 
-use super::look::Lookout;
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
+use super::look::Lookout;
+use super::schedule::Zero;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
@@ -73,6 +74,10 @@ pub struct Inst {
     pub poll_until_us: Option<u64>,
     /// A person called it failed, and perhaps said what that shall mean.
     pub verdict_of_person: Option<(Option<Then>, String)>,
+    /// A round: when it is due, in microseconds since 1970.
+    pub due_wall_us: Option<i64>,
+    /// Its time was missed by this much, in microseconds.
+    pub missed_us: Option<u64>,
     /// It may have changed something: an attempt ran that is not shown to have changed nothing.
     pub touched: bool,
 }
@@ -90,6 +95,11 @@ pub enum Status {
     Pausing {
         /// Run time.
         until_us: u64,
+    },
+    /// It has not begun: its time has not come.
+    Waiting {
+        /// Wall time.
+        due_wall_us: i64,
     },
     /// A person is asked.
     Asking(Box<Asked>),
@@ -139,7 +149,9 @@ pub struct State {
     pub direction: Direction,
     /// The first trigger that ended going forward, and what it asked for.
     pub halt: Option<(Cause, Then)>,
-    /// Steps (not blocks) that are neither pending nor finished.
+    /// What `at`, `not_after` and `until` count from.
+    pub zero: Zero,
+    /// Steps that are neither pending nor finished, and blocks that wait for their time.
     pub active: BTreeSet<InstId>,
     /// Tables that run beside something now.
     pub armed: BTreeSet<InstId>,
@@ -196,6 +208,7 @@ impl State {
             rollback: None,
             direction: Direction::Forward,
             halt: None,
+            zero: Zero::default(),
             active: BTreeSet::new(),
             armed: BTreeSet::new(),
             in_flight: 0,
@@ -234,6 +247,9 @@ impl State {
                         wall = Some(wall.map_or(at, |w| w.min(at)));
                     }
                 }
+                // After one press of Ctrl-C, or three, nothing begins.
+                Status::Waiting { .. } if self.interrupt == 1 || self.interrupt >= 3 => {}
+                Status::Waiting { due_wall_us } => wall = Some(wall.map_or(*due_wall_us, |w| w.min(*due_wall_us))),
                 _ => {}
             }
         }
@@ -309,6 +325,8 @@ impl State {
             streak: 0,
             poll_until_us: None,
             verdict_of_person: None,
+            due_wall_us: None,
+            missed_us: None,
             touched: false,
         });
         id
@@ -327,7 +345,11 @@ impl State {
     pub(super) fn is_block(&self, id: InstId) -> bool {
         matches!(
             self.node_of(id).kind,
-            NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::ForEach(_) | NodeKind::Run { .. }
+            NodeKind::Sequence(_)
+                | NodeKind::Parallel { .. }
+                | NodeKind::ForEach(_)
+                | NodeKind::Rounds(_)
+                | NodeKind::Run { .. }
         )
     }
 

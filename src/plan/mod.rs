@@ -12,6 +12,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 mod unsupported;
+pub mod window;
 
 pub use crate::runbook::units;
 pub use build::{Given, Library, Request, Unreadable, build, resolve};

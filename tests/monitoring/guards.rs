@@ -127,7 +127,8 @@ fn a_guard_goes_on_beside_a_checkpoint_and_its_own_question() {
 
 #[test]
 fn a_guard_ends_a_step_that_would_go_on_for_ever() {
-    let book = BOOK.replace("{ id: soak, wait: 1h }", "{ id: endless, shell: ./watch, timeout: 20h, undo: { none: a look } }");
+    let book =
+        BOOK.replace("{ id: soak, wait: 1h }", "{ id: endless, shell: ./watch, timeout: 20h, undo: { none: a look } }");
     let mut run = Hours::of(&book, percent(6.0, 0, 9000));
     run.go(20 * MINUTE);
     assert!(run.cancelled);

@@ -2,4 +2,6 @@
 
 mod guards;
 mod hours;
+mod marks;
+mod rounds;
 mod steps;

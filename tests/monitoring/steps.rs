@@ -75,7 +75,8 @@ fn too_few_samples_are_looked_at_longer_as_often_as_declared_and_never_pass() {
 
 #[test]
 fn no_data_and_no_extension_is_inconclusive_and_stops() {
-    let book = BOOK.replace("      extend: { max: 2, then: abort }\n", "").replace("no_data: extend", "no_data: inconclusive");
+    let book =
+        BOOK.replace("      extend: { max: 2, then: abort }\n", "").replace("no_data: extend", "no_data: inconclusive");
     for nothing in [ReadValue::Empty, ReadValue::NotANumber, ReadValue::Unreadable("connection refused".into())] {
         let mut run = Hours::of(&book, move |_, _| nothing.clone());
         run.go(60 * MINUTE);

@@ -1,11 +1,11 @@
 //! What is worth telling about an event: the facts of one line, for all forms of output.
 
-use crate::machine::Status;
 use crate::decide::Ruling;
+use crate::machine::Status;
 use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, Verdict};
 use crate::plan::units::duration_words;
 use crate::report::look::{Mark, mark_of};
-use crate::report::{Kind, Part, Row, View, answer_words, clock_words, verdict_words, visible_line};
+use crate::report::{Kind, Part, Row, View, answer_words, clock_words, moment_words, verdict_words, visible_line};
 
 /// Lines of output shown below a failed step.
 const TAIL_LINES: usize = 10;
@@ -70,11 +70,21 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
         Event::Looked { path, ruling, because, .. } if view.has_turned() => {
             let row = view.row(path)?;
             let words = visible_line(because);
-            Some(Notice { mark: ruling_mark(*ruling), word: ruling.word().into(), took_us: None, ..of_row(&row, words) })
+            Some(Notice {
+                mark: ruling_mark(*ruling),
+                word: ruling.word().into(),
+                took_us: None,
+                ..of_row(&row, words)
+            })
         }
         Event::Extended { path, reason, .. } => {
             let row = view.row(path)?;
-            Some(Notice { mark: Mark::Warn, word: "extend".into(), took_us: None, ..of_row(&row, visible_line(reason)) })
+            Some(Notice {
+                mark: Mark::Warn,
+                word: "extend".into(),
+                took_us: None,
+                ..of_row(&row, visible_line(reason))
+            })
         }
         Event::Ruled { path, then, reason } => {
             let row = view.row(path)?;
@@ -102,6 +112,21 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let row = view.row(path)?;
             let words = format!("for {}", duration_words(until_us.saturating_sub(view.last().run_us)));
             Some(Notice { word: "wait".into(), passing: true, ..of_row(&row, words) })
+        }
+        Event::Held { path, due_wall_us } => {
+            let row = view.row(path)?;
+            let words = format!("until {}", moment_words(*due_wall_us));
+            Some(Notice { word: "wait".into(), passing: true, ..of_row(&row, words) })
+        }
+        Event::Missed { path, due_wall_us, late_us } => {
+            let row = view.row(path)?;
+            let words = format!("due {}, {} late", moment_words(*due_wall_us), duration_words(*late_us));
+            Some(Notice { mark: Mark::Warn, word: "MISSED".into(), took_us: None, ..of_row(&row, words) })
+        }
+        Event::Anchored { path, at_wall_us } => {
+            let row = view.row(path)?;
+            let words = format!("T is {}, the end of it", moment_words(*at_wall_us));
+            Some(Notice { mark: Mark::Running, word: "anchor".into(), took_us: None, ..of_row(&row, words) })
         }
         Event::Asked(asked) => {
             let row = view.row(&asked.path)?;
@@ -137,6 +162,7 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
         Event::Parked { reason } => {
             let words = match reason {
                 Parking::Question(path) => format!("nobody to ask here; the run waits for an answer at {path}"),
+                Parking::Until(at) => format!("nothing to do until {}", moment_words(*at)),
                 Parking::Interrupted => "stopped; nothing is running".into(),
                 Parking::Trouble(words) => words.clone(),
             };

@@ -104,7 +104,12 @@ pub(super) fn of(state: &State, id: InstId, decision: &Decision, at_us: u64) -> 
 }
 
 /// Keeps what the next look needs: counters and buckets, as far back as their metrics look.
-pub(in crate::machine) fn remember(lookout: &mut Lookout, done: &Done, at_us: u64, back_us: impl Fn(&str) -> Option<u64>) {
+pub(in crate::machine) fn remember(
+    lookout: &mut Lookout,
+    done: &Done,
+    at_us: u64,
+    back_us: impl Fn(&str) -> Option<u64>,
+) {
     for reading in &done.readings {
         let Some(back_us) = back_us(&reading.name) else { continue };
         let raw = match &reading.value {

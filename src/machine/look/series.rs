@@ -63,8 +63,11 @@ mod tests {
         let selector = parse(r#"http_requests_total{status=~"5..", method!="GET",path="a\"b"}"#).unwrap();
         let ops: Vec<_> = selector.labels.iter().map(|m| (m.label.as_str(), m.op, m.value.as_str())).collect();
         assert_eq!(selector.name, "http_requests_total");
-        let wanted =
-            [("status", MatchOp::Matches, "5.."), ("method", MatchOp::NotEqual, "GET"), ("path", MatchOp::Equal, "a\"b")];
+        let wanted = [
+            ("status", MatchOp::Matches, "5.."),
+            ("method", MatchOp::NotEqual, "GET"),
+            ("path", MatchOp::Equal, "a\"b"),
+        ];
         assert_eq!(ops, wanted);
         assert_eq!(parse("up").unwrap().labels, []);
         assert_eq!(parse("up{}").unwrap().name, "up");
@@ -72,7 +75,9 @@ mod tests {
 
     #[test]
     fn what_is_no_selector_is_refused() {
-        for text in ["", "{a=\"b\"}", "up{a}", "up{a=b}", "up{a=\"b\"", "up{a=\"b\" c=\"d\"}", "rate(up[1m])", "up{=\"b\"}"] {
+        for text in
+            ["", "{a=\"b\"}", "up{a}", "up{a=b}", "up{a=\"b\"", "up{a=\"b\" c=\"d\"}", "rate(up[1m])", "up{=\"b\"}"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -122,6 +122,7 @@ pub(super) fn started() -> Event {
         started: "2026-01-01T00:00:00Z".into(),
         tool: "0".into(),
         dir: None,
+        override_window: None,
     })
 }
 

@@ -13,7 +13,8 @@ use super::attempt::{Attempt, untouched};
 use super::command;
 use super::http::{self, Clients};
 use crate::machine::action::{
-    Action, CAPTURE_LIMIT, Captured, Done, Ended, HttpAction, HttpAnswer, Query, ReadValue, Reading, SampleAction, Source,
+    Action, CAPTURE_LIMIT, Captured, Done, Ended, HttpAction, HttpAnswer, Query, ReadValue, Reading, SampleAction,
+    Source,
 };
 
 /// Read everything once.
