@@ -96,6 +96,9 @@ pub struct Driver<'a, J, W, A> {
 /// Reading steps may share a sync, but not for longer than this.
 const LONGEST_UNSYNCED_US: u64 = 1_000_000;
 
+/// Longest wait for a time of day without looking at the clock.
+const LONGEST_NAP: Duration = Duration::from_secs(30);
+
 impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
     /// Drives the run until it is over or parked. `first` begins or resumes it.
     ///
@@ -230,7 +233,8 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             self.audience.tick(&self.state, now);
             let (run, wall) = self.state.deadlines();
             let until_run = run.map(|at| Duration::from_micros(at.saturating_sub(now.run_us)));
-            let until_wall = wall.map(|at| Duration::from_micros((at - now.wall_us).max(0) as u64));
+            // Clocks are set and machines sleep, so the time of day is looked at again and again.
+            let until_wall = wall.map(|at| Duration::from_micros((at - now.wall_us).max(0) as u64).min(LONGEST_NAP));
             let deadline = [until_run, until_wall].into_iter().flatten().min();
             let tick = self.audience.tick_every();
             let pause = [deadline, tick].into_iter().flatten().min();

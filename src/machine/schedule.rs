@@ -80,6 +80,9 @@ fn due(state: &State, id: InstId) -> Option<Result<i64, String>> {
     if let Some(due) = state.insts[id].due_wall_us {
         return Some(Ok(due));
     }
+    if !is_bound(state, id) {
+        return None;
+    }
     let node = state.node_of(id);
     let until = match &node.kind {
         NodeKind::WaitUntil(until) => Some(until.mark_us),
@@ -89,8 +92,13 @@ fn due(state: &State, id: InstId) -> Option<Result<i64, String>> {
     Some(state.zero.at_us.map(|zero| zero.saturating_add(mark)).ok_or_else(|| "nobody said what T is".to_string()))
 }
 
+/// Marks bind what goes forward. A runbook that is included where things are taken back does not wait there.
+fn is_bound(state: &State, id: InstId) -> bool {
+    state.root_of(id) == state.forward
+}
+
 fn too_late(state: &State, id: InstId, now: Timestamp) -> Option<String> {
-    let mark = state.node_of(id).marks.not_after_us?;
+    let mark = state.node_of(id).marks.not_after_us.filter(|_| is_bound(state, id))?;
     let Some(zero) = state.zero.at_us else { return Some("nobody said what T is".into()) };
     let latest = zero.saturating_add(mark);
     let late_us = u64::try_from(now.wall_us - latest).ok().filter(|late| *late > 0)?;

@@ -65,6 +65,7 @@ impl Times {
         let allow: Vec<Slot> = window.allow.iter().flat_map(allowed).collect();
         let forbid: Vec<Slot> = window.forbid.iter().flat_map(forbidden).collect();
         let mut moments: Vec<Timestamp> = allow.iter().chain(&forbid).flat_map(|slot| [slot.from, slot.to]).collect();
+        moments.retain(|at| *at < Timestamp::MAX);
         moments.sort();
         moments.dedup();
         Times { allow: (!window.allow.is_empty()).then_some(allow), forbid, moments }

@@ -15,6 +15,7 @@ mod golden;
 mod http;
 mod plan;
 mod reading;
+mod schedule;
 mod shell;
 mod signals;
 mod terminal;

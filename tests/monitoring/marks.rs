@@ -160,3 +160,39 @@ steps:
     assert_eq!(run.rulings("main.soak~guard"), [(0, Ruling::Ok), (1200, Ruling::Rollback)]);
     assert_eq!((run.outcome(), run.ruled().map(|(at, _)| at)), (Some(Outcome::RolledBack), Some(1200)));
 }
+
+/// The window is open from midnight to three.
+const NIGHT: &str = r#"
+runbook: v1
+name: night
+on_failure: rollback
+window: { allow: "00:00-03:00 UTC", exempt: [rollback] }
+phases:
+  - { id: first, steps: [{ id: deploy, shell: ./deploy, timeout: 1m, undo: { shell: ./undeploy } }, { id: soak, wait: 2h }] }
+  - { id: second, steps: [{ id: more, shell: ./more, timeout: 1m, undo: { none: kept } }] }
+always:
+  - { id: tidy, shell: ./tidy, timeout: 1m }
+"#;
+
+#[test]
+fn a_phase_does_not_begin_in_a_closed_window_and_taking_back_is_not_held() {
+    let mut good = run(NIGHT);
+    good.go(24 * HOUR);
+    assert_eq!(good.outcome(), Some(Outcome::Done));
+    let mut late = run(NIGHT);
+    late.go(HOUR).killed_for(2 * HOUR).go(24 * HOUR);
+    assert_eq!((late.outcome(), late.began("second.more")), (Some(Outcome::RolledBack), None));
+    let words = "2026-01-01T04:00:00Z is outside the window; the next allowed time is 2026-01-02T00:00:00Z";
+    assert_eq!(late.reason("second"), words);
+    assert_eq!([late.began("first.deploy~undo"), late.began("always.tidy")], [Some(4 * 3600); 2]);
+}
+
+#[test]
+fn estimates_of_what_is_left_must_fit_before_each_phase() {
+    let text =
+        NIGHT.replace("exempt:", "must_end_inside: true, exempt:").replace("id: second,", "id: second, estimate: 90m,");
+    let mut run = run(&text);
+    run.go(24 * HOUR);
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack));
+    assert!(run.reason("second").starts_with("the estimates add up to 1h 30m, and the window closes in 1h 00m"));
+}
