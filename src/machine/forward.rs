@@ -4,7 +4,7 @@ use super::begin::{intent, title};
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::{failed, then_of};
 use super::names::{Names, show};
-use super::schedule::{self, Hold};
+use super::schedule;
 use super::state::{InstId, State, Status, Timestamp};
 use crate::plan::model::{Binding, ForEach, Items, NodeKind, Template};
 use crate::runbook::model::Severity;
@@ -63,9 +63,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
         }
     }
     match schedule::hold(state, id, now) {
-        None => {}
-        Some(Hold::Event(event)) => return event,
-        Some(Hold::TooLate(words)) => return failed_to_begin(state, id, words),
+        Ok(None) => {}
+        Ok(Some(event)) => return event,
+        Err(words) => return failed_to_begin(state, id, words),
     }
     match &node.kind {
         NodeKind::Sequence(_) | NodeKind::Parallel { .. } => Event::BlockStarted { path, items: None, inputs: None },

@@ -35,61 +35,46 @@ impl Zero {
     }
 }
 
-/// Why something does not begin now.
-pub(super) enum Hold {
-    /// This comes first.
-    Event(Event),
-    /// It may not begin any more, in words.
-    TooLate(String),
-}
-
-/// What stands between an instance and its begin, if anything does.
-pub(super) fn hold(state: &State, id: InstId, now: Timestamp) -> Option<Hold> {
-    let path = || state.insts[id].path.clone();
+/// What comes before the begin of an instance, if anything does.
+///
+/// # Errors
+/// Why it may not begin any more.
+pub(super) fn hold(state: &State, id: InstId, now: Timestamp) -> Result<Option<Event>, String> {
     if let Some(words) = too_late(state, id, now).or_else(|| outside(state, id, now)) {
-        return Some(Hold::TooLate(words));
+        return Err(words);
     }
-    let due_wall_us = match due(state, id)? {
-        Ok(due) => due,
-        Err(words) => return Some(Hold::TooLate(words)),
-    };
+    let Some(due_wall_us) = due(state, id)? else { return Ok(None) };
+    let path = state.insts[id].path.clone();
     if now.wall_us < due_wall_us {
-        return Some(Hold::Event(Event::Held { path: path(), due_wall_us }));
+        return Ok(Some(Event::Held { path, due_wall_us }));
     }
     let late_us = now.wall_us - due_wall_us;
     let overtaken = next_round(state, id).is_some_and(|next| now.wall_us >= next);
     if (late_us > TOLERANCE_US || overtaken) && state.insts[id].missed_us.is_none() {
-        return Some(Hold::Event(Event::Missed { path: path(), due_wall_us, late_us: late_us as u64 }));
+        return Ok(Some(Event::Missed { path, due_wall_us, late_us: late_us as u64 }));
     }
-    if overtaken {
+    Ok(overtaken.then(|| {
         let reason = format!("missed: due at {}, and the next round is due already", clock(due_wall_us));
         let (verdict, saved) = (Verdict::Warn, Map::new());
-        return Some(Hold::Event(Event::BlockFinished {
-            path: path(),
-            verdict,
-            reason: Some(reason),
-            then: None,
-            saved,
-        }));
-    }
-    None
+        Event::BlockFinished { path, verdict, reason: Some(reason), then: None, saved }
+    }))
 }
 
 /// When it is due in microseconds since 1970; none when it may begin at any time.
-fn due(state: &State, id: InstId) -> Option<Result<i64, String>> {
+fn due(state: &State, id: InstId) -> Result<Option<i64>, String> {
     if let Some(due) = state.insts[id].due_wall_us {
-        return Some(Ok(due));
-    }
-    if !is_bound(state, id) {
-        return None;
+        return Ok(Some(due));
     }
     let node = state.node_of(id);
     let until = match &node.kind {
         NodeKind::WaitUntil(until) => Some(until.mark_us),
         _ => None,
     };
-    let mark = node.marks.at_us.max(until)?;
-    Some(state.zero.at_us.map(|zero| zero.saturating_add(mark)).ok_or_else(|| "nobody said what T is".to_string()))
+    match (node.marks.at_us.max(until), state.zero.at_us) {
+        (Some(mark), Some(zero)) if is_bound(state, id) => Ok(Some(zero.saturating_add(mark))),
+        (Some(_), None) if is_bound(state, id) => Err("nobody said what T is".into()),
+        _ => Ok(None),
+    }
 }
 
 /// Marks bind what goes forward. A runbook that is included where things are taken back does not wait there.
