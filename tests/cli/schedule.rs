@@ -51,6 +51,7 @@ steps: [{ id: one, shell: touch made, timeout: 1m }]
     assert!(refused.sandbox.runs().is_empty() && !refused.sandbox.exists("made"));
     let ran = refused.then("run a.yml").arg("--override-window").arg("fix of an outage").code(0).run();
     assert!(ran.sandbox.exists("made"));
+    assert!(ran.stderr.contains("window overridden: fix of an outage"), "{}", ran.stderr);
     assert_eq!(ran.show()["run"]["override_window"], "fix of an outage");
     ran.verified();
 }

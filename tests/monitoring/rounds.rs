@@ -74,3 +74,46 @@ fn a_round_that_fails_ends_the_rounds() {
     assert_eq!(looked(&run).len(), 3);
     assert_eq!(run.happened(|e| matches!(e, Event::BlockStarted { path, .. } if path.starts_with("main.monitor["))), 3);
 }
+
+/// A small generator: the same numbers in every run of the test.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+#[test]
+fn however_often_the_machine_is_off_every_round_is_done_on_time_or_reported() {
+    let due: Vec<u64> = (1..=12).map(|n| n * 5 * 60).chain((1..=14).map(|n| (60 + n * 30) * 60)).collect();
+    let mut hours = 0;
+    for seed in 0..300 {
+        let mut numbers = Numbers(seed);
+        let mut run = run();
+        while run.outcome().is_none() {
+            run.go(numbers.below(100 * 60) * 1_000_000);
+            if run.outcome().is_none() {
+                run.killed_for(numbers.below(90 * 60) * 1_000_000);
+            }
+        }
+        assert_eq!(run.outcome(), Some(Outcome::Done));
+        let missed = run.missed();
+        let mut last = 0;
+        for (n, due) in due.iter().enumerate() {
+            let path = format!("main.monitor[{}]", n + 1);
+            let late = missed.iter().filter(|(at, _)| *at == path).count();
+            match run.began(&path) {
+                Some(at) => {
+                    assert!(at >= *due && at >= last, "{seed}: round {} began at {at}, due {due}, after {last}", n + 1);
+                    assert_eq!(late, usize::from(at > due + 60), "{seed}: round {} began at {at}, due {due}", n + 1);
+                    last = at;
+                }
+                None => assert_eq!(late, 1, "{seed}: round {} was neither done nor reported", n + 1),
+            }
+        }
+        hours += last / 3600;
+    }
+    assert!(hours > 2000, "only {hours} hours were simulated");
+}

@@ -32,7 +32,9 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let plan = run.plan_sha256.get(..8).unwrap_or(&run.plan_sha256);
             let target = run.target.as_ref().map(|t| format!(" → {t}")).unwrap_or_default();
             let words = format!("{}{target}  run {}  plan {plan}  by {}", run.runbook, run.run, run.operator);
-            Some(about_run(Mark::Running, "run", visible_line(&words)))
+            let overridden = run.override_window.as_ref().map(|why| visible_line(&format!("window overridden: {why}")));
+            let below = overridden.into_iter().collect();
+            Some(Notice { below, ..about_run(Mark::Running, "run", visible_line(&words)) })
         }
         Event::BlockStarted { path, .. } => {
             let row = view.row(path).filter(|row| row.kind == Kind::Phase && !row.path.is_empty())?;
