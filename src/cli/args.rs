@@ -119,6 +119,12 @@ pub(crate) struct RunArgs {
     /// Only show the plan
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Run outside the runbook's window; the reason stands in the log
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) override_window: Option<String>,
+    /// Leave when nothing happens for a while (exit 5), to be resumed by a timer; without a terminal this is so anyway
+    #[arg(long)]
+    pub(crate) detach_waits: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -174,6 +180,9 @@ pub(crate) struct ResumeArgs {
     /// Only show what would be done, and what has changed
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Leave again when nothing happens for a while; without a terminal this is so anyway
+    #[arg(long)]
+    pub(crate) detach_waits: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -221,7 +221,7 @@ fn copies_other_bytes(state: &State, new: &Plan, change: &Change) -> bool {
 fn standing(state: &State, node: NodeId) -> &'static str {
     let all = state.insts.iter().filter(|inst| inst.node == node);
     let furthest = all.map(|inst| match &inst.status {
-        Status::Pending => (0, "not begun"),
+        Status::Pending | Status::Waiting { .. } => (0, "not begun"),
         Status::Asking(_) => (1, "a person is asked"),
         Status::Pausing { .. } | Status::Answered => (2, "already began"),
         Status::Running => (2, "already began"),

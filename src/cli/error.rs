@@ -13,6 +13,8 @@ pub(crate) enum CliError {
     Invalid(Vec<Diagnostic>),
     /// The log or the state directory cannot be written.
     Journal(String),
+    /// The window of the runbook is closed.
+    NotNow(String),
     /// Another process drives the run.
     Busy(String),
     /// What was planned is not what is there now; the text is the whole screen.
@@ -30,6 +32,7 @@ impl CliError {
             CliError::Usage(_) | CliError::System(_) => exit::USAGE,
             CliError::Invalid(_) => exit::INVALID,
             CliError::Journal(_) => exit::JOURNAL,
+            CliError::NotNow(_) => exit::NO_GO,
             CliError::Busy(_) => exit::LOCKED,
             CliError::Stale(_) => exit::STALE,
             CliError::Unverified(_) => exit::UNVERIFIED,
@@ -42,6 +45,7 @@ impl CliError {
             CliError::Stale(screen) => screen.clone(),
             CliError::Usage(words)
             | CliError::Journal(words)
+            | CliError::NotNow(words)
             | CliError::Busy(words)
             | CliError::Unverified(words)
             | CliError::System(words) => format!("error: {words}\n"),

@@ -63,6 +63,7 @@ fn as_if_started(plan: &Plan, digest: &str) -> RunStarted {
         started: jiff::Timestamp::now().to_string(),
         tool: env!("CARGO_PKG_VERSION").to_string(),
         dir: None,
+        override_window: None,
     }
 }
 

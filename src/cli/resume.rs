@@ -64,6 +64,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         secrets,
         operator: identity.principal,
         no_input: args.no_input,
+        detach_waits: args.detach_waits,
     })
 }
 

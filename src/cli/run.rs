@@ -10,6 +10,8 @@ use crate::drive::record;
 use crate::log::{RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
+use crate::plan::model::NodeKind;
+use crate::plan::{Plan, window};
 use crate::report::View;
 use crate::store::{Home, Journal, RunClock, RunDir, keys, note_newest, previous_run};
 use std::sync::Arc;
@@ -23,6 +25,9 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     home.prepare()?;
     start_demo(&args.making, &home)?;
     let prepared = prepare(&args.making, &home, true)?;
+    if args.override_window.is_none() {
+        in_window(&prepared.plan)?;
+    }
     let texts = prepared.kept(1);
     let secrets = session::secrets(prepared.secrets)?;
     let identity = home.signing_key(super::say)?;
@@ -49,6 +54,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         started: now.t.clone(),
         tool: env!("CARGO_PKG_VERSION").to_string(),
         dir: Some(current_dir()?),
+        override_window: args.override_window.clone(),
     };
     let first = Event::RunStarted(started.clone());
     let (_, mut extra) = record::encode(&first);
@@ -80,6 +86,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         secrets,
         operator: started.operator,
         no_input: args.making.no_input,
+        detach_waits: args.detach_waits,
     })
 }
 
@@ -90,6 +97,22 @@ fn inputs_sealed(texts: &[(&str, &[u8])]) -> serde_json::Value {
         serde_json::json!({ "file": file, "bytes": bytes.len(), "sha256": sha256 })
     };
     texts.iter().map(claim).collect()
+}
+
+/// A run does not even begin outside its window.
+fn in_window(plan: &Plan) -> Result<(), CliError> {
+    let Some(allowed) = &plan.schedule.window else { return Ok(()) };
+    let phases = match &plan.node(plan.forward).kind {
+        NodeKind::Sequence(phases) => phases.as_slice(),
+        _ => &[],
+    };
+    let needs_s = phases.iter().filter_map(|phase| plan.node(*phase).estimate_s).sum();
+    match window::refusal(allowed, jiff::Timestamp::now().as_microsecond(), needs_s) {
+        None => Ok(()),
+        Some(refusal) => {
+            Err(CliError::NotNow(format!("{refusal}; to run now nevertheless, say why: --override-window \"REASON\"")))
+        }
+    }
 }
 
 /// The log holds text only, so a directory that is none cannot be returned to.

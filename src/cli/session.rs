@@ -17,6 +17,7 @@ use crate::machine::{Input, State, Timestamp};
 use crate::report::{self, View, exit};
 use crate::store::{self, Durability, Home, RunClock, Syslog};
 use std::cell::RefCell;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,6 +36,8 @@ pub(crate) struct Session<'a> {
     pub(crate) secrets: Secrets,
     pub(crate) operator: String,
     pub(crate) no_input: bool,
+    /// Leave when nothing happens for a while, also at a terminal.
+    pub(crate) detach_waits: bool,
 }
 
 /// The values of a run's secrets; all of them are needed before anything is touched.
@@ -55,7 +58,7 @@ pub(crate) fn drive(session: Session<'_>) -> Result<u8, CliError> {
 }
 
 async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
-    let Session { common, state, first, view, mut journal, clock, secrets, operator, no_input } = session;
+    let Session { common, state, first, view, mut journal, clock, secrets, operator, no_input, detach_waits } = session;
     let home = Home::from_env()?;
     journal.tell_to(Syslog::from_env());
     let run = journal.dir().run().to_string();
@@ -66,7 +69,8 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
     let clock = SessionClock(clock);
     let journal = LogJournal { journal: Some(journal), first_written: true };
-    let mut driver = Driver { state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
+    let leaves = detach_waits || no_input || !std::io::stdin().is_terminal();
+    let mut driver = Driver { leaves, state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
     let driven = driver.drive(first).await;
     let over = driver.state.is_over();
     let mut journal = driver.journal.journal.take();

@@ -217,6 +217,10 @@ mod tests {
                 evidence: Map::new(),
             },
             Event::Interrupted { stage: 2 },
+            Event::Anchored { path: "a".into(), at_wall_us: -3 },
+            Event::Held { path: "a".into(), due_wall_us: 1 },
+            Event::Missed { path: "a[1]".into(), due_wall_us: 1, late_us: 2 },
+            Event::Parked { reason: crate::machine::event::Parking::Until(7) },
             Event::RunEnded { outcome: crate::machine::event::Outcome::RolledBack },
         ]
     }

@@ -89,10 +89,15 @@ pub struct Driver<'a, J, W, A> {
     pub clock: &'a dyn Clock,
     /// Everything from outside.
     pub incoming: UnboundedReceiver<Incoming>,
+    /// Whether to leave when nothing happens for a while, to be resumed by a timer.
+    pub leaves: bool,
 }
 
 /// Reading steps may share a sync, but not for longer than this.
 const LONGEST_UNSYNCED_US: u64 = 1_000_000;
+
+/// Longest wait for a time of day without looking at the clock.
+const LONGEST_NAP: Duration = Duration::from_secs(30);
 
 impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
     /// Drives the run until it is over or parked. `first` begins or resumes it.
@@ -114,6 +119,12 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                 return Ok(());
             }
             if let Some(event) = self.attend(&mut asked, &mut person) {
+                batch.push(event);
+                continue;
+            }
+            if self.leaves
+                && let Some(event) = accept(&self.state, Input::NothingToDo { now_wall_us: now.wall_us })
+            {
                 batch.push(event);
                 continue;
             }
@@ -187,6 +198,7 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             | Event::Skipped { .. }
             | Event::BlockStarted { .. }
             | Event::BlockFinished { .. }
+            | Event::Held { .. }
             | Event::Looked { .. }
             | Event::Extended { .. } => false,
             _ => true,
@@ -221,7 +233,8 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             self.audience.tick(&self.state, now);
             let (run, wall) = self.state.deadlines();
             let until_run = run.map(|at| Duration::from_micros(at.saturating_sub(now.run_us)));
-            let until_wall = wall.map(|at| Duration::from_micros((at - now.wall_us).max(0) as u64));
+            // Clocks are set and machines sleep, so the time of day is looked at again and again.
+            let until_wall = wall.map(|at| Duration::from_micros((at - now.wall_us).max(0) as u64).min(LONGEST_NAP));
             let deadline = [until_run, until_wall].into_iter().flatten().min();
             let tick = self.audience.tick_every();
             let pause = [deadline, tick].into_iter().flatten().min();

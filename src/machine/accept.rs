@@ -3,6 +3,7 @@
 use super::action::Done;
 use super::event::{Answer, Event, Parking, Question};
 use super::next::blocking_question;
+use super::schedule;
 use super::state::{State, Status};
 use serde_json::{Map, Value};
 
@@ -36,6 +37,11 @@ pub enum Input {
     Interrupt,
     /// There is nobody to ask: stop here if the run cannot go on without an answer.
     NobodyThere,
+    /// Nobody has to stay: stop here if nothing happens for a while.
+    NothingToDo {
+        /// Microseconds since 1970.
+        now_wall_us: i64,
+    },
     /// The driver is in trouble and leaves.
     Trouble(String),
     /// Somebody takes over a run that was left.
@@ -77,6 +83,10 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
         Input::NobodyThere => {
             let asked = blocking_question(state)?;
             state.parked.is_none().then(|| Event::Parked { reason: Parking::Question(asked.path.clone()) })
+        }
+        Input::NothingToDo { now_wall_us } => {
+            let until = schedule::may_leave_until(state, now_wall_us)?;
+            state.parked.is_none().then_some(Event::Parked { reason: Parking::Until(until) })
         }
         Input::Trouble(words) => state.parked.is_none().then_some(Event::Parked { reason: Parking::Trouble(words) }),
         Input::Resume { by } => {

@@ -6,6 +6,7 @@ use super::judge::no_backs_out;
 use super::look;
 use super::rebase::{Conflict, rebase};
 use super::ruling;
+use super::schedule::{self, Zero};
 use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join, stage_path};
 use crate::plan::model::{MetricSource, NodeKind, StagePart};
 use serde_json::{Map, Value, json};
@@ -23,6 +24,9 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             disarm(state, guard);
         }
     }
+    if state.halt.is_some() && state.direction == Direction::Forward {
+        schedule::let_go(state);
+    }
     Ok(())
 }
 
@@ -39,13 +43,16 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if state.started.is_some() {
                 return Err(illegal("the run has already begun"));
             }
+            state.zero = Zero::planned(&state.plan, &started.started);
             state.started = Some(started.clone());
         }
         Event::BlockStarted { path, items, inputs } => {
             let id = find(state, event, path)?;
-            if state.insts[id].status != Status::Pending || !state.is_block(id) {
+            if !is_to_begin(state, id) || !state.is_block(id) {
                 return Err(illegal("it is not a block that has not begun"));
             }
+            // Blocks are active only while they wait for their time.
+            state.active.remove(&id);
             state.insts[id].status = Status::Running;
             arm(state, id);
             open_block(state, id, items.as_deref(), inputs.as_ref());
@@ -59,7 +66,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         }
         Event::Skipped { path, reason } => {
             let id = find(state, event, path)?;
-            if state.insts[id].status != Status::Pending {
+            if !is_to_begin(state, id) {
                 return Err(illegal("only what has not begun can be skipped"));
             }
             finish(state, id, Verdict::Skipped, Some(reason.clone()), None, &Map::new());
@@ -108,13 +115,23 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         }
         Event::WaitStarted { path, until_us } => {
             let id = find(state, event, path)?;
-            if state.insts[id].status != Status::Pending {
+            if !is_to_begin(state, id) {
                 return Err(illegal("the wait has already begun"));
             }
             state.insts[id].status = Status::Pausing { until_us: *until_us };
             state.active.insert(id);
             arm(state, id);
         }
+        Event::Held { path, .. } => {
+            let id = find(state, event, path)?;
+            let fresh = state.insts[id].status == Status::Pending;
+            schedule::apply(state, event)?;
+            // A soak until a mark is watched while it waits; anything else is watched once it began.
+            if fresh && matches!(state.node_of(id).kind, NodeKind::WaitUntil(_)) {
+                arm(state, id);
+            }
+        }
+        Event::Anchored { .. } | Event::Missed { .. } => schedule::apply(state, event)?,
         Event::Looked { .. } | Event::Extended { .. } | Event::Ruled { .. } | Event::Withdrawn { .. } => {
             ruling::apply(state, event)?;
         }
@@ -123,7 +140,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if matches!(state.insts[id].status, Status::Finished | Status::Running | Status::Asking(_)) {
                 return Err(illegal("there is nothing to ask about this step"));
             }
-            let fresh = state.insts[id].status == Status::Pending;
+            let fresh = is_to_begin(state, id);
             state.insts[id].status = Status::Asking(asked.clone());
             state.active.insert(id);
             if fresh {
@@ -203,6 +220,10 @@ pub(super) fn find(state: &State, event: &Event, path: &str) -> Result<InstId, I
     id.ok_or_else(|| IllegalEvent::new(event, format!("the plan has no step `{path}`")))
 }
 
+fn is_to_begin(state: &State, id: InstId) -> bool {
+    matches!(state.insts[id].status, Status::Pending | Status::Waiting { .. })
+}
+
 /// The second press of Ctrl-C: the run backs out, whatever made it stop before.
 fn back_out(state: &mut State) {
     match &mut state.halt {
@@ -256,6 +277,18 @@ pub(super) fn open_block(
             });
             parts.collect()
         }
+        NodeKind::Rounds(rounds) => items
+            .unwrap_or_default()
+            .iter()
+            .map(|(key, round)| {
+                let item = Some(("round".to_string(), round.clone()));
+                let inner = Scope { parent: Some(scope), plan: state.scopes[scope].plan, item, ..Scope::default() };
+                state.scopes.push(inner);
+                let child = state.add(rounds.body, format!("{path}[{key}]"), Some(id), state.scopes.len() - 1);
+                state.insts[child].due_wall_us = schedule::due_of(round);
+                child
+            })
+            .collect(),
         NodeKind::Run { body, always, inner, .. } => {
             let inputs = Arc::new(inputs.cloned().unwrap_or_default());
             state.scopes.push(Scope { plan: *inner, inputs, ..Scope::default() });
@@ -273,7 +306,8 @@ fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), 
     let id = find(state, event, &started.path)?;
     let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_));
     let inst = &mut state.insts[id];
-    let ready = matches!(inst.status, Status::Pending | Status::Pausing { .. } | Status::InDoubt);
+    let ready =
+        matches!(inst.status, Status::Pending | Status::Waiting { .. } | Status::Pausing { .. } | Status::InDoubt);
     if !is_task || !ready || started.attempt != inst.attempt + 1 {
         return Err(IllegalEvent::new(event, "the step is not ready for this attempt"));
     }
@@ -406,6 +440,7 @@ pub(super) fn finish(
         disarm(state, guard);
     }
     let again = state.again.remove(&id);
+    schedule::ended(state, id, verdict);
     state.clock += 1;
     let clock = state.clock;
     let is_set = matches!(state.node_of(id).kind, NodeKind::Set(_));

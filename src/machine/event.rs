@@ -103,6 +103,29 @@ pub enum Event {
         /// Run time (microseconds) at which it is over.
         until_us: u64,
     },
+    /// What T is the end of has ended: T is this moment from now on.
+    Anchored {
+        /// What ended.
+        path: String,
+        /// T, in microseconds since 1970.
+        at_wall_us: i64,
+    },
+    /// It is not time yet to begin.
+    Held {
+        /// Which phase, step or round.
+        path: String,
+        /// When it is, in microseconds since 1970.
+        due_wall_us: i64,
+    },
+    /// Its time has passed: it begins late, or as a round that the next one has overtaken not at all.
+    Missed {
+        /// Which phase, step or round.
+        path: String,
+        /// When it was due, in microseconds since 1970.
+        due_wall_us: i64,
+        /// How much later it is, in microseconds.
+        late_us: u64,
+    },
     /// A table was held against its metrics.
     Looked {
         /// The `decide` step, or `x~guard`.
@@ -230,6 +253,9 @@ pub struct RunStarted {
     /// Directory it was started in: where relative paths of steps begin, for whoever goes on with it as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
+    /// Why it may run outside its window, in the words of the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_window: Option<String>,
 }
 
 /// The runbook in the working tree was not the one the run follows, and somebody decided to go on.
@@ -453,6 +479,8 @@ pub enum Parking {
     Question(String),
     /// The operator stopped it.
     Interrupted,
+    /// Nothing happens until this moment (microseconds since 1970); a timer may resume the run then.
+    Until(i64),
     /// The driver could not go on (for example the state directory is full).
     Trouble(String),
 }

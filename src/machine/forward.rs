@@ -4,6 +4,7 @@ use super::begin::{intent, title};
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::{failed, then_of};
 use super::names::{Names, show};
+use super::schedule;
 use super::state::{InstId, State, Status, Timestamp};
 use crate::plan::model::{Binding, ForEach, Items, NodeKind, Template};
 use crate::runbook::model::Severity;
@@ -14,12 +15,14 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
     let inst = &state.insts[id];
     match &inst.status {
         Status::Pending => Some(begin(state, id, now)),
+        Status::Waiting { due_wall_us } if now.wall_us >= *due_wall_us => Some(begin(state, id, now)),
         Status::Running if state.is_block(id) => match &state.node_of(id).kind {
             NodeKind::Sequence(_) | NodeKind::Stages(_) => sequence(state, id, now),
             NodeKind::Parallel { max, collect, .. } => {
                 group(state, id, max.map_or(usize::MAX, |m| m as usize), *collect, now)
             }
             NodeKind::ForEach(each) => group(state, id, each.parallel as usize, each.collect, now),
+            NodeKind::Rounds(_) => group(state, id, 1, false, now),
             NodeKind::Run { outputs, .. } => included(state, id, outputs, now),
             _ => None,
         },
@@ -32,14 +35,13 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
 fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
     match &state.node_of(id).kind {
         NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_) => start_task(state, id, now),
-        _ => Event::StepFinished {
-            path: state.insts[id].path.clone(),
-            verdict: Verdict::Pass,
-            reason: None,
-            then: None,
-            saved: Map::new(),
-        },
+        _ => wait_is_over(state, id),
     }
+}
+
+fn wait_is_over(state: &State, id: InstId) -> Event {
+    let path = state.insts[id].path.clone();
+    Event::StepFinished { path, verdict: Verdict::Pass, reason: None, then: None, saved: Map::new() }
 }
 
 pub(super) fn start_task(state: &State, id: InstId, now: Timestamp) -> Event {
@@ -60,6 +62,11 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Err(trouble) => return failed_to_begin(state, id, trouble),
         }
     }
+    match schedule::hold(state, id, now) {
+        Ok(None) => {}
+        Ok(Some(event)) => return event,
+        Err(words) => return failed_to_begin(state, id, words),
+    }
     match &node.kind {
         NodeKind::Sequence(_) | NodeKind::Parallel { .. } | NodeKind::Stages(_) => {
             Event::BlockStarted { path, items: None, inputs: None }
@@ -72,6 +79,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(items) => Event::BlockStarted { path, items: Some(items), inputs: None },
             Err(trouble) => failed_to_begin(state, id, trouble),
         },
+        NodeKind::Rounds(rounds) => {
+            Event::BlockStarted { path, items: Some(schedule::rounds(rounds, now)), inputs: None }
+        }
         NodeKind::Run { inner, .. } => match inputs(&names, state, *inner) {
             Ok(inputs) => Event::BlockStarted { path, items: None, inputs: Some(inputs) },
             Err(trouble) => failed_to_begin(state, id, trouble),
@@ -95,10 +105,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(saved) => Event::StepFinished { path, verdict: Verdict::Pass, reason: None, then: None, saved },
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
+        NodeKind::WaitUntil(_) => wait_is_over(state, id),
         // Planning refuses what cannot be executed; a plan from elsewhere fails here rather than pass for nothing.
-        NodeKind::WaitUntil(_) | NodeKind::Rounds(_) | NodeKind::Watch(_) => {
-            failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into())
-        }
+        NodeKind::Watch(_) => failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into()),
     }
 }
 
@@ -252,10 +261,15 @@ fn group(state: &State, id: InstId, max: usize, collect: bool, now: Timestamp) -
     let mut running = 0;
     let mut broken = None;
     let mut waiting = None;
+    let goes_on = collect || goes_to_the_end(state, id);
     for child in &inst.children {
         match &state.insts[*child].status {
             Status::Finished => broken = broken.or(stops(state, *child).then_some(*child)),
             Status::Pending => waiting = waiting.or(Some(*child)),
+            Status::Waiting { .. } if broken.is_some() && !goes_on => {
+                let reason = "another member failed before its time came".to_string();
+                return Some(Event::Skipped { path: state.insts[*child].path.clone(), reason });
+            }
             _ => {
                 running += 1;
                 if let Some(event) = advance(state, *child, now) {
@@ -264,7 +278,7 @@ fn group(state: &State, id: InstId, max: usize, collect: bool, now: Timestamp) -
             }
         }
     }
-    let may_start = broken.is_none() || collect || goes_to_the_end(state, id);
+    let may_start = broken.is_none() || goes_on;
     match waiting {
         Some(child) if may_start && running < max.max(1) => advance(state, child, now),
         _ if running > 0 => None,

@@ -24,6 +24,7 @@ mod plans;
 mod rebase;
 mod state;
 mod ruling;
+mod schedule;
 mod undo;
 
 #[cfg(test)]
@@ -37,5 +38,6 @@ pub use look::{Probe, Seen};
 pub use next::next;
 pub use plans::Plans;
 pub use rebase::{Conflict, rebase};
+pub use schedule::Zero;
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
 pub(crate) use state::{body_path, join, stage_path};

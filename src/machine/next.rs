@@ -5,7 +5,7 @@ use super::action::Ended;
 use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, judge, look, undo};
+use super::{begin, judge, look, schedule, undo};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
@@ -13,6 +13,9 @@ use crate::runbook::model::{Effect, Repeat};
 pub fn next(state: &State, now: Timestamp) -> Option<Event> {
     if state.outcome.is_some() || state.started.is_none() || state.parked.is_some() {
         return None;
+    }
+    if let Some(event) = schedule::anchored(state, now) {
+        return Some(event);
     }
     if let Some(event) = settle_active(state, now) {
         return Some(event);
@@ -226,5 +229,6 @@ fn changed_anything(state: &State) -> bool {
 /// The open question the run cannot go on without, when nothing else is going on.
 pub(super) fn blocking_question(state: &State) -> Option<&Asked> {
     let (run, _) = state.deadlines();
-    if state.in_flight > 0 || run.is_some() { None } else { state.questions().into_iter().next() }
+    let waits = state.active.iter().any(|id| matches!(state.insts[*id].status, Status::Waiting { .. }));
+    if state.in_flight > 0 || run.is_some() || waits { None } else { state.questions().into_iter().next() }
 }

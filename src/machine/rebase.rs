@@ -65,6 +65,7 @@ fn bare(old: &State, plan: Arc<Plan>) -> State {
         outcome: old.outcome,
         clock: old.clock,
         late_failures: old.late_failures,
+        zero: old.zero.clone(),
         ..State::new(Plans { first: plan, accepted: old.accepted.clone() })
     }
 }
@@ -172,7 +173,7 @@ impl Rebase<'_> {
         let inst = &self.old.insts[was];
         let scope_of = |child: &InstId| &self.old.scopes[self.old.insts[*child].scope];
         match &self.old.node_of(was).kind {
-            NodeKind::ForEach(_) => {
+            NodeKind::ForEach(_) | NodeKind::Rounds(_) => {
                 let items = inst.children.iter().filter_map(|child| {
                     let key = self.old.insts[*child].path.strip_prefix(&format!("{}[", inst.path))?;
                     let (_, value) = scope_of(child).item.clone()?;
@@ -305,7 +306,7 @@ enum Sameness {
 /// Whether anything came of it yet. A checkpoint that nobody answered is simply asked again.
 fn has_begun(inst: &Inst) -> bool {
     match &inst.status {
-        Status::Pending => false,
+        Status::Pending | Status::Waiting { .. } => false,
         Status::Asking(asked) => asked.question != Question::Checkpoint,
         _ => true,
     }

@@ -4,6 +4,7 @@ use super::action::{Action, Done};
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
 use super::look::Lookout;
 use super::plans::Plans;
+use super::schedule::Zero;
 use crate::decide::Baseline;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
@@ -74,6 +75,10 @@ pub struct Inst {
     pub poll_until_us: Option<u64>,
     /// A person called it failed, and perhaps said what that shall mean.
     pub verdict_of_person: Option<(Option<Then>, String)>,
+    /// A round: when it is due, in microseconds since 1970.
+    pub due_wall_us: Option<i64>,
+    /// Its time was missed by this much, in microseconds.
+    pub missed_us: Option<u64>,
     /// It may have changed something: an attempt ran that is not shown to have changed nothing.
     pub touched: bool,
 }
@@ -91,6 +96,11 @@ pub enum Status {
     Pausing {
         /// Run time.
         until_us: u64,
+    },
+    /// It has not begun: its time has not come.
+    Waiting {
+        /// Wall time.
+        due_wall_us: i64,
     },
     /// A person is asked.
     Asking(Box<Asked>),
@@ -144,7 +154,9 @@ pub struct State {
     pub direction: Direction,
     /// The first trigger that ended going forward, and what it asked for.
     pub halt: Option<(Cause, Then)>,
-    /// Steps (not blocks) that are neither pending nor finished.
+    /// What `at`, `not_after` and `until` count from.
+    pub zero: Zero,
+    /// Steps that are neither pending nor finished, and blocks that wait for their time.
     pub active: BTreeSet<InstId>,
     /// Tables that run beside something now.
     pub armed: BTreeSet<InstId>,
@@ -204,6 +216,7 @@ impl State {
             rollback: None,
             direction: Direction::Forward,
             halt: None,
+            zero: Zero::default(),
             active: BTreeSet::new(),
             armed: BTreeSet::new(),
             in_flight: 0,
@@ -244,6 +257,9 @@ impl State {
                         wall = Some(wall.map_or(at, |w| w.min(at)));
                     }
                 }
+                // After one press of Ctrl-C, or three, nothing begins.
+                Status::Waiting { .. } if self.interrupt == 1 || self.interrupt >= 3 => {}
+                Status::Waiting { due_wall_us } => wall = Some(wall.map_or(*due_wall_us, |w| w.min(*due_wall_us))),
                 _ => {}
             }
         }
@@ -326,6 +342,8 @@ impl State {
             streak: 0,
             poll_until_us: None,
             verdict_of_person: None,
+            due_wall_us: None,
+            missed_us: None,
             touched: false,
         });
         id
@@ -348,6 +366,7 @@ impl State {
                 | NodeKind::Parallel { .. }
                 | NodeKind::ForEach(_)
                 | NodeKind::Run { .. }
+                | NodeKind::Rounds(_)
                 | NodeKind::Stages(_)
         )
     }

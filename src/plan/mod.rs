@@ -13,6 +13,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 mod unsupported;
+pub mod window;
 
 pub use crate::runbook::units;
 pub use build::{Given, Library, Request, Unreadable, build, resolve};

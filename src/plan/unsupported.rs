@@ -8,15 +8,7 @@ use super::model::{Node, NodeKind, Plan};
 type Find = fn(&Plan) -> Option<String>;
 
 /// Each construct and how it is found.
-const NOT_YET: &[(&str, Find)] = &[
-    ("`baseline`", |plan| plan.metrics.iter().find(|m| m.baseline_us.is_some()).map(|m| m.at.clone())),
-    ("`at` and `not_after`", |plan| node(plan, |node| !node.marks.is_empty())),
-    ("`wait: { until: ... }`", |plan| node(plan, |node| matches!(node.kind, NodeKind::WaitUntil(_)))),
-    ("`rounds`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Rounds(_)))),
-    ("`watch`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Watch(_)))),
-    ("`anchor`", |plan| plan.schedule.anchor.as_ref().map(|_| root(plan))),
-    ("`window`", |plan| plan.schedule.window.as_ref().map(|_| root(plan))),
-];
+const NOT_YET: &[(&str, Find)] = &[("`watch`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Watch(_))))];
 
 /// What of this plan cannot be executed, and where each stands first.
 pub(super) fn constructs(plan: &Plan) -> Vec<(&'static str, String)> {
@@ -25,8 +17,4 @@ pub(super) fn constructs(plan: &Plan) -> Vec<(&'static str, String)> {
 
 fn node(plan: &Plan, has: fn(&Node) -> bool) -> Option<String> {
     plan.nodes.iter().find(|node| has(node)).map(|node| node.at.clone())
-}
-
-fn root(plan: &Plan) -> String {
-    plan.node(plan.forward).at.clone()
 }

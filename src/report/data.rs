@@ -33,6 +33,7 @@ pub fn json(view: &View) -> Value {
         "counts": {
             "total": counts.total, "ok": counts.ok, "warned": counts.warned, "failed": counts.failed,
             "skipped": counts.skipped, "undone": counts.undone, "undo_failed": counts.undo_failed,
+            "missed": counts.missed,
         },
         "changes": {
             "kept": pairs(&changes.kept), "undone": pairs(&changes.undone), "unknown": pairs(&changes.unknown),
@@ -40,6 +41,9 @@ pub fn json(view: &View) -> Value {
         "rows": view.rows().iter().map(row).collect::<Vec<_>>(),
         "decisions": view.decisions().iter().map(decision).collect::<Vec<_>>(),
         "open_questions": view.open_questions(),
+        "missed": view.missed().iter().map(|missed| {
+            json!({ "path": missed.path, "due_wall_us": missed.due_wall_us, "late_us": missed.late_us })
+        }).collect::<Vec<_>>(),
         "takeovers": view.takeovers().iter().map(|t| {
             json!({ "by": t.by, "time": time_words(t.at), "in_doubt": t.in_doubt, "changed": t.changed })
         }).collect::<Vec<_>>(),

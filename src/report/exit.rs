@@ -13,7 +13,7 @@ pub const USAGE: u8 = 2;
 pub const INVALID: u8 = 3;
 /// A person or a rule said no, or nobody answered in time.
 pub const NO_GO: u8 = 4;
-/// The run waits for a person; `resume` goes on.
+/// The run waits for a person or for its next time; `resume` goes on.
 pub const WAITING: u8 = 5;
 /// Plan, approval or content is not what was given.
 pub const STALE: u8 = 6;
@@ -42,6 +42,7 @@ pub fn exit_code(ending: Ending) -> u8 {
         Ending::Over(outcome) => of_outcome(outcome),
         Ending::Waiting(Question::InDoubt) => UNKNOWN,
         Ending::Waiting(Question::Checkpoint | Question::Manual | Question::Failure | Question::Ruling) => WAITING,
+        Ending::Until(_) => WAITING,
         Ending::Interrupted => INTERRUPTED,
         Ending::Trouble => JOURNAL,
         // Nobody wrote how it ended: what was running may or may not have happened.

@@ -1,7 +1,7 @@
 //! A deployment report in Markdown: result, phases and steps with times, answers and evidence, what is left changed.
 
 use super::exit::exit_code;
-use super::summary::counted;
+use super::summary::{counted, missed_words};
 use super::view::{Decision, Kind, Part, Row, View};
 use super::visible::{visible, visible_line};
 use super::words::{answer_words, changed_words, ending_words, time_words, verdict_words};
@@ -51,6 +51,13 @@ fn head(view: &View, out: &mut String) {
     }
     if let Some(Parking::Trouble(words)) = &view.state().parked {
         fact("trouble", text(words));
+    }
+    if let Some(reason) = view.run().and_then(|run| run.override_window.as_ref()) {
+        fact("window", format!("overridden: {}", text(reason)));
+    }
+    for missed in view.missed() {
+        let (path, words) = missed_words(missed);
+        fact("missed", format!("{}: {words}", code(&path)));
     }
     for takeover in view.takeovers() {
         let doubt = match takeover.in_doubt.len() {

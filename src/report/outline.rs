@@ -53,7 +53,16 @@ impl Walk<'_> {
                 }
             }
             NodeKind::Stages(stages) => self.stages(path, stages, depth),
-            NodeKind::Rounds(rounds) => self.children(rounds.body, &format!("{path}[*]"), depth),
+            NodeKind::Rounds(rounds) => match self.state.inst(path).filter(|inst| !inst.children.is_empty()) {
+                None => self.children(rounds.body, &format!("{path}[*]"), depth),
+                Some(inst) => {
+                    for child in &inst.children {
+                        let path = self.state.insts[*child].path.clone();
+                        self.add(rounds.body, path.clone(), depth, Kind::Item);
+                        self.children(rounds.body, &path, depth + 1);
+                    }
+                }
+            },
             NodeKind::Run { body, always, .. } => {
                 self.children(*body, &body_path(path), depth);
                 if let Some(always) = always {

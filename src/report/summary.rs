@@ -2,9 +2,9 @@
 
 use super::exit::{JOURNAL, exit_code};
 use super::look::{Ink, Look, Mark};
-use super::view::{Counts, Ending, Row, View};
+use super::view::{Counts, Ending, Missed, Row, View};
 use super::visible::{visible, visible_line};
-use super::words::{ending_words, next_commands, plural};
+use super::words::{ending_words, moment_words, next_commands, plural};
 use crate::machine::event::{Outcome, Parking};
 use crate::plan::units::duration_words;
 
@@ -32,6 +32,10 @@ pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String 
     out.push_str(&changes(view, look));
     for asked in view.open_questions() {
         out.push_str(&labelled("open question", &visible_line(&asked.title), look));
+    }
+    let missed: Vec<(String, String)> = view.missed().iter().map(missed_words).collect();
+    if !missed.is_empty() {
+        out.push_str(&labelled("missed", &listed(&missed), look));
     }
     if let Some(Parking::Trouble(words)) = &view.state().parked {
         out.push_str(&labelled("trouble", &visible_line(words), look));
@@ -157,7 +161,7 @@ fn result_line(view: &View, look: &Look, code: Option<u8>) -> String {
     let ending = view.ending();
     let ink = match ending {
         Ending::Over(Outcome::Done) => Ink::Good,
-        Ending::Waiting(_) | Ending::Interrupted | Ending::Over(Outcome::NoGo) => Ink::Care,
+        Ending::Waiting(_) | Ending::Until(_) | Ending::Interrupted | Ending::Over(Outcome::NoGo) => Ink::Care,
         _ => Ink::Bad,
     };
     // A run whose log cannot be written any more was left, whatever its last event says.
@@ -171,10 +175,19 @@ fn result_line(view: &View, look: &Look, code: Option<u8>) -> String {
     if let Some(Parking::Question(path)) = &view.state().parked {
         facts.push(format!("for an answer at {}", visible_line(path)));
     }
+    if let Ending::Until(at) = ending {
+        facts.push(format!("until {}", moment_words(at)));
+    }
     facts.push(duration_words(view.took_us()));
     facts.push(counted(&view.counts()));
     facts.push(format!("exit code {}", code.unwrap_or(exit_code(ending))));
     format!("{}  {}", look.paint(ink, word), facts.join(look.dot()))
+}
+
+/// What was missed, and by how much.
+pub(crate) fn missed_words(missed: &Missed) -> (String, String) {
+    let due = moment_words(missed.due_wall_us);
+    (missed.path.clone(), format!("due {due}, {} late", duration_words(missed.late_us)))
 }
 
 /// `8 ok, 1 failed, 1 skipped, 2 backed out, 3 not reached`
@@ -186,6 +199,7 @@ pub(crate) fn counted(counts: &Counts) -> String {
         (counts.skipped, "skipped"),
         (counts.undone, "backed out"),
         (counts.undo_failed, "not backed out"),
+        (counts.missed, "missed"),
         (counts.total.saturating_sub(counts.done()), "not reached"),
     ];
     let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();

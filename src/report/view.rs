@@ -19,6 +19,7 @@ pub struct View {
     pub(super) now: Timestamp,
     pub(super) decisions: Vec<Decision>,
     pub(super) takeovers: Vec<Takeover>,
+    pub(super) missed: Vec<Missed>,
     began: Timestamp,
     times: HashMap<String, Times>,
     numbers: HashMap<String, usize>,
@@ -189,6 +190,17 @@ impl Row {
     }
 }
 
+/// A phase, step or round that was not begun when it was due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// Which.
+    pub path: String,
+    /// When it was due, in microseconds since 1970.
+    pub due_wall_us: i64,
+    /// How much later it was, in microseconds.
+    pub late_us: u64,
+}
+
 /// How many steps stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -206,6 +218,8 @@ pub struct Counts {
     pub undone: usize,
     /// Undos that did not.
     pub undo_failed: usize,
+    /// Phases, steps and rounds that were not begun when they were due.
+    pub missed: usize,
 }
 
 impl Counts {
@@ -233,6 +247,8 @@ pub enum Ending {
     Over(Outcome),
     /// It waits for an answer to this kind of question.
     Waiting(Question),
+    /// Nothing happens until this moment (microseconds since 1970); then it is to be resumed.
+    Until(i64),
     /// The operator stopped it; it can be resumed.
     Interrupted,
     /// The driver could not go on.
@@ -249,6 +265,7 @@ impl View {
             now: Timestamp::default(),
             decisions: Vec::new(),
             takeovers: Vec::new(),
+            missed: Vec::new(),
             began: Timestamp::default(),
             times: HashMap::new(),
             numbers: HashMap::new(),
@@ -295,6 +312,9 @@ impl View {
                     let (by, reason, evidence) = (by.clone(), reason.clone(), evidence.clone());
                     decision.given = Some(Given { answer: *answer, by, reason, evidence, at });
                 }
+            }
+            Event::Missed { path, due_wall_us, late_us } => {
+                self.missed.push(Missed { path: path.clone(), due_wall_us: *due_wall_us, late_us: *late_us });
             }
             Event::Withdrawn { path, reason } => {
                 if let Some(decision) = self.decisions.iter_mut().rev().find(|d| d.asked.path == *path) {
@@ -459,7 +479,7 @@ impl View {
 
     /// How many steps stand where.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts { total: self.total, ..Counts::default() };
+        let mut counts = Counts { total: self.total, missed: self.missed.len(), ..Counts::default() };
         for row in self.rows().iter().filter(|row| row.kind.is_step() && row.standing == Standing::Finished) {
             let failed = row.is_failed();
             match (row.part, row.verdict) {
@@ -487,6 +507,11 @@ impl View {
         self.state.questions()
     }
 
+    /// What did not begin when it was due.
+    pub fn missed(&self) -> &[Missed] {
+        &self.missed
+    }
+
     /// Who took over, and when.
     pub fn takeovers(&self) -> &[Takeover] {
         &self.takeovers
@@ -510,6 +535,7 @@ impl View {
                 let asked = self.decisions.iter().rev().find(|d| d.asked.path == *path);
                 Ending::Waiting(asked.map_or(Question::InDoubt, |d| d.asked.question))
             }
+            (None, Some(Parking::Until(at))) => Ending::Until(*at),
             (None, Some(Parking::Interrupted)) => Ending::Interrupted,
             (None, Some(Parking::Trouble(_))) => Ending::Trouble,
             (None, None) => Ending::Open,
@@ -526,7 +552,7 @@ fn standing(status: &Status) -> Standing {
     match status {
         Status::Pending => Standing::NotReached,
         Status::Running | Status::Answered => Standing::Running,
-        Status::Pausing { .. } => Standing::Pausing,
+        Status::Pausing { .. } | Status::Waiting { .. } => Standing::Pausing,
         Status::Asking(_) => Standing::Asking,
         Status::InDoubt => Standing::InDoubt,
         Status::Finished => Standing::Finished,
@@ -544,6 +570,9 @@ pub fn path_of(event: &Event) -> Option<&str> {
         | Event::AttemptScheduled { path, .. }
         | Event::StepFinished { path, .. }
         | Event::WaitStarted { path, .. }
+        | Event::Anchored { path, .. }
+        | Event::Held { path, .. }
+        | Event::Missed { path, .. }
         | Event::Answered { path, .. }
         | Event::Looked { path, .. }
         | Event::Extended { path, .. }

@@ -14,7 +14,7 @@ pub fn ending_words(ending: Ending) -> &'static str {
         Ending::Over(Outcome::RollbackFailed) => "ROLLBACK FAILED",
         Ending::Over(Outcome::Unknown) => "UNKNOWN",
         Ending::Waiting(Question::InDoubt) => "IN DOUBT",
-        Ending::Waiting(_) => "WAITING",
+        Ending::Waiting(_) | Ending::Until(_) => "WAITING",
         Ending::Interrupted => "STOPPED",
         Ending::Trouble => "STOPPED",
         Ending::Open => "NOT OVER",
@@ -25,12 +25,23 @@ pub fn ending_words(ending: Ending) -> &'static str {
 pub fn next_commands(view: &View) -> Vec<String> {
     let Some(run) = view.run() else { return Vec::new() };
     let id = super::visible_line(&run.run);
+    if let Ending::Until(at) = view.ending() {
+        return vec![timer_command(at, &id), format!("runbook show {id}")];
+    }
     let verbs: &[&str] = match view.ending() {
         Ending::Over(Outcome::Done) => &["show", "verify"],
         Ending::Over(_) => &["show", "logs", "verify"],
-        Ending::Waiting(_) | Ending::Interrupted | Ending::Trouble | Ending::Open => &["resume", "show"],
+        Ending::Waiting(_) | Ending::Until(_) | Ending::Interrupted | Ending::Trouble | Ending::Open => {
+            &["resume", "show"]
+        }
     };
     verbs.iter().map(|verb| format!("runbook {verb} {id}")).collect()
+}
+
+/// What resumes a run at a moment, up to a second later: a timer of systemd that fires once.
+fn timer_command(at_us: i64, run: &str) -> String {
+    let at = utc(at_us.saturating_add(999_999), "%Y-%m-%d %H:%M:%S UTC");
+    format!("systemd-run --user --on-calendar='{at}' runbook resume {run} --no-input")
 }
 
 /// An answer as people say it.
@@ -73,6 +84,11 @@ pub fn verdict_words(kind: Kind, verdict: Verdict) -> &'static str {
 /// `15:41:02Z` of a wall time in microseconds since 1970.
 pub fn clock_words(wall_us: i64) -> String {
     format!("{}Z", utc(wall_us, "%H:%M:%S"))
+}
+
+/// Day and time to the second, UTC.
+pub fn moment_words(wall_us: i64) -> String {
+    utc(wall_us, "%Y-%m-%d %H:%M:%SZ")
 }
 
 /// RFC 3339 with milliseconds, UTC.

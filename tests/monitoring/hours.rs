@@ -81,6 +81,7 @@ impl Hours {
             started: "2026-01-01T00:00:00Z".into(),
             tool: "0".into(),
             dir: None,
+            override_window: None,
         }));
         hours
     }
@@ -169,6 +170,38 @@ impl Hours {
         self.now.wall_us += away_us as i64;
         self.input(Input::Resume { by: "eve".into() });
         self
+    }
+
+    /// When a step or a block began, in seconds after the start of the run.
+    pub(crate) fn began(&self, path: &str) -> Option<u64> {
+        self.events.iter().find_map(|(at, event)| match event {
+            Event::BlockStarted { path: here, .. } if here == path => Some(self.second(at)),
+            Event::StepStarted(started) if started.path == path => Some(self.second(at)),
+            _ => None,
+        })
+    }
+
+    /// What was missed, and by how many seconds.
+    pub(crate) fn missed(&self) -> Vec<(String, u64)> {
+        let missed = self.events.iter().filter_map(|(_, event)| match event {
+            Event::Missed { path, late_us, .. } => Some((path.clone(), late_us / 1_000_000)),
+            _ => None,
+        });
+        missed.collect()
+    }
+
+    /// Why a step or a block ended as it did.
+    pub(crate) fn reason(&self, path: &str) -> String {
+        self.state.inst(path).and_then(|inst| inst.reason.clone()).unwrap_or_default()
+    }
+
+    /// The driver asks whether it may leave.
+    pub(crate) fn leaves(&self) -> Option<Event> {
+        accept(&self.state, Input::NothingToDo { now_wall_us: self.now.wall_us })
+    }
+
+    fn second(&self, at: &Timestamp) -> u64 {
+        ((at.wall_us - self.began_us) / 1_000_000) as u64
     }
 
     /// The rulings of a table as it changed its mind: seconds and ruling.

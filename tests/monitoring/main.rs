@@ -5,5 +5,7 @@
 mod baselines;
 mod guards;
 mod hours;
+mod marks;
+mod rounds;
 mod stages;
 mod steps;

@@ -93,6 +93,9 @@ impl Judge<'_> {
             Event::Looked { .. } | Event::Extended { .. } | Event::Ruled { .. } | Event::Withdrawn { .. } => {
                 Err("a plan without tables has nothing to look at".into())
             }
+            Event::Anchored { .. } | Event::Held { .. } | Event::Missed { .. } => {
+                Err("a plan without marks has nothing to wait for".into())
+            }
             Event::WaitStarted { path, until_us } => {
                 let id = self.tree.find(path)?;
                 self.begin(id, true)?;

@@ -388,5 +388,6 @@ fn started(plan: &Plan) -> Event {
         started: "2026-01-01T00:00:00Z".into(),
         tool: "0".into(),
         dir: None,
+        override_window: None,
     })
 }

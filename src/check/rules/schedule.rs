@@ -6,6 +6,9 @@ use crate::runbook::model::{Kind, Mark, Marks, Rounds, Wait};
 use crate::runbook::units::duration_us;
 use crate::text::{Code, Diagnostic, Place};
 
+/// Each round stands in the log, on the screen and in the report.
+const MOST_ROUNDS: u64 = 2000;
+
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     anchor(facts, found);
     let end = End::of(facts);
@@ -118,6 +121,7 @@ impl<'r> End<'r> {
 
 fn rounds(rounds: &Rounds, found: &mut Vec<Diagnostic>) {
     let mut last = 0;
+    let mut count = 0;
     for round in &rounds.times {
         let (Some(every), Some(until)) = (duration_us(&round.every.value), duration_us(&round.until.value)) else {
             continue;
@@ -129,7 +133,14 @@ fn rounds(rounds: &Rounds, found: &mut Vec<Diagnostic>) {
             let problem = wrong(format!("no round fits before {}", round.until.value), &round.until.place);
             found.push(problem.help("`until` counts from the start of the step, and rises from row to row"));
         }
+        count += until.saturating_sub(last).checked_div(every).unwrap_or(0);
         last = until;
+    }
+    if let (true, Some(first)) = (count > MOST_ROUNDS, rounds.times.first()) {
+        let problem = wrong(format!("{count} rounds are too many to be read by anybody"), &first.every.place);
+        found.push(
+            problem.help(format!("at most {MOST_ROUNDS}: a longer distance, or a table of guards that looks as often")),
+        );
     }
 }
 

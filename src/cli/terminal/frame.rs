@@ -75,8 +75,12 @@ fn steps(view: &View, running: &[RunningView], now: Timestamp, look: &Look) -> V
     }
     let state = view.state();
     for inst in state.active.iter().map(|id| &state.insts[*id]) {
-        let Status::Pausing { until_us } = &inst.status else { continue };
-        let left = seconds(until_us.saturating_sub(now.run_us));
+        let left = match &inst.status {
+            Status::Pausing { until_us } => until_us.saturating_sub(now.run_us),
+            Status::Waiting { due_wall_us } => (due_wall_us - now.wall_us).max(0) as u64,
+            _ => continue,
+        };
+        let left = seconds(left);
         let title = view.row(&inst.path).map(|row| row.title).unwrap_or_default();
         lines.push((inst.path.clone(), line(look, Mark::Pausing, &inst.path, &format!("{left} left"), &title)));
     }

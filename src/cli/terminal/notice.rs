@@ -5,7 +5,9 @@ use crate::machine::Status;
 use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, Verdict};
 use crate::plan::units::duration_words;
 use crate::report::look::{Mark, mark_of};
-use crate::report::{Kind, Part, Row, View, answer_words, changed_words, clock_words, verdict_words, visible_line};
+use crate::report::{
+    Kind, Part, Row, View, answer_words, changed_words, clock_words, moment_words, verdict_words, visible_line,
+};
 
 /// Lines of output shown below a failed step.
 const TAIL_LINES: usize = 10;
@@ -32,7 +34,9 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let plan = run.plan_sha256.get(..8).unwrap_or(&run.plan_sha256);
             let target = run.target.as_ref().map(|t| format!(" → {t}")).unwrap_or_default();
             let words = format!("{}{target}  run {}  plan {plan}  by {}", run.runbook, run.run, run.operator);
-            Some(about_run(Mark::Running, "run", visible_line(&words)))
+            let overridden = run.override_window.as_ref().map(|why| visible_line(&format!("window overridden: {why}")));
+            let below = overridden.into_iter().collect();
+            Some(Notice { below, ..about_run(Mark::Running, "run", visible_line(&words)) })
         }
         Event::BlockStarted { path, .. } => {
             let row = view.row(path).filter(|row| row.kind == Kind::Phase && !row.path.is_empty())?;
@@ -113,6 +117,21 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let words = format!("for {}", duration_words(until_us.saturating_sub(view.last().run_us)));
             Some(Notice { word: "wait".into(), passing: true, ..of_row(&row, words) })
         }
+        Event::Held { path, due_wall_us } => {
+            let row = view.row(path)?;
+            let words = format!("until {}", moment_words(*due_wall_us));
+            Some(Notice { word: "wait".into(), passing: true, ..of_row(&row, words) })
+        }
+        Event::Missed { path, due_wall_us, late_us } => {
+            let row = view.row(path)?;
+            let words = format!("due {}, {} late", moment_words(*due_wall_us), duration_words(*late_us));
+            Some(Notice { mark: Mark::Warn, word: "MISSED".into(), took_us: None, ..of_row(&row, words) })
+        }
+        Event::Anchored { path, at_wall_us } => {
+            let row = view.row(path)?;
+            let words = format!("T is {}, the end of it", moment_words(*at_wall_us));
+            Some(Notice { mark: Mark::Running, word: "anchor".into(), took_us: None, ..of_row(&row, words) })
+        }
         Event::Asked(asked) => {
             let row = view.row(&asked.path)?;
             let until = asked.expires_wall_us.map(|at| format!(", no answer by {} = NO-GO", clock_words(at)));
@@ -147,6 +166,7 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
         Event::Parked { reason } => {
             let words = match reason {
                 Parking::Question(path) => format!("nobody to ask here; the run waits for an answer at {path}"),
+                Parking::Until(at) => format!("nothing to do until {}", moment_words(*at)),
                 Parking::Interrupted => "stopped; nothing is running".into(),
                 Parking::Trouble(words) => words.clone(),
             };

@@ -123,6 +123,7 @@ pub(super) fn started() -> Event {
         started: "2026-01-01T00:00:00Z".into(),
         tool: "0".into(),
         dir: None,
+        override_window: None,
     })
 }
 
@@ -150,6 +151,9 @@ fn words(event: &Event) -> Option<String> {
         Event::Parked { reason: Parking::Question(path) } => format!("park for {path}"),
         Event::Parked { .. } => "park".into(),
         Event::Resumed { in_doubt, .. } => format!("resume [{}]", in_doubt.join(" ")),
+        Event::Anchored { path, .. } => format!("anchor {path}"),
+        Event::Held { path, .. } => format!("hold {path}"),
+        Event::Missed { path, .. } => format!("missed {path}"),
         Event::RunEnded { outcome } => format!("end {}", snake(serde_json::to_value(outcome).ok()?)),
     })
 }

@@ -66,6 +66,9 @@ fn events_that_do_not_fit_the_state_are_typed_errors() {
         Event::RunEnded { outcome: Outcome::Done },
         Event::Skipped { path: "p.a".into(), reason: String::new() },
         Event::WaitStarted { path: "p.a".into(), until_us: 1 },
+        Event::Held { path: "p.a".into(), due_wall_us: 1 },
+        Event::Missed { path: "p.a".into(), due_wall_us: 1, late_us: 1 },
+        Event::Anchored { path: "p.a".into(), at_wall_us: 1 },
     ];
     for event in cases {
         let words = refused(&run.state, event.clone());

@@ -308,6 +308,20 @@ pub struct Rounds {
     pub body: NodeId,
 }
 
+impl Rounds {
+    /// When each round is due, in microseconds after the start of the step.
+    pub fn due_us(&self) -> Vec<u64> {
+        let mut from = 0;
+        let mut due = Vec::new();
+        for round in &self.times {
+            let count = round.until_us.saturating_sub(from).checked_div(round.every_us).unwrap_or(0);
+            due.extend((1..=count).map(|n| from + n * round.every_us));
+            from = round.until_us;
+        }
+        due
+    }
+}
+
 /// Rounds at one distance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Round {

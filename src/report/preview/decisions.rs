@@ -232,13 +232,7 @@ pub(super) fn rounds(rounds: &Rounds, indent: usize, page: &mut Page<'_>) {
 
 /// How many rounds there are.
 pub(super) fn round_count(rounds: &Rounds) -> usize {
-    let mut from = 0;
-    let mut count = 0;
-    for round in &rounds.times {
-        count += round.until_us.saturating_sub(from).checked_div(round.every_us).unwrap_or(0);
-        from = round.until_us;
-    }
-    usize::try_from(count).unwrap_or(usize::MAX)
+    rounds.due_us().len()
 }
 
 /// What a `watch` step looks at, on one line.

@@ -182,6 +182,7 @@ impl Script {
             started: "2026-07-24T15:41:02Z".into(),
             tool: "0.1.0".into(),
             dir: None,
+            override_window: None,
         }));
         script
     }
