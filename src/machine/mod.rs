@@ -20,6 +20,7 @@ mod next;
 mod state;
 mod ruling;
 mod undo;
+mod watch;
 
 #[cfg(test)]
 mod tests;

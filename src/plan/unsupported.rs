@@ -12,7 +12,6 @@ const NOT_YET: &[(&str, Find)] = &[
     ("`at` and `not_after`", |plan| node(plan, |node| !node.marks.is_empty())),
     ("`wait: { until: ... }`", |plan| node(plan, |node| matches!(node.kind, NodeKind::WaitUntil(_)))),
     ("`rounds`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Rounds(_)))),
-    ("`watch`", |plan| node(plan, |node| matches!(node.kind, NodeKind::Watch(_)))),
     ("`anchor`", |plan| plan.schedule.anchor.as_ref().map(|_| root(plan))),
     ("`window`", |plan| plan.schedule.window.as_ref().map(|_| root(plan))),
 ];

@@ -19,3 +19,4 @@ mod shell;
 mod signals;
 mod terminal;
 mod values;
+mod watch;
