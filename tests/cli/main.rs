@@ -17,6 +17,7 @@ mod plan;
 mod reading;
 mod shell;
 mod signals;
+mod stages;
 mod terminal;
 mod values;
 mod watch;
