@@ -111,7 +111,7 @@ impl Reader {
     async fn read(&mut self, action: &Action) -> Result<(u64, Done), CliError> {
         self.attempts += 1;
         let id = AttemptId { path: "probe".into(), attempt: self.attempts };
-        self.world.start(id, action, Wants { capture: true, label: "probe".into() });
+        self.world.start(id, action, Wants { capture: true, label: "probe".into(), ..Wants::default() });
         loop {
             match self.results.recv().await {
                 Some(WorldEvent::Done(_, done)) => return Ok((now_us(), done)),

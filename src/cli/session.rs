@@ -203,7 +203,7 @@ struct SharedWorld(Rc<RefCell<RealWorld>>);
 impl World for SharedWorld {
     fn start(&mut self, started: &StepStarted) {
         let id = AttemptId { path: started.path.clone(), attempt: started.attempt };
-        let wants = Wants { capture: started.capture, label: started.title.clone() };
+        let wants = Wants { capture: started.capture, label: started.title.clone(), marks: started.marks.clone() };
         let action: &Action = &started.action;
         self.0.borrow_mut().start(id, action, wants);
     }

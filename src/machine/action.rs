@@ -303,9 +303,10 @@ pub struct WatchAction {
     /// Patterns that no line may match; the first that does ends the attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub must_not: Vec<String>,
-    /// Lines are also compared, numbers and ids set aside, with those that stood in the file before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub new_patterns: bool,
+    /// Lines are also compared, numbers and ids set aside, with those in this output file of an earlier attempt. It is
+    /// inside the run directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_in: Option<String>,
 }
 
 /// Where lines come from.
@@ -321,10 +322,19 @@ pub enum WatchSource {
 /// A place in a log file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
-    /// Which file, whatever its name is by now.
+    /// Which file, whatever its name is by now; 0 when there was none yet.
     pub inode: u64,
     /// Bytes from its beginning.
     pub offset: u64,
+}
+
+/// Where a log ended when an attempt began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogMark {
+    /// The log, as the intent names it.
+    pub path: String,
+    /// Its end.
+    pub position: LogPosition,
 }
 
 /// What was seen in a log.
@@ -344,6 +354,9 @@ pub struct Watched {
     /// Lines of a pattern that was not there before: the first of each, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub new: Vec<String>,
+    /// How many such patterns there were.
+    #[serde(default)]
+    pub new_count: u64,
     /// How many patterns were known before.
     #[serde(default)]
     pub known: u64,
@@ -377,6 +390,9 @@ pub struct Done {
     /// What was seen in a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Watched>,
+    /// Where the logs of the intent ended before anything was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<LogMark>,
     /// False where it is shown that nothing was changed (never spawned, write refused, file already right); none where
     /// the world cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]

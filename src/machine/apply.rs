@@ -84,6 +84,9 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if done.http.is_some() && measured {
                 inst.latencies_us.push(done.duration_us);
             }
+            if *attempt == 1 {
+                inst.marks.clone_from(&done.marks);
+            }
             inst.done = Some(done.clone());
             state.in_flight -= 1;
             // What the third press killed may have happened or not; whoever resumes settles that.
@@ -304,7 +307,7 @@ pub(super) fn open_block(
 
 fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), IllegalEvent> {
     let id = find(state, event, &started.path)?;
-    let is_task = matches!(state.node_of(id).kind, NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_));
+    let is_task = state.makes_attempts(id);
     let inst = &mut state.insts[id];
     let ready =
         matches!(inst.status, Status::Pending | Status::Waiting { .. } | Status::Pausing { .. } | Status::InDoubt);
@@ -318,6 +321,7 @@ fn start(state: &mut State, event: &Event, started: &StepStarted) -> Result<(), 
     state.active.insert(id);
     state.in_flight += 1;
     if started.attempt == 1 {
+        state.insts[id].began_us = started.at_us;
         arm(state, id);
     }
     Ok(())

@@ -4,9 +4,9 @@ use super::action::{
     Action, Datum, ExecAction, FileAction, FileChange, HttpAction, RestoreAction, ShellAction, Surroundings,
 };
 use super::event::StepStarted;
-use super::look;
 use super::names::{Names, Trouble, show};
 use super::state::{InstId, State, Timestamp};
+use super::{look, watch};
 use crate::plan::model::{self, Act, NodeId, NodeKind, Task};
 use crate::runbook::model::Effect;
 use serde_json::Value;
@@ -16,19 +16,26 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
     let inst = &state.insts[id];
     let names = Names::of(state, id);
     let node = state.node_of(id);
+    let (marks, at_us) = watch::noted(state, id, now);
+    let looks = |action: Action, poll_until_us| StepStarted {
+        path: inst.path.clone(),
+        attempt: inst.attempt + 1,
+        title: title(state, id),
+        changes: false,
+        capture: false,
+        action,
+        undo: None,
+        poll_until_us,
+        marks: marks.clone(),
+        at_us,
+    };
     if let Some(look) = look::intent(state, id) {
         let (action, over_us) = look?;
         let first = inst.poll_until_us.is_none();
-        return Ok(StepStarted {
-            path: inst.path.clone(),
-            attempt: inst.attempt + 1,
-            title: title(state, id),
-            changes: false,
-            capture: false,
-            action,
-            undo: None,
-            poll_until_us: first.then_some(now.run_us + over_us),
-        });
+        return Ok(looks(action, first.then_some(now.run_us + over_us)));
+    }
+    if let NodeKind::Watch(wanted) = &node.kind {
+        return Ok(looks(watch::action(state, id, wanted)?, None));
     }
     let task = task_of(state, inst.node).ok_or_else(|| format!("`{}` is not a task", inst.path))?;
     let action = match inst.owner {
@@ -56,6 +63,8 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
         action,
         undo,
         poll_until_us,
+        marks,
+        at_us,
     })
 }
 

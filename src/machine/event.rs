@@ -315,6 +315,12 @@ pub struct StepStarted {
     /// Run time (microseconds) at which sampling gives up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll_until_us: Option<u64>,
+    /// Logs whose end is noted before anything is done, for a later step that looks at them from here on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
+    /// Wall time (microseconds since 1970), where a later step looks at a journal from here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_us: Option<i64>,
 }
 
 /// A question for a person.

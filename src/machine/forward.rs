@@ -33,9 +33,9 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
 
 /// The pause of a wait, a retry or a poll is over.
 fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
-    match &state.node_of(id).kind {
-        NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_) => start_task(state, id, now),
-        _ => wait_is_over(state, id),
+    match state.makes_attempts(id) {
+        true => start_task(state, id, now),
+        false => wait_is_over(state, id),
     }
 }
 
@@ -86,7 +86,9 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(inputs) => Event::BlockStarted { path, items: None, inputs: Some(inputs) },
             Err(trouble) => failed_to_begin(state, id, trouble),
         },
-        NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_) => start_task(state, id, now),
+        NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_) | NodeKind::Watch(_) => {
+            start_task(state, id, now)
+        }
         NodeKind::Manual { words, evidence } => match names.text(words) {
             Ok(words) => ask(path, Question::Manual, words, Vec::new(), evidence.clone(), None),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -106,8 +108,6 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
         NodeKind::WaitUntil(_) => wait_is_over(state, id),
-        // Planning refuses what cannot be executed; a plan from elsewhere fails here rather than pass for nothing.
-        NodeKind::Watch(_) => failed(state, id, Verdict::Unavailable, "this cannot be executed yet".into()),
     }
 }
 

@@ -22,6 +22,12 @@ pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
     if let Some(event) = super::look::judge(state, id, now) {
         return event;
     }
+    if let NodeKind::Watch(wanted) = &state.node_of(id).kind {
+        return match super::watch::weigh(wanted, &inst.done.clone().unwrap_or_default()) {
+            Ok(saved) => finished(state, id, Verdict::Pass, None, None, saved),
+            Err((verdict, reason)) => give_up(state, id, Found { verdict, reason }),
+        };
+    }
     let Some(task) = task_of(state, inst.node) else {
         return failed(state, id, Verdict::Fail, "only tasks have results".into());
     };

@@ -26,6 +26,7 @@ mod state;
 mod ruling;
 mod schedule;
 mod undo;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The state of a run: what its events add up to. Only `apply` changes it.
 
-use super::action::{Action, Done};
+use super::action::{Action, Done, LogMark};
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
 use super::look::Lookout;
 use super::plans::Plans;
@@ -67,6 +67,10 @@ pub struct Inst {
     pub lookout: Box<Lookout>,
     /// Durations of its requests, where a metric is made of them.
     pub latencies_us: Vec<u64>,
+    /// Where logs ended when it began, and when that was, if a later step looks from there on.
+    pub marks: Vec<LogMark>,
+    /// See `marks`; microseconds since 1970.
+    pub began_us: Option<i64>,
     /// The last result.
     pub done: Option<Done>,
     /// Consecutive good samples.
@@ -338,6 +342,8 @@ impl State {
             ask_inst: None,
             lookout: Box::default(),
             latencies_us: Vec::new(),
+            marks: Vec::new(),
+            began_us: None,
             done: None,
             streak: 0,
             poll_until_us: None,
@@ -347,6 +353,31 @@ impl State {
             touched: false,
         });
         id
+    }
+
+    /// Whether it is one that makes attempts.
+    pub(super) fn makes_attempts(&self, id: InstId) -> bool {
+        matches!(
+            self.node_of(id).kind,
+            NodeKind::Task(_) | NodeKind::Decide(_) | NodeKind::Baseline(_) | NodeKind::Watch(_)
+        )
+    }
+
+    /// The step of this name that an instance sees: of its own runbook, in its own item or around it.
+    pub(super) fn step_named(&self, id: InstId, name: &str) -> Option<InstId> {
+        let plan_scope = self.node_of(id).scope;
+        let mut around = Some(self.insts[id].scope);
+        while let Some(scope) = around {
+            let found = self.insts.iter().position(|inst| {
+                let node = self.plan.node(inst.node);
+                inst.scope == scope && inst.owner.is_none() && node.scope == plan_scope && node.id == name
+            });
+            if found.is_some() {
+                return found;
+            }
+            around = self.scopes[scope].parent;
+        }
+        None
     }
 
     /// Whether it is a table that runs beside something.

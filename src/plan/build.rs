@@ -5,9 +5,8 @@ use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
 use super::schedule::{marks, until};
-use super::unsupported;
 use crate::runbook::model as doc;
-use crate::text::{Code, Diagnostic, Place, Source, Span};
+use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -60,37 +59,11 @@ pub enum Unreadable {
     Invalid(Vec<Diagnostic>),
 }
 
-/// Resolves a runbook into a plan that can be executed.
-///
-/// # Errors
-/// All problems found, each with its place; also what the engine cannot execute yet.
-pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
-    let source = request.source.clone();
-    let plan = resolve(request)?;
-    let refused = unsupported::constructs(&plan).into_iter().map(|(name, at)| {
-        let message = format!("{name} can be checked and planned, but not executed yet ({at})");
-        let problem = Diagnostic::error(Code::NOT_EXECUTABLE, message, source.place(line(&source, &at)));
-        problem.help("leave it out to run this; nothing in a plan is ever ignored")
-    });
-    let refused: Vec<Diagnostic> = refused.collect();
-    if refused.is_empty() { Ok(plan) } else { Err(refused) }
-}
-
-/// The line that `file:line` names, without its indent; the beginning of the source when it is of another file.
-fn line(source: &Source, at: &str) -> Span {
-    let of_source = at.rsplit_once(':').filter(|(name, _)| *name == source.name());
-    let number = of_source.and_then(|(_, number)| number.parse::<usize>().ok()).unwrap_or(1);
-    let start: usize = source.text().split_inclusive('\n').take(number.saturating_sub(1)).map(str::len).sum();
-    let text = source.text()[start..].lines().next().unwrap_or_default();
-    let indent = text.len() - text.trim_start().len();
-    Span::new(start + indent, start + text.len())
-}
-
-/// Resolves a runbook into a plan, whether the engine can execute all of it or not.
+/// Resolves a runbook into a plan.
 ///
 /// # Errors
 /// All problems found, each with its place.
-pub fn resolve(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
+pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut builder = Builder {
         library: request.library,
         nodes: Vec::new(),

@@ -169,6 +169,10 @@ impl Builder<'_> {
     }
 
     pub(super) fn watch(&mut self, watch: &doc::Watch, at: &Position<'_>) -> NodeKind {
+        if let (doc::WatchSource::Shell(_), Some(since)) = (&watch.source, &watch.since) {
+            let message = "what a script prints has no earlier part: `since` is for files and journals";
+            self.problem(Code::WATCH, message, &since.place, "let the script itself print from there on");
+        }
         let texts = |list: &[doc::Text]| list.iter().map(|text| text.value.clone()).collect();
         NodeKind::Watch(Box::new(Watch {
             source: match &watch.source {

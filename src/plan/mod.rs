@@ -12,11 +12,10 @@ mod schedule;
 mod stages;
 #[cfg(test)]
 mod tests;
-mod unsupported;
 pub mod window;
 
 pub use crate::runbook::units;
-pub use build::{Given, Library, Request, Unreadable, build, resolve};
+pub use build::{Given, Library, Request, Unreadable, build};
 pub use model::Plan;
 
 use sha2::{Digest, Sha256};

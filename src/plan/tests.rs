@@ -1,5 +1,5 @@
 use super::model::{MetricSource, NodeKind, Plan, Target};
-use super::{Library, Request, Unreadable, build, encode, resolve};
+use super::{Library, Request, Unreadable, build, encode};
 use crate::runbook::model::Runbook;
 use crate::runbook::read;
 use crate::text::{Code, Diagnostic, Source};
@@ -42,11 +42,11 @@ fn request<'a>(text: &str, shelf: &'a Shelf) -> Request<'a> {
 }
 
 fn planned(text: &str) -> Plan {
-    resolve(request(text, &Shelf(""))).unwrap_or_else(|problems| panic!("{problems:?}"))
+    build(request(text, &Shelf(""))).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 fn refused(text: &str, inner: &'static str) -> Vec<Diagnostic> {
-    resolve(request(text, &Shelf(inner))).unwrap_err()
+    build(request(text, &Shelf(inner))).unwrap_err()
 }
 
 /// A runbook of one guard on one metric.
@@ -138,28 +138,10 @@ fn prometheus_is_where_the_target_says_unless_the_metric_does() {
 }
 
 #[test]
-fn what_cannot_be_executed_yet_is_refused_and_named() {
-    let names = |text: &str| -> Vec<String> {
-        let problems = build(request(text, &Shelf(""))).unwrap_err();
-        assert!(problems.iter().all(|p| p.code == Code::NOT_EXECUTABLE), "{problems:?}");
-        problems.iter().map(|p| p.message.split(" can be").next().unwrap_or_default().to_string()).collect()
-    };
-    assert_eq!(names(include_str!("../../tests/fixtures/good/watch.yml")), ["`watch`"]);
-}
-
-#[test]
-fn a_refusal_points_at_the_first_line_that_cannot_be_executed() {
-    let text = include_str!("../../tests/fixtures/good/decide.yml");
-    let problems = build(request(text, &Shelf(""))).unwrap_err();
-    let place = &problems[0].place;
-    assert_eq!(place.source.slice(place.span), "- id: now");
-}
-
-#[test]
 fn guards_and_metrics_of_an_included_runbook_stay_in_its_scope() {
     let outer = "runbook: v1\nname: outer\nsteps: [{ id: inner, run: { runbook: inner.yml } }]\n";
     const INNER: &str = include_str!("../../tests/fixtures/good/guards.yml");
-    let plan = resolve(request(outer, &Shelf(INNER))).unwrap();
+    let plan = build(request(outer, &Shelf(INNER))).unwrap();
     assert_eq!(plan.metrics[0].scope, 1);
     assert!(plan.nodes.iter().any(|node| node.scope == 1 && node.guards.is_some()));
 }

@@ -23,6 +23,8 @@ mod resume;
 mod schedule;
 mod shell;
 mod signals;
+mod stages;
 mod terminal;
 mod token;
 mod values;
+mod watch;

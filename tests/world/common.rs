@@ -13,6 +13,8 @@ pub(crate) struct Bed {
     pub(crate) events: UnboundedReceiver<WorldEvent>,
     runtime: tokio::runtime::Runtime,
     attempts: u32,
+    /// Logs whose end the next attempts note.
+    pub(crate) marks: Vec<String>,
 }
 
 /// Scripts of letters, digits and harmless marks are simple commands; the real splitter lives elsewhere.
@@ -63,7 +65,7 @@ impl Bed {
         adjust(&mut setup);
         let world = RealWorld::new(setup, sender).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Bed { dir, world, events, runtime, attempts: 0 }
+        Bed { dir, world, events, runtime, attempts: 0, marks: Vec::new() }
     }
 
     pub(crate) fn work(&self, name: &str) -> PathBuf {
@@ -78,7 +80,7 @@ impl Bed {
         self.attempts += 1;
         let id = AttemptId { path: "step".to_owned(), attempt: self.attempts };
         let _inside = self.runtime.enter();
-        self.world.start(id, action, Wants { capture: true, label: "a step".to_owned() });
+        self.world.start(id, action, Wants { capture: true, label: "a step".to_owned(), marks: self.marks.clone() });
     }
 
     /// The next `Done`, whatever else is told before it.

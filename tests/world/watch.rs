@@ -19,7 +19,7 @@ fn watch(path: &Path, for_us: u64) -> WatchAction {
         since: None,
         must: Vec::new(),
         must_not: Vec::new(),
-        new_patterns: false,
+        known_in: None,
     }
 }
 
@@ -109,19 +109,52 @@ fn watching_goes_on_where_an_earlier_watch_ended_even_over_a_rotation() {
 }
 
 #[test]
-fn lines_of_a_kind_that_was_not_there_before_are_named() {
+fn lines_of_a_kind_that_an_earlier_watch_did_not_see_are_named() {
     let mut bed = Bed::new();
     let log = bed.work("app.log");
-    append(&log, "10:00:01 took 12 ms\n10:00:02 connected to 10.0.0.7:5432\n");
-    let wanted = WatchAction { new_patterns: true, ..watch(&log, SECOND) };
-    let done = meanwhile(&mut bed, wanted, || {
+    append(&log, "10:00:00 this stood there before anybody looked\n");
+    let earlier = meanwhile(&mut bed, watch(&log, SECOND), || {
+        append(&log, "10:00:01 took 12 ms\n10:00:02 connected to 10.0.0.7:5432\n");
+    });
+    let known_in = earlier.stdout.as_ref().map(|seen| seen.file.clone());
+    let done = meanwhile(&mut bed, WatchAction { known_in, ..watch(&log, SECOND) }, || {
         append(
             &log,
             "11:30:00 took 7 ms\n11:30:01 deadlock of 2\n11:30:02 connected to 10.0.0.9:5432\n11:31:00 deadlock of 3\n",
         );
     });
     assert_eq!(seen(&done).new, ["11:30:01 deadlock of 2"]);
-    assert_eq!(seen(&done).known, 2);
+    assert_eq!((seen(&done).known, seen(&done).new_count), (2, 1));
+}
+
+#[test]
+fn more_new_kinds_of_lines_are_counted_than_shown() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "");
+    let earlier = meanwhile(&mut bed, watch(&log, SECOND), || append(&log, "well\n"));
+    let known_in = earlier.stdout.as_ref().map(|seen| seen.file.clone());
+    let kinds: String = ('a'..='z').map(|letter| format!("{letter} failed\n")).collect();
+    let done = meanwhile(&mut bed, WatchAction { known_in, ..watch(&log, SECOND) }, || append(&log, &kinds));
+    assert_eq!((seen(&done).new.len(), seen(&done).new_count), (20, 26));
+}
+
+#[test]
+fn an_attempt_notes_where_a_log_ended_before_it_and_a_watch_begins_there() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "before\n");
+    bed.marks = vec!["app.log".into(), "later.log".into(), "/dev/null".into()];
+    let done = bed.sh("echo during >> app.log; echo first > later.log");
+    let noted: Vec<&str> = done.marks.iter().map(|mark| mark.path.as_str()).collect();
+    assert_eq!(noted, ["app.log", "later.log"], "a device is no log");
+    append(&log, "after\n");
+    let from =
+        |at: usize, path: &Path| WatchAction { since: Some(done.marks[at].position), ..watch(path, SECOND / 10) };
+    let seen = bed.act(&Action::Watch(from(0, &log)));
+    assert_eq!(bed.stored(seen.stdout.as_ref()), b"during\nafter\n");
+    let seen = bed.act(&Action::Watch(from(1, &bed.work("later.log"))));
+    assert_eq!(bed.stored(seen.stdout.as_ref()), b"first\n", "there was no file yet");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::mask::Masker;
 use super::output::Sink;
 use super::secrets::Secrets;
 use super::{SimpleCommand, WorldEvent};
-use crate::machine::action::{Captured, Done, Ended};
+use crate::machine::action::{Captured, Done, Ended, LogMark};
 
 /// What all attempts of a run share.
 pub(super) struct Site {
@@ -42,6 +42,8 @@ pub(super) struct Attempt {
     pub(super) capture: bool,
     /// What it prints is kept in a file; what a sample's commands print is not.
     pub(super) keep: bool,
+    /// Where logs ended before it began.
+    pub(super) marks: Vec<LogMark>,
 }
 
 impl Attempt {
@@ -86,6 +88,7 @@ impl Attempt {
 
     /// The last word: nothing secret in messages, the tail where it explains a failure, and off the live view.
     pub(super) fn done(&self, mut done: Done, since: Instant) -> WorldEvent {
+        done.marks.clone_from(&self.marks);
         if done.duration_us == 0 {
             done.duration_us = micros(since.elapsed());
         }

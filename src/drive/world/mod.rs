@@ -35,7 +35,7 @@ pub use environment::base_env;
 pub use live::{Cancel, Running};
 pub use secrets::{SecretSource, Secrets, ShortSecrets};
 
-use crate::machine::action::{Action, Done, Ended};
+use crate::machine::action::{Action, Done, Ended, LogMark};
 use attempt::{Attempt, Site, untouched};
 use live::Live;
 use pool::Pool;
@@ -80,6 +80,8 @@ pub struct Wants {
     pub capture: bool,
     /// What the live view calls the attempt.
     pub label: String,
+    /// Logs whose end is noted before anything is done.
+    pub marks: Vec<String>,
 }
 
 /// What the world tells the driver.
@@ -144,8 +146,14 @@ impl RealWorld {
         };
         self.running_now().push(Arc::clone(&live));
         let sample = matches!(action, Action::Sample(_));
-        let attempt =
-            Attempt { site: Arc::clone(&self.site), live, number, capture: wants.capture || sample, keep: !sample };
+        let attempt = Attempt {
+            site: Arc::clone(&self.site),
+            live,
+            number,
+            capture: wants.capture || sample,
+            keep: !sample,
+            marks: self.marks(wants.marks),
+        };
         let since = Instant::now();
         if let Action::Http(request) = action {
             let (request, clients, events) = (request.clone(), self.http.clone(), self.site.events.clone());
@@ -180,6 +188,15 @@ impl RealWorld {
             self.running_now().retain(|live| live.id != id);
             self.refuse(id, &error);
         }
+    }
+
+    /// Where these logs end now.
+    fn marks(&self, logs: Vec<String>) -> Vec<LogMark> {
+        let mark = |path: String| {
+            let position = watch::end_of(&self.site.path(&path))?;
+            Some(LogMark { path, position })
+        };
+        logs.into_iter().filter_map(mark).collect()
     }
 
     /// End everything that runs now. What is started later is not affected: undo must be able to run.

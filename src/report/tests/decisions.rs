@@ -1,7 +1,7 @@
 //! The preview of metrics, tables, stages and schedules, from runbooks as people write them.
 
 use crate::plan::model::{Plan, Target};
-use crate::plan::{Library, Request, Unreadable, resolve};
+use crate::plan::{Library, Request, Unreadable, build};
 use crate::report::{Look, PreviewStyle, preview};
 use crate::runbook::model::Runbook;
 use crate::runbook::read;
@@ -38,7 +38,7 @@ fn planned(text: &str) -> Plan {
         target_source: None,
         library: &Nothing,
     };
-    resolve(request).unwrap()
+    build(request).unwrap()
 }
 
 fn shown(text: &str) -> String {

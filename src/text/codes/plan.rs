@@ -118,13 +118,4 @@ wrong:
 right:
     for_each: { in: "{{ steps.find.hosts }}", max: 20, steps: [...] }
 "#
-540 NOT_EXECUTABLE "not executed yet" r#"
-The runbook is right, but it says something that this version of the tool can check and plan, and not yet execute. It is
-refused as a whole: a guard that is silently left out is worse than none.
-
-wrong:
-    guards: { every: 10s, hit: worst, rules: [...] }
-right:
-    a version that executes it, or the runbook without it
-"#
 }

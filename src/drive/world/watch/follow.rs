@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 
 use crate::machine::action::{Ended, LogPosition};
 
-/// Lines that stood in the file before are compared up to this many bytes back.
-const HISTORY: u64 = 16 * 1024 * 1024;
-
 pub(super) struct Follow {
     path: PathBuf,
     open: Option<Open>,
@@ -60,6 +57,8 @@ impl Follow {
                     open.offset = open.file.metadata().map_err(Lost::Io)?.len();
                 }
             }
+            // There was no file then: all of the one that came since is new.
+            Some(position) if position.inode == 0 => follow.open = open(path)?,
             Some(position) => {
                 let mut found = find(path, position.inode)?.ok_or(Lost::Gone)?;
                 found.offset = position.offset.min(found.file.metadata().map_err(Lost::Io)?.len());
@@ -67,28 +66,6 @@ impl Follow {
             }
         }
         Ok(follow)
-    }
-
-    /// What stands before the beginning, as far as is looked back; the first, cut line is left out.
-    pub(super) fn before(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
-        let Some(open) = &mut self.open else { return Ok(()) };
-        let from = open.offset.saturating_sub(HISTORY);
-        open.file.seek(SeekFrom::Start(from))?;
-        let mut left = (&open.file).take(open.offset - from);
-        let mut piece = vec![0; 64 * 1024];
-        let mut cut = from > 0;
-        loop {
-            let mut bytes = match left.read(&mut piece)? {
-                0 => return Ok(()),
-                size => &piece[..size],
-            };
-            if cut && let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-                (bytes, cut) = (&bytes[end + 1..], false);
-            }
-            if !cut {
-                see(bytes);
-            }
-        }
     }
 
     /// Everything that is new, through however many files it goes.
@@ -152,6 +129,15 @@ impl Open {
                 }
             }
         }
+    }
+}
+
+/// Where a log ends now; what cannot be read ends nowhere.
+pub(in crate::drive::world) fn end_of(path: &Path) -> Option<LogPosition> {
+    match std::fs::metadata(path) {
+        Ok(now) => now.is_file().then(|| LogPosition { inode: now.ino(), offset: now.len() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(LogPosition::default()),
+        Err(_) => None,
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct Lines {
     must_not: Vec<(Regex, Option<String>)>,
     /// Kinds of lines that were there before.
     known: HashSet<String>,
+    known_before: usize,
     compare: bool,
     new: Vec<String>,
     lines: u64,
@@ -38,6 +39,7 @@ impl Lines {
             must: patterns(must)?,
             must_not: patterns(must_not)?,
             known: HashSet::new(),
+            known_before: 0,
             compare: false,
             new: Vec::new(),
             lines: 0,
@@ -54,10 +56,13 @@ impl Lines {
         });
     }
 
-    /// What was open before the beginning is not a new line.
-    pub(super) fn compare(&mut self, wanted: bool) {
-        self.compare = wanted;
-        self.open.clear();
+    /// All that is known has been said: from now on lines are compared with it. A last line without its end counts.
+    pub(super) fn compare(&mut self) {
+        if !self.open.is_empty() {
+            self.knew(b"\n");
+        }
+        self.known_before = self.known.len();
+        self.compare = true;
     }
 
     /// A piece of what came.
@@ -69,7 +74,7 @@ impl Lines {
                     *first = Some(shown(line));
                 }
             }
-            if lines.compare && lines.new.len() < SHOWN && lines.known.len() < KINDS && lines.known.insert(kind(line)) {
+            if lines.compare && lines.known.len() < KINDS && lines.known.insert(kind(line)) && lines.new.len() < SHOWN {
                 lines.new.push(shown(line));
             }
         });
@@ -90,7 +95,8 @@ impl Lines {
             must: firsts(&self.must),
             must_not: firsts(&self.must_not),
             new: self.new.clone(),
-            known: (self.known.len() - self.new.len().min(self.known.len())) as u64,
+            new_count: (self.known.len() - self.known_before) as u64,
+            known: self.known_before as u64,
             ..Watched::default()
         }
     }
@@ -172,11 +178,11 @@ mod tests {
     fn only_kinds_of_lines_that_were_not_there_before_are_new() {
         let mut lines = lines(&[], &[]);
         lines.knew(b"took 1 ms\nslow query 7\nopen li");
-        lines.compare(true);
+        lines.compare();
         lines.take(b"took 99 ms\npanic at worker 3\npanic at worker 4\n");
         let seen = lines.seen();
         assert_eq!(seen.new, ["panic at worker 3"]);
-        assert_eq!((seen.known, seen.lines), (2, 3));
+        assert_eq!((seen.known, seen.new_count, seen.lines), (3, 1, 3));
     }
 
     #[test]

@@ -4,6 +4,10 @@
 mod follow;
 mod lines;
 
+pub(super) use follow::end_of;
+
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,12 +30,31 @@ pub(super) fn run(attempt: &Attempt, wanted: &WatchAction) -> Done {
         Ok(lines) => Arc::new(Mutex::new(lines)),
         Err(why) => return untouched(Ended::Failed(why)),
     };
+    if let Some(known) = &wanted.known_in
+        && let Err(error) = know(&attempt.site.run_dir.join(known), &lines)
+    {
+        return untouched(Ended::Failed(format!("the lines to compare with cannot be read: {error}")));
+    }
     let mut done = match &wanted.source {
         WatchSource::File(path) => file(attempt, &attempt.site.path(path), wanted, &lines),
         WatchSource::Command(action) => program(attempt, action, wanted, &lines),
     };
     done.changed = Some(false);
     done
+}
+
+/// The lines an earlier attempt saw.
+fn know(path: &Path, lines: &Mutex<Lines>) -> io::Result<()> {
+    let mut known = File::open(path)?;
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match known.read(&mut piece)? {
+            0 => break,
+            size => locked(lines).knew(&piece[..size]),
+        }
+    }
+    locked(lines).compare();
+    Ok(())
 }
 
 fn file(attempt: &Attempt, path: &Path, wanted: &WatchAction, lines: &Arc<Mutex<Lines>>) -> Done {
@@ -41,12 +64,6 @@ fn file(attempt: &Attempt, path: &Path, wanted: &WatchAction, lines: &Arc<Mutex<
         Ok(follow) => follow,
         Err(lost) => return untouched(lost.into_ended(path)),
     };
-    if wanted.new_patterns
-        && let Err(error) = follow.before(|piece| locked(lines).knew(piece))
-    {
-        return untouched(Lost::Io(error).into_ended(path));
-    }
-    locked(lines).compare(wanted.new_patterns);
     let until = Instant::now() + Duration::from_micros(wanted.for_us);
     loop {
         let last = Instant::now() >= until;
