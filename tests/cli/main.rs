@@ -20,6 +20,7 @@ mod looking;
 mod plan;
 mod reading;
 mod resume;
+mod second;
 mod shell;
 mod signals;
 mod terminal;
