@@ -1,4 +1,4 @@
-//! The commands of docs/log.md, "Anchors", as they stand there: with real syslog, OpenSSH, OpenSSL and coreutils.
+//! The commands of docs/log.md, "Checking it without this program" and "Anchors", as they stand there: with real syslog, OpenSSH, OpenSSL and coreutils.
 
 #![allow(clippy::disallowed_methods, reason = "tests act on the world")]
 
@@ -83,8 +83,8 @@ impl Lab {
     #[track_caller]
     fn documented(&self, part: &str) -> Vec<String> {
         let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/log.md")).unwrap();
-        let start = docs.find(&format!("\n### {part}\n")).unwrap_or_else(|| panic!("no part {part}"));
-        let text = docs[start + 1..].split("\n##").next().unwrap();
+        let start = docs.find(&format!("# {part}\n")).unwrap_or_else(|| panic!("no part {part}"));
+        let text = docs[start..].split("\n##").next().unwrap();
         let commands =
             text.lines().filter_map(|line| line.split_once("$ ").filter(|(who, _)| ["alice", "bob"].contains(who)));
         let said: Vec<String> = commands.map(|(who, script)| self.good(who, script)).collect();
@@ -107,6 +107,28 @@ impl Drop for Daemon {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+#[ignore = "needs ssh-keygen, jq and coreutils; tests/run runs it"]
+fn a_finished_log_is_checked_with_openssh_jq_and_coreutils_alone() {
+    let mut lab = Lab::new();
+    lab.run();
+    let said = lab.documented("Checking it without this program");
+    assert!(said[0].starts_with("Good \"log.v1@runbook\" signature for alice@"), "{said:?}");
+    assert_eq!(said[1], "inputs/a.yml: OK\n");
+    assert_eq!(said[2], "out/0001.stdout: OK\nout/0002.stdout: OK\n");
+    assert_eq!(said[3], "plan.json: OK\n");
+    let link: Vec<&str> = said[4].split_whitespace().filter(|word| word.len() == 64).collect();
+    assert!(link.len() == 2 && link[0] == link[1], "{said:?}");
+    assert!(said[6].starts_with("Good \"log.v1@runbook\" signature for alice@"), "{said:?}");
+    assert!(said[9].starts_with("Good \"log.v1@runbook\" signature for session"), "{said:?}");
+    // The same commands refuse what was changed.
+    lab.good("alice", "sed -i 's/\"attempt\":1/\"attempt\":2/' $RUN_DIR/run.jsonl");
+    let verify = "ssh-keygen -Y verify -f ~/.config/runbook/allowed_signers -I alice@$(uname -n) -n log.v1@runbook \
+                  -s $RUN_DIR/run.jsonl.sig < $RUN_DIR/run.jsonl";
+    let (code, said) = lab.sh("alice", verify);
+    assert!(code != 0 && said.contains("incorrect signature"), "{said}");
 }
 
 #[test]

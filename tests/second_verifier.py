@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A second verifier for the signed log of a run, written from docs/log.md alone.
 
-    second_verifier.py RUN_DIR ALLOWED_SIGNERS    judges one run directory
-    second_verifier.py --bundles                  judges bundles from stdin, one line of answer each (see `serve`)
+    second_verifier.py RUN_DIR ALLOWED_SIGNERS [REVOKED_KEYS]   judges one run directory
+    second_verifier.py --bundles                 judges bundles from stdin, one line of answer each (see `serve`)
 
 Needs Python 3.11 and OpenSSL's libcrypto, nothing else. The numbers in comments are the steps of docs/log.md.
 """
@@ -39,11 +39,15 @@ class Bad(Exception):
     """Something is not as it was written."""
 
 
+class Unchecked(Exception):
+    """Nobody here can tell."""
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-# --- Ed25519 -------------------------------------------------------------------------------------------------------
+# --- Signatures ------------------------------------------------------------------------------------------------------
 
 _crypto = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
 _ED25519 = 1087
@@ -56,6 +60,10 @@ for _name, _result, _arguments in [
     ("EVP_DigestVerify", ctypes.c_int,
      [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]),
     ("ERR_clear_error", None, []),
+    ("d2i_PUBKEY", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]),
+    ("EVP_sha256", ctypes.c_void_p, []),
+    ("EVP_sha384", ctypes.c_void_p, []),
+    ("EVP_sha512", ctypes.c_void_p, []),
 ]:
     getattr(_crypto, _name).restype = _result
     getattr(_crypto, _name).argtypes = _arguments
@@ -70,24 +78,94 @@ def small_order(point):
     return (int.from_bytes(point, "little") & (2**255 - 1)) % _P in _SMALL
 
 
-@functools.lru_cache(maxsize=100_000)
 def ed25519_verifies(public, signature, message):
     if small_order(public) or small_order(signature[:32]):
         return False
-    key = _crypto.EVP_PKEY_new_raw_public_key(_ED25519, None, public, 32)
+    return verifies(_crypto.EVP_PKEY_new_raw_public_key(_ED25519, None, public, 32), None, signature, message)
+
+
+def verifies(key, digest, signature, message):
+    """Whether this OpenSSL key made a signature; frees the key."""
     if not key:
         _crypto.ERR_clear_error()
         return False
     context = _crypto.EVP_MD_CTX_new()
     try:
         return (
-            _crypto.EVP_DigestVerifyInit(context, None, None, None, key) == 1
+            _crypto.EVP_DigestVerifyInit(context, None, digest, None, key) == 1
             and _crypto.EVP_DigestVerify(context, signature, len(signature), message, len(message)) == 1
         )
     finally:
         _crypto.EVP_MD_CTX_free(context)
         _crypto.EVP_PKEY_free(key)
         _crypto.ERR_clear_error()
+
+
+def der(tag, *parts):
+    body = b"".join(parts)
+    size = len(body)
+    if size < 128:
+        return bytes([tag, size]) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 128 | len(length)]) + length + body
+
+
+SEQUENCE, INTEGER, BITS = 0x30, 0x02, 0x03
+RSA = bytes.fromhex("06092a864886f70d0101010500")
+EC = bytes.fromhex("06072a8648ce3d0201")
+CURVES = {
+    b"nistp256": (bytes.fromhex("06082a8648ce3d030107"), _crypto.EVP_sha256),
+    b"nistp384": (bytes.fromhex("06052b81040022"), _crypto.EVP_sha384),
+    b"nistp521": (bytes.fromhex("06052b81040023"), _crypto.EVP_sha512),
+}
+
+
+def key_of_der(algorithm, public):
+    spki = der(SEQUENCE, der(SEQUENCE, algorithm), der(BITS, b"\0", public))
+    at = ctypes.c_char_p(spki)
+    return _crypto.d2i_PUBKEY(None, ctypes.byref(at), len(spki))
+
+
+def number(data):
+    """A positive number as OpenSSH writes it, which is how DER writes it."""
+    if not data or data[0] & 128 or (len(data) > 1 and data[0] == 0 and not data[1] & 128):
+        raise Bad("not a positive number in its shortest form")
+    return der(INTEGER, data)
+
+
+def rsa_verifies(fields, kind, signature, message):
+    exponent, modulus = fields
+    size = len(modulus.lstrip(b"\0"))
+    if size < 128 or len(signature) > size:
+        return False
+    digest = {b"rsa-sha2-256": _crypto.EVP_sha256, b"rsa-sha2-512": _crypto.EVP_sha512}[kind]
+    key = key_of_der(RSA, der(SEQUENCE, number(modulus), number(exponent)))
+    return verifies(key, digest(), signature.rjust(size, b"\0"), message)
+
+
+def ecdsa_verifies(fields, kind, signature, message):
+    curve, point = fields
+    if b"ecdsa-sha2-" + curve != kind or point[:1] != b"\4":
+        return False
+    oid, digest = CURVES[curve]
+    inner = Strings(signature)
+    both = der(SEQUENCE, number(inner.string()), number(inner.string()))
+    inner.end()
+    return verifies(key_of_der(EC + oid, point), digest(), both, message)
+
+
+@functools.lru_cache(maxsize=100_000)
+def key_verifies(blob, kind, signature, message):
+    """Whether the key with this blob made this kind of signature over these bytes."""
+    name, fields = read_key(blob)
+    if name == "ssh-ed25519":
+        return ed25519_verifies(fields[0], signature, message)
+    if name.startswith("sk-") or is_certificate(name):
+        raise Unchecked(f"keys of type {name} are not checked here")
+    try:
+        return (rsa_verifies if name == "ssh-rsa" else ecdsa_verifies)(fields, kind, signature, message)
+    except Bad:
+        return False
 
 
 # --- OpenSSH's encodings -------------------------------------------------------------------------------------------
@@ -126,22 +204,64 @@ def strict_base64(text):
     return data
 
 
-def key_of_blob(blob):
-    reader = Strings(blob)
-    if reader.string() != b"ssh-ed25519":
+# What kinds of keys there are: their kinds of signatures, and how many fields they have. `ssh-rsa` is no kind of
+# signature: that is SHA-1.
+KINDS = {
+    "ssh-ed25519": ({b"ssh-ed25519"}, 1),
+    "ssh-rsa": ({b"rsa-sha2-256", b"rsa-sha2-512"}, 2),
+    "ecdsa-sha2-nistp256": ({b"ecdsa-sha2-nistp256"}, 2),
+    "ecdsa-sha2-nistp384": ({b"ecdsa-sha2-nistp384"}, 2),
+    "ecdsa-sha2-nistp521": ({b"ecdsa-sha2-nistp521"}, 2),
+    "sk-ssh-ed25519@openssh.com": ({b"sk-ssh-ed25519@openssh.com"}, 2),
+    "sk-ecdsa-sha2-nistp256@openssh.com": ({b"sk-ecdsa-sha2-nistp256@openssh.com"}, 3),
+}
+CERTIFICATE = "-cert-v01@openssh.com"
+
+
+def is_certificate(name):
+    return name.endswith(CERTIFICATE)
+
+
+def kind_of(name):
+    """What a name stands for; a certificate is of the kind of its key."""
+    plain = name.removesuffix(CERTIFICATE)
+    if plain != name and plain.startswith("sk-"):
+        plain += "@openssh.com"
+    if plain not in KINDS:
         raise Bad("key type is not supported")
-    key = reader.string()
+    return KINDS[plain]
+
+
+def read_key(blob):
+    """The type of a key and its fields; those of a certificate are left alone."""
+    reader = Strings(blob)
+    try:
+        name = reader.string().decode()
+    except UnicodeError:
+        raise Bad("key type is not text") from None
+    _, count = kind_of(name)
+    if is_certificate(name):
+        return name, []
+    fields = [reader.string() for _ in range(count)]
     reader.end()
-    if len(key) != 32:
+    if name == "ssh-ed25519" and len(fields[0]) != 32:
         raise Bad("key is not 32 bytes long")
-    return key
+    return name, fields
+
+
+def key_of_words(name, encoded):
+    """The blob of a key that stands in a line."""
+    blob = strict_base64(encoded)
+    if read_key(blob)[0] != name:
+        raise Bad("the line names another type than its key has")
+    return blob
 
 
 def announced_key(line):
     word, _, encoded = line.partition(" ")
     if word != "ssh-ed25519":
         raise Bad("announced key is of another type")
-    return key_of_blob(strict_base64(encoded))
+    return key_of_words(word, encoded)
 
 
 def armor(blob):
@@ -152,7 +272,7 @@ def armor(blob):
 
 @functools.lru_cache(maxsize=100_000)
 def read_signature(text):
-    """(key, namespace, hash name, signature) of an armored SSHSIG; only the one spelling passes."""
+    """(key, namespace, hash name, kind, signature) of an armored SSHSIG; only the one spelling passes."""
     lines = text.split("\n")
     if len(lines) < 3 or lines[0] != "-----BEGIN SSH SIGNATURE-----" or lines[-2:] != ["-----END SSH SIGNATURE-----", ""]:
         raise Bad("not an armored SSH signature")
@@ -162,7 +282,8 @@ def read_signature(text):
     reader = Strings(blob)
     if reader.take(6) != b"SSHSIG" or reader.take(4) != b"\0\0\0\1":
         raise Bad("not an SSHSIG of version 1")
-    key = key_of_blob(reader.string())
+    key = reader.string()
+    name, _ = read_key(key)
     namespace = reader.string()
     if reader.string():
         raise Bad("the reserved field is not empty")
@@ -171,24 +292,27 @@ def read_signature(text):
         raise Bad("hash is neither sha256 nor sha512")
     inner = Strings(reader.string())
     reader.end()
-    if inner.string() != b"ssh-ed25519":
-        raise Bad("signature type is not supported")
+    kind = inner.string()
+    if kind not in kind_of(name)[0]:
+        raise Bad("signature type is not one of this key's")
     signature = inner.string()
+    if kind.startswith(b"sk-"):
+        inner.take(5)
     inner.end()
-    if len(signature) != 64:
+    if kind == b"ssh-ed25519" and len(signature) != 64:
         raise Bad("signature is not 64 bytes long")
-    return key, namespace, digest, signature
+    return key, namespace, digest, kind, signature
 
 
 def check_signature(text, namespace, message_hash, digest):
     """The key that signed a message of this hash, for this namespace."""
-    key, found, used, signature = read_signature(text)
+    key, found, used, kind, signature = read_signature(text)
     if found != namespace.encode():
         raise Bad(f"namespace is {found!r}")
     if used != digest:
         raise Bad(f"made with {used!r}")
     signed = b"SSHSIG" + put(found) + put(b"") + put(used) + put(message_hash)
-    if not ed25519_verifies(key, signature, signed):
+    if not key_verifies(key, kind, signature, signed):
         raise Bad("signature is not valid for these bytes")
     return key
 
@@ -210,16 +334,35 @@ def moment(text):
     digits = text.removesuffix("Z")
     if len(digits) not in (8, 12, 14) or not re.fullmatch("[0-9]+", digits):
         raise Bad(f"{text} is not a time")
-    return digits.ljust(14, "0")
+    padded = digits.ljust(14, "0")
+    try:
+        datetime.datetime.strptime(padded, "%Y%m%d%H%M%S")
+    except ValueError:
+        raise Bad(f"{text} is not a time") from None
+    return padded
+
+
+def read_revoked(text):
+    """The blobs of revoked keys, one public key per line. Lists in OpenSSH's binary form are not read here."""
+    if text.startswith(b"SSHKRL"):
+        raise Bad("a binary revocation list is not read here")
+    try:
+        lines = [line.strip() for line in text.decode().split("\n")]
+    except UnicodeError:
+        raise Bad("the list of revoked keys is not text") from None
+    words = [line.split() for line in lines if line and not line.startswith("#")]
+    if any(len(line) < 2 for line in words):
+        raise Bad("a line of the list of revoked keys is no key")
+    return {key_of_words(line[0], line[1]) for line in words}
 
 
 class TrustStore:
-    """An `allowed_signers` file; only ssh-ed25519 keys count here."""
+    """An `allowed_signers` file and a list of revoked keys."""
 
-    LINE = re.compile(r'((?:[^\s"]|"[^"]*")+)[ \t]+(?:((?:[^\s"]|"[^"]*")+)[ \t]+)??(\S+)[ \t]+([A-Za-z0-9+/=]+)(?:[ \t].*)?')
+    LINE = re.compile(r'((?:[^\s"]|"[^"]*")+)[ \t]+(?:((?:[^\s"]|"[^"]*")+)[ \t]+)??((?:ssh-|ecdsa-|sk-ssh-|sk-ecdsa-)\S*)[ \t]+([A-Za-z0-9+/=]+)(?:[ \t].*)?')
 
-    def __init__(self, text):
-        self.entries = []
+    def __init__(self, text, revoked=b""):
+        self.entries, self.revoked = [], read_revoked(revoked)
         for line in text.split("\n"):
             line = line.strip()
             if line and not line.startswith("#"):
@@ -238,14 +381,16 @@ class TrustStore:
             if name.lower() not in said:
                 raise Bad(f"unknown option {name}")
             said[name.lower()] = value.strip('"')
-        if kind != "ssh-ed25519":
-            return
         after, before = (said[name] and moment(said[name]) for name in ("valid-after", "valid-before"))
-        key = key_of_blob(strict_base64(encoded))
+        key = key_of_words(kind, encoded)
+        if is_certificate(kind):
+            return
         self.entries.append((principals.strip('"'), key, said["namespaces"], after, before))
 
     def owner(self, key, namespace, t):
         """The name of whoever may sign in this namespace at this time with this key, or None."""
+        if key in self.revoked:
+            return None
         when = re.sub("[^0-9]", "", t[:19])
         for principal, known, namespaces, after, before in self.entries:
             if (
@@ -377,6 +522,7 @@ class Segment:
     def __init__(self, number, data, mono_us):
         self.number, self.data, self.mono_us = number, data, mono_us
         self.run = self.identity = self.session = self.opening = None
+        self.unchecked = None  # why a signature of the identity key could not be checked
         self.heads = []      # (segment, bytes, sha256), one for each good seal
         self.sealed = []     # (record, head)
         self.ended = False
@@ -441,7 +587,12 @@ class Segment:
             raise Bad("seal does not match the bytes before it")
         if not batch:
             raise Bad("seal seals nothing")
-        key = check_signature(seal["sig"], LOG_ROLE, running.digest(), b"sha256")
+        try:
+            key = check_signature(seal["sig"], LOG_ROLE, running.digest(), b"sha256")
+        except Unchecked as why:
+            if seal["by"] != "identity":
+                raise Bad("a session key of another type") from None
+            key, self.unchecked = read_signature(seal["sig"])[0], str(why)
         boundary = any(record["type"] in BOUNDARY for record in batch)
         if seal["by"] != ("identity" if boundary else "session"):
             raise Bad("seal is by the wrong kind of key")
@@ -486,8 +637,11 @@ def claims_of(record):
     kind = record["type"]
     if kind in ("step.output", "step.end"):
         found = [record.get(name) for name in ("stdout", "stderr", "output")]
-    elif kind == "run.start" and isinstance(record.get("files"), list):
-        found = record["files"]
+    elif kind in ("run.start", "run.resume"):
+        files = record.get("files")
+        found = list(files) if isinstance(files, list) else []
+        changed = record.get("changed") if kind == "run.resume" else None
+        found.append(changed.get("plan") if isinstance(changed, dict) else None)
     else:
         found = []
     for claim in found:
@@ -541,6 +695,8 @@ class Case:
             self.segments.append(segment)
             if segment.fault:
                 raise Bad(f"{segment_file(number)}: {segment.fault}")
+            if segment.unchecked:
+                self.find("UNTRUSTED", segment.unchecked)
             if self.run.expected not in (None, segment.run or self.run.expected):
                 raise Bad("the log of another run")
             if before:
@@ -600,8 +756,11 @@ class Case:
                 text = signature.decode()
             except UnicodeError:
                 raise Bad("the final signature is not text") from None
-            if check_signature(text, LOG_ROLE, hashlib.sha256(last.data).digest(), b"sha256") != last.identity:
-                raise Bad("the final signature is by another key")
+            try:
+                if check_signature(text, LOG_ROLE, hashlib.sha256(last.data).digest(), b"sha256") != last.identity:
+                    raise Bad("the final signature is by another key")
+            except Unchecked as why:
+                self.find("UNTRUSTED", str(why))
 
     def check_identity(self):
         for segment in self.segments:
@@ -622,7 +781,11 @@ class Case:
             statement = statement if isinstance(statement, str) else ""
             used = read_signature(text)[2]
             digest = hashlib.new(used.decode(), statement.encode()).digest()
-            key = check_signature(text, APPROVAL_ROLE, digest, used)
+            try:
+                key = check_signature(text, APPROVAL_ROLE, digest, used)
+            except Unchecked as why:
+                self.find("UNTRUSTED", str(why))
+                continue
             owner = self.run.trust.owner(key, APPROVAL_ROLE, record["t"])
             if owner is None:
                 self.find("UNTRUSTED", "an approval by somebody who may not approve")
@@ -636,7 +799,7 @@ class Case:
             decision = decision if isinstance(decision, str) else ""
             expected = (
                 f"runbook-approval v1\nrun: {self.segments[0].run}\ncheckpoint: {checkpoint}\n"
-                f"decision: {decision}\nplan: sha256:{self.plan_sum()}\n"
+                f"decision: {decision}\nplan: sha256:{self.plan_sum(number)}\n"
                 f"log: segment {head[0]}, {head[1]} bytes sha256:{head[2]}\n"
             )
             if statement != expected:
@@ -658,20 +821,29 @@ class Case:
     def opening(self):
         return self.segments[0].opening if self.segments else None
 
-    def plan_sum(self):
-        said = (self.opening() or {}).get("plan_sha256")
-        return said if is_sum(said) else "0" * 64
+    def plan_sum(self, number):
+        """The plan that is followed in a segment: the last one a resumption turned to, or that of the first record."""
+        followed = (self.opening() or {}).get("plan_sha256")
+        for segment in self.segments[:number]:
+            changed = (segment.opening or {}).get("changed")
+            plan = changed.get("plan") if isinstance(changed, dict) else None
+            turned = plan.get("sha256") if isinstance(plan, dict) else None
+            followed = turned if isinstance(turned, str) else followed
+        return followed if is_sum(followed) else "0" * 64
 
     def check_plan(self):
         said, plan = (self.opening() or {}).get("plan_sha256"), self.run.read("plan.json")
-        if isinstance(said, str) and plan is not None and said != sha256(plan):
+        if isinstance(said, str) and (plan is not None or self.run.whole) and said != sha256(plan or b""):
             raise Bad("another plan")
 
 
 # --- Where runs come from ------------------------------------------------------------------------------------------
 
 class Bundle:
-    """A run in memory. Names with a question mark are not files: ?trust, ?run and ?heads."""
+    """A run in memory. Names with a question mark are not files: ?trust, ?revoked, ?run and ?heads."""
+
+    # Its plan may be left out.
+    whole = False
 
     def __init__(self, data):
         self.files = {}
@@ -679,7 +851,7 @@ class Bundle:
         while reader.data:
             name = reader.string().decode()
             self.files[name] = reader.string()
-        self.trust = trust_store(self.files.pop("?trust"))
+        self.trust = trust_store(self.files.pop("?trust"), self.files.pop("?revoked", b""))
         self.expected = self.files.pop("?run", b"").decode() or None
         heads = self.files.pop("?heads", b"").decode().split("\n")
         self.heads = [(int(s), int(b), digest) for s, b, digest in (line.split(" ") for line in heads if line)]
@@ -692,17 +864,19 @@ class Bundle:
 
 
 @functools.lru_cache(maxsize=100)
-def trust_store(text):
-    return TrustStore(text.decode())
+def trust_store(text, revoked):
+    return TrustStore(text.decode(), revoked)
 
 
 class Directory:
     """A run directory. No link is followed and only regular files count."""
 
-    def __init__(self, path, signers):
+    whole = True
+
+    def __init__(self, path, signers, revoked=os.devnull):
         self.path = path
-        with open(signers, encoding="utf-8") as file:
-            self.trust = TrustStore(file.read())
+        with open(signers, encoding="utf-8") as trusted, open(revoked, "rb") as distrusted:
+            self.trust = TrustStore(trusted.read(), distrusted.read())
         name = os.path.basename(os.path.abspath(path))
         self.expected = name if is_run(name) else None
         self.heads = []
@@ -745,7 +919,7 @@ def main(arguments):
     if arguments == ["--bundles"]:
         serve(sys.stdin.buffer, sys.stdout.buffer)
         return 0
-    if len(arguments) != 2:
+    if len(arguments) not in (2, 3):
         print(__doc__, file=sys.stderr)
         return 2
     verdict, why = Case(Directory(*arguments)).judge()

@@ -5,14 +5,16 @@ use super::countersign::write_new;
 use super::error::CliError;
 use super::runs::view_of;
 use super::verify::{find_dir, good_so_far};
-use crate::log::{Report, Statement};
+use crate::log::{Report, Signer as _, Statement};
 use crate::report::{self, View, exit};
-use crate::store::{Home, RunClock, keys, subjects};
+use crate::store::{Home, RunClock, keys, subjects, trust};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn run(_: &Common, args: AttestArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
+    // An envelope is no SSH signature, so a key from elsewhere, which only ssh-keygen reaches, cannot sign it.
     let identity = keys::load_or_create(home.config_dir())?;
+    trust::refuse_revoked(home.config_dir(), &identity.key.public_key())?;
     let dir = find_dir(&home, &home.find(&args.run)?.to_string())?;
     let checked = good_so_far(&home, &dir, &home.trust()?)?;
     let (_, _, view) = view_of(Some(&args.run))?;

@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::verify::{find_dir, good_so_far, trust_store};
 use crate::log::{APPROVAL_NAMESPACE, CountersignStatement, Countersignature, head_line};
 use crate::report::exit;
-use crate::store::{Home, RunClock, plain, put_countersignature, signing_key};
+use crate::store::{Home, RunClock, plain, put_countersignature, signing_key, trust};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -15,9 +15,11 @@ pub(crate) fn run(common: &Common, args: CountersignArgs) -> Result<u8, CliError
     let home = Home::from_env()?;
     let identity = signing_key(home.config_dir(), super::say)?;
     let dir = find_dir(&home, &args.run)?;
-    let report = good_so_far(&home, &dir, &trust_store(&home, args.trust.as_deref(), None)?)?;
+    let trust = trust_store(&home, args.trust.as_deref(), None)?;
+    let report = good_so_far(&home, &dir, &trust)?;
     let key = identity.signer.public_key();
-    report.refuse_driver(&key, &identity.principal).map_err(|who| {
+    trust::refuse_revoked(home.config_dir(), &key)?;
+    report.refuse_driver(&key, &identity.principal, &trust).map_err(|who| {
         CliError::Usage(format!("a countersignature takes a second person; this key is that of {who}"))
     })?;
     // `good_so_far` gives only reports that have both.

@@ -6,6 +6,7 @@ use super::inputs::{self, Values};
 use super::library::Files;
 use super::target;
 use crate::drive::world::SecretSource;
+use crate::log::Sha256Sum;
 use crate::plan::{Library, Plan, Request, Unreadable, build, encode};
 use crate::runbook::model::Runbook;
 use crate::store::Home;
@@ -54,6 +55,16 @@ pub(crate) fn kept_name(plan: u32, at: usize, path: &str) -> String {
         (1, 0) if !name.starts_with('.') => name.to_string(),
         _ => format!("{plan}.{at}.{name}"),
     }
+}
+
+/// What the first record of a segment says about the kept files a plan was made from, so that `verify` notices when one is
+/// changed.
+pub(crate) fn inputs_sealed(kept: &[(String, Vec<u8>)]) -> serde_json::Value {
+    let claim = |(name, bytes): &(String, Vec<u8>)| {
+        let (file, sha256) = (format!("inputs/{name}"), Sha256Sum::of(bytes).to_string());
+        serde_json::json!({ "file": file, "bytes": bytes.len(), "sha256": sha256 })
+    };
+    kept.iter().map(claim).collect()
 }
 
 /// Makes a plan. Reads files and the environment; starts nothing and connects to nothing.

@@ -5,6 +5,7 @@ use super::args::{Common, Output, ResumeArgs};
 use super::changed::difference;
 use super::error::CliError;
 use super::inputs::hidden;
+use super::prepare::inputs_sealed;
 use super::runs::{load_plans, replay, view_of};
 use super::session::{self, Session, drive};
 use super::survivors;
@@ -16,7 +17,7 @@ use crate::machine::{Input, State, Timestamp, accept};
 use crate::plan::Plan;
 use crate::report::{View, exit, exit_code};
 use crate::store::{
-    Home, ResumePoint, RunClock, RunDir, StoreError, countersign, hold_against_memory, keys, plain, verify_dir,
+    Home, ResumePoint, RunClock, RunDir, StoreError, Witnesses, countersign, hold_against_kept, keys, plain, verify_run,
 };
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -44,15 +45,19 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
             tree
         }
     };
+    let mut inputs = None;
     let secrets = session::secrets(secrets_of(tree.as_ref().map_or(&state.plan, |tree| &tree.plan), args.no_input)?)?;
     if let Some(tree) = tree {
-        dir.store_plan(point.next_segment(), &tree.bytes, &tree.kept(point.next_segment()))?;
+        let kept = tree.kept(point.next_segment());
+        dir.store_plan(point.next_segment(), &tree.bytes, &kept)?;
+        inputs = Some(inputs_sealed(&kept));
         let plan = Arc::new(tree.plan);
         state.accepted.insert(tree.digest.clone(), plan.clone());
         view.learn(tree.digest, plan);
     }
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| ["in_doubt", "changed"].contains(&name.as_str()));
+    extra.extend(inputs.map(|files| ("files".to_string(), files)));
     let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
         common,
@@ -107,9 +112,9 @@ fn decide(first: &mut Event, decided: Changed) {
     }
 }
 
-/// What this machine remembers of the run counts as much as what the log says of itself.
+/// What this machine remembers of the run, what later runs say and whoever countersigned it counts as much as what the log says of itself.
 fn refuse_forged(home: &Home, dir: &RunDir, point: &mut ResumePoint) -> Result<(), CliError> {
-    hold_against_memory(home, dir.run(), &mut point.report);
+    hold_against_kept(home, dir, &home.trust()?, &mut point.report)?;
     match point.report.verdict {
         Verdict::Tampered => Err(StoreError::Tampered(point.report.to_string()).into()),
         _ => Ok(()),
@@ -150,7 +155,11 @@ fn look_ahead(common: &Common, home: &Home, dir: &RunDir, args: &ResumeArgs) -> 
 
 /// A run that ended as its driver died may still lack its last signature; there is nothing else to go on with.
 fn finish_ended(home: &Home, dir: &RunDir, key: &dyn Signer) -> Result<u8, CliError> {
-    if verify_dir(dir.path(), &home.trust()?, &[])?.verdict != Verdict::Incomplete {
+    let report = verify_run(home, dir.path(), &home.trust()?, &Witnesses::default())?;
+    if report.verdict == Verdict::Tampered {
+        return Err(StoreError::Tampered(report.to_string()).into());
+    }
+    if report.verdict != Verdict::Incomplete {
         return Err(StoreError::Ended(dir.run()).into());
     }
     countersign(dir, &home.trust()?, key)?;

@@ -3,7 +3,7 @@
 use super::args::{Common, Making, PlanArgs, RunArgs};
 use super::error::CliError;
 use super::library::Files;
-use super::prepare::prepare;
+use super::prepare::{inputs_sealed, prepare};
 use super::session::{self, Session, drive};
 use super::target;
 use crate::drive::record;
@@ -39,8 +39,8 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     }
     let prev_run = previous_run(&home)?;
     let run = RunDir::new_id()?;
-    let texts: Vec<(&str, &[u8])> = texts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    let dir = RunDir::create(&home, run, &prepared.bytes, &texts)?;
+    let inputs: Vec<(&str, &[u8])> = texts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let dir = RunDir::create(&home, run, &prepared.bytes, &inputs)?;
     let clock = RunClock::start();
     let now = clock.now();
     let started = RunStarted {
@@ -88,15 +88,6 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         no_input: args.making.no_input,
         detach_waits: args.detach_waits,
     })
-}
-
-/// What the first record says about the kept files the plan was made from, so that `verify` notices when one is changed.
-fn inputs_sealed(texts: &[(&str, &[u8])]) -> serde_json::Value {
-    let claim = |(name, bytes): &(&str, &[u8])| {
-        let (file, sha256) = (format!("inputs/{name}"), Sha256Sum::of(bytes).to_string());
-        serde_json::json!({ "file": file, "bytes": bytes.len(), "sha256": sha256 })
-    };
-    texts.iter().map(claim).collect()
 }
 
 /// A run does not even begin outside its window.

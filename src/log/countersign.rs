@@ -6,7 +6,7 @@ use super::approval::Driver;
 use super::id::RunId;
 use super::keys::PublicKey;
 use super::record::is_time;
-use super::signer::{Message, SignError, SignatureChecker, Signer};
+use super::signer::{CheckError, Message, SignError, SignatureChecker, Signer};
 use super::sshsig::SshSig;
 use super::trust::TrustStore;
 use super::verdict::{Countersigned, Report, Verdict};
@@ -86,14 +86,14 @@ impl Countersignature {
     /// asked.
     ///
     /// # Errors
-    /// When the file has another form or the signature does not fit the statement.
-    pub fn parse(text: &str, checker: &dyn SignatureChecker) -> Result<Countersignature, FormatError> {
-        let at = text.find(ARMOR).ok_or_else(|| FormatError::new("it has no signature"))?;
+    /// When the file has another form, the signature does not fit the statement, or nobody can tell whether it does.
+    pub fn parse(text: &str, checker: &dyn SignatureChecker) -> Result<Countersignature, CheckError> {
+        let bad = |error: FormatError| CheckError::Bad(error.to_string());
+        let at = text.find(ARMOR).ok_or_else(|| CheckError::Bad("it has no signature".to_string()))?;
         let (statement, armor) = text.split_at(at);
-        let sig = SshSig::parse(armor)?;
-        sig.check_message(APPROVAL_NAMESPACE, statement.as_bytes(), checker)
-            .map_err(|e| FormatError::new(e.to_string()))?;
-        Ok(Countersignature { statement: CountersignStatement::parse(statement)?, sig })
+        let sig = SshSig::parse(armor).map_err(bad)?;
+        sig.check_message(APPROVAL_NAMESPACE, statement.as_bytes(), checker)?;
+        Ok(Countersignature { statement: CountersignStatement::parse(statement).map_err(bad)?, sig })
     }
 
     /// The key that signed.
@@ -107,8 +107,11 @@ impl Report {
     ///
     /// # Errors
     /// The text says who may not.
-    pub fn refuse_driver(&self, key: &PublicKey, principal: &str) -> Result<(), String> {
-        let is = |driver: &Driver| driver.key == *key || driver.principal == principal;
+    pub fn refuse_driver(&self, key: &PublicKey, principal: &str, trust: &TrustStore) -> Result<(), String> {
+        // A key that the store gives two names is the operator's if one of them is.
+        let is = |driver: &Driver| {
+            driver.key == *key || driver.principal == principal || trust.is_also(key, &driver.principal)
+        };
         match self.drivers.iter().find(|driver| is(driver)) {
             Some(driver) => Err(format!("the operator ({}) himself", driver.principal.escape_debug())),
             None => Ok(()),
@@ -121,7 +124,12 @@ impl Report {
         let name = name.escape_debug().to_string();
         let found = match Countersignature::parse(text, trust.checker()) {
             Ok(found) => found,
-            Err(why) => return self.find(Verdict::Tampered, format!("countersignature {name}: {why}")),
+            Err(CheckError::Bad(why)) => {
+                return self.find(Verdict::Tampered, format!("countersignature {name}: {why}"));
+            }
+            Err(CheckError::Unchecked(why)) => {
+                return self.note(format!("countersignature {name} does not count, it could not be checked: {why}"));
+            }
         };
         let said = &found.statement;
         if let Some(run) = self.run.filter(|run| *run != said.run) {
@@ -132,7 +140,7 @@ impl Report {
             Ok(trusted) => trusted,
             Err(why) => return self.note(format!("countersignature {name} does not count: {why}")),
         };
-        if let Err(who) = self.refuse_driver(&found.key(), &trusted.principal) {
+        if let Err(who) = self.refuse_driver(&found.key(), &trusted.principal, trust) {
             return self.find(Verdict::Tampered, format!("countersignature {name} was given by {who}"));
         }
         let who = trusted.principal.escape_debug().to_string();

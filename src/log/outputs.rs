@@ -34,8 +34,8 @@ pub enum OutputState {
     },
 }
 
-/// The claims of a record: `stdout`, `stderr` and `output` of step records, each of `files` of the first record, and
-/// `plan` in `changed` where a resumed run turns to another plan.
+/// The claims of a record: `stdout`, `stderr` and `output` of step records, each of `files` of the first record of a
+/// segment, and `plan` in `changed` where a resumed run turns to another plan.
 ///
 /// # Errors
 /// When a claim has not the form `{"file","bytes","sha256"}` or its path could leave the run directory.
@@ -45,10 +45,12 @@ pub(crate) fn claims(kind: RecordType, payload: &Map<String, Value>) -> Result<V
         RecordType::StepOutput | RecordType::StepEnd => {
             ["stdout", "stderr", "output"].iter().filter_map(|stream| payload.get(*stream)).collect()
         }
-        RecordType::RunStart => {
-            payload.get("files").and_then(Value::as_array).map_or_else(Vec::new, |files| files.iter().collect())
+        RecordType::RunStart | RecordType::RunResume => {
+            let files = payload.get("files").and_then(Value::as_array).into_iter().flatten();
+            // Only a resumption changes anything.
+            let changed = payload.get("changed").filter(|_| kind == RecordType::RunResume);
+            files.chain(changed.and_then(|changed| changed.get("plan"))).collect()
         }
-        RecordType::RunResume => payload.get("changed").and_then(|changed| changed.get("plan")).into_iter().collect(),
         _ => Vec::new(),
     };
     values.into_iter().filter(|value| value.is_object()).map(|value| claim(value, closed)).collect()

@@ -25,12 +25,13 @@ pub(crate) fn recall(home: &Home, run: RunId) -> Option<Head> {
 /// When the memory cannot be written.
 pub(crate) fn remember(home: &Home, run: RunId, head: &Head) -> Result<(), StoreError> {
     let length = |head: &Head| (head.segment, head.bytes);
+    let dir = home.heads_dir();
+    files::private_dir(&dir)?;
+    // Another reader may remember at the same time; the longer head must stay.
+    let _lock = files::lock_dir(&dir)?;
     if recall(home, run).is_some_and(|known| length(&known) >= length(head)) {
         return Ok(());
     }
-    let dir = home.heads_dir();
-    files::private_dir(&dir)?;
-    // Another reader may remember at the same time; a name of its own keeps both whole.
     let (path, tmp) = (dir.join(run.to_string()), dir.join(format!("{run}.{}.tmp", std::process::id())));
     let kept = fs::write(&tmp, head_line(run, head) + "\n").and_then(|()| fs::rename(&tmp, &path));
     if kept.is_err() {
@@ -42,11 +43,6 @@ pub(crate) fn remember(home: &Home, run: RunId, head: &Head) -> Result<(), Store
 /// What is remembered of a run, as an anchor.
 pub(crate) fn remembered(home: &Home, run: RunId) -> Option<Anchor> {
     recall(home, run).map(|head| Anchor { source: "this machine".to_string(), head })
-}
-
-/// Holds the report about a run against what is remembered of it. Nobody may drive the run meanwhile.
-pub fn hold_against_memory(home: &Home, run: RunId, report: &mut Report) {
-    report.hold_against(remembered(home, run).as_slice());
 }
 
 /// Remembers how far a good log went. What a power cut could still take away is made durable first, or it would look

@@ -62,6 +62,10 @@ impl ResumePoint {
         let bytes = read_segments(dir, &numbers)?;
         let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
         let log = read(&slices).map_err(|error| StoreError::Read(dir.run(), error))?;
+        if report.head != Some(log.head) {
+            // What was verified is not what was read a moment later; the head stands for all of it.
+            return Err(StoreError::WrongKind(dir.path().to_path_buf(), "was changed while its log was read"));
+        }
         let last = bytes.last().map(Vec::as_slice).unwrap_or_default();
         let found = (last.len() as u64, Sha256Sum::of(last));
         let last_segment = numbers.last().copied().unwrap_or_default();

@@ -84,8 +84,8 @@ pub(crate) fn verify_files(dir: &Path, trust: &TrustStore, known_heads: &[Head])
     let root = File::open(dir).map_err(StoreError::io("open", dir))?;
     let mut report = verify(&evidence, &mut |claim| look_at(&root, claim));
     if report.plan_sha256.is_some() && plan.is_none() {
-        let text = "plan.json is missing: what was run cannot be compared with the plan".to_string();
-        report.findings.push(Finding { kind: FindingKind::Note, text });
+        let text = format!("{PLAN_FILE} is missing: what was run cannot be compared with the plan");
+        report.find(Verdict::Tampered, text);
     }
     if let Some((previous, head)) = report.prev_run
         && let Some(text) = contradicts_previous(&dir.with_file_name(previous.to_string()), previous, head)

@@ -7,6 +7,7 @@ use crate::log::{Anchor, CountersignStatement, Countersignature, Report, RunId, 
 
 use super::error::StoreError;
 use super::home::Home;
+use super::run_dir::RunDir;
 use super::verify::verify_dir;
 use super::{attested, files, heads, previous, timestamp};
 
@@ -68,6 +69,18 @@ pub fn verify_run(home: &Home, dir: &Path, trust: &TrustStore, given: &Witnesses
     Ok(report)
 }
 
+/// Holds the report about a run that is locked against all that speaks of it without being asked.
+///
+/// # Errors
+/// When a countersignature cannot be read.
+pub fn hold_against_kept(home: &Home, dir: &RunDir, trust: &TrustStore, report: &mut Report) -> Result<(), StoreError> {
+    report.hold_against(&kept_here(home, dir.run(), trust));
+    for (name, text) in countersignatures(dir.path())? {
+        report.take_countersignature(&name, &text, trust);
+    }
+    Ok(())
+}
+
 /// The heads of a run that this machine keeps by itself: its memory, and what later runs say.
 fn kept_here(home: &Home, run: RunId, trust: &TrustStore) -> Vec<Anchor> {
     heads::remembered(home, run).into_iter().chain(previous::named_by_successors(home, run, trust)).collect()
@@ -97,8 +110,11 @@ pub fn put_countersignature(dir: &Path, signature: &Countersignature) -> Result<
     let CountersignStatement { by, head, .. } = &signature.statement;
     let by: String = by.chars().filter(|c| c.is_ascii_alphanumeric() || "@._-".contains(*c)).collect();
     let path = place.join(format!("{}.{}-{}", by.trim_start_matches('.'), head.segment, head.bytes));
-    files::create_file(&path, signature.to_text().as_bytes(), 0o600)?;
-    files::sync_dir(&place)?;
+    // Whole or not at all: half a countersignature would convict a good log.
+    if path.exists() {
+        return Err(StoreError::io("create", &path)(rustix::io::Errno::EXIST.into()));
+    }
+    files::replace_file(&path, signature.to_text().as_bytes(), 0o600)?;
     Ok(path)
 }
 
@@ -112,6 +128,10 @@ fn countersignatures(dir: &Path) -> Result<Vec<(String, String)>, StoreError> {
     let mut found = Vec::new();
     for entry in entries {
         let name = entry.map_err(StoreError::io("read", &place))?.file_name();
+        // Left by somebody who was killed before it had its name.
+        if name.to_string_lossy().ends_with(".tmp") {
+            continue;
+        }
         let bytes = files::read_file(&place.join(&name))?.unwrap_or_default();
         found.push((name.to_string_lossy().into_owned(), String::from_utf8_lossy(&bytes).into_owned()));
     }

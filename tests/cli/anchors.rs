@@ -243,3 +243,64 @@ fn a_time_stamp_that_nobody_gives_is_an_error_in_words() {
     let said = ran.of_run("verify").run().stdout;
     assert!(said.contains("NOTE: run.jsonl.tsr was not checked: --tsa-ca names"), "{said}");
 }
+
+/// This machine's memory is only one of those who know how far a run went.
+#[test]
+fn no_run_is_resumed_that_any_anchor_here_convicts() {
+    let waiting = || Test::book("steps: [{ id: one, shell: echo one }, { id: ask, checkpoint: { title: Go? } }]");
+    let resumed = |ran: &Ran, run: &Path, who: &str| {
+        forget(&ran.sandbox);
+        cut_tail(run);
+        let said = ran.then("resume").arg(run.file_name().unwrap().to_str().unwrap()).args("--no-input").code(9).run();
+        assert!(said.stderr.contains(&format!("the tail was cut: {who}")), "{}", said.stderr);
+        assert!(!run.join("run.2.jsonl").exists());
+    };
+    let ran = waiting().args("--no-input").code(5).run();
+    let first = newest(&ran.sandbox);
+    ran.then("run a.yml --no-input").code(5).run();
+    resumed(&ran, &first, "run ");
+
+    let ran = waiting().args("--no-input").code(5).run();
+    let run = newest(&ran.sandbox);
+    Test::again(&bob(&ran.sandbox)).args("countersign").env("USER", "bob").arg(run.to_str().unwrap()).run();
+    resumed(&ran, &run, "the countersignature of bob@example.com");
+}
+
+#[test]
+fn half_a_countersignature_of_somebody_who_was_killed_convicts_nobody() {
+    let ran = a_run();
+    let place = newest(&ran.sandbox).join("countersignatures");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("bob@example.com.1-77.tmp"), "runbook-countersig").unwrap();
+    ran.verified();
+}
+
+/// One key under two names is the operator's when one of them is.
+#[test]
+fn t61_an_operator_with_a_second_name_is_no_second_person() {
+    let ran = a_run();
+    let run = newest(&ran.sandbox);
+    let bob = bob(&ran.sandbox);
+    Test::again(&bob).args("countersign").env("USER", "bob").arg(run.to_str().unwrap()).run();
+    ran.verified();
+    let own = fs::read_to_string(ran.sandbox.config().join("allowed_signers")).unwrap();
+    let operator = own.split(' ').next().unwrap().to_string();
+    trust(&ran.sandbox, &line_for(&bob, &operator, "log"));
+    let said = ran.of_run("verify").code(9).run().stdout;
+    assert!(said.contains(&format!("was given by the operator ({operator}) himself")), "{said}");
+}
+
+#[test]
+fn a_revoked_key_vouches_for_nothing() {
+    let ran = a_run();
+    let run = newest(&ran.sandbox);
+    let bob = bob(&ran.sandbox);
+    let key = |of: &Sandbox| of.config().join("id_ed25519.pub").to_str().unwrap().to_string();
+    Test::again(&bob).args("keys revoke").arg(key(&bob)).run();
+    let said = Test::again(&bob).args("countersign").env("USER", "bob").arg(run.to_str().unwrap()).code(2).run();
+    assert!(said.stderr.contains("is revoked and will never be trusted again"), "{}", said.stderr);
+    assert!(!run.join("countersignatures").exists());
+    ran.then("keys revoke").arg(key(&ran.sandbox)).run();
+    let said = ran.of_run("attest").code(2).run().stderr;
+    assert!(said.contains("is revoked and will never be trusted again"), "{said}");
+}

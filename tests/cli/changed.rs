@@ -364,3 +364,18 @@ fn a_stored_plan_that_was_altered_is_tampering() {
     let said = ran.of_run("verify").code(9).run().stdout;
     assert!(said.contains("TAMPERED: stored plan plan.2.json is missing"), "{said}");
 }
+
+#[test]
+fn the_files_of_an_accepted_plan_are_sealed_with_it() {
+    let ran = waiting();
+    edited(&ran, "echo two", "echo 2");
+    ran.resume().args("--no-input --accept-changes typo").code(5).run();
+    let kept = ran.sandbox.runs()[0].join("inputs/2.0.a.yml");
+    let text = std::fs::read_to_string(&kept).unwrap();
+    std::fs::write(&kept, text.replace("echo 2", "echo X")).unwrap();
+    let said = ran.of_run("verify").code(9).run().stdout;
+    assert!(said.contains("TAMPERED: file inputs/2.0.a.yml was altered within its first"), "{said}");
+    ran.resume().args("--no-input").code(9).run();
+    std::fs::write(&kept, text).unwrap();
+    goes(ran.resume()).verified();
+}

@@ -21,6 +21,7 @@ mod plan;
 mod reading;
 mod resume;
 mod schedule;
+mod second;
 mod shell;
 mod signals;
 mod stages;

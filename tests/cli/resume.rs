@@ -73,6 +73,8 @@ fn the_opening_record_that_was_not_sealed_did_not_happen() {
     ran.resume().args("--no-input").code(5).run();
     let second = dir(&ran).join("run.2.jsonl");
     let opening: Vec<u8> = fs::read(&second).unwrap().split_inclusive(|b| *b == b'\n').next().unwrap().to_vec();
+    // This machine remembers the sealed record; a power cut that takes it takes the memory of it as well.
+    fs::remove_dir_all(ran.sandbox.state().join("heads")).unwrap();
     for cut in [opening.len(), opening.len() - 1, opening.len() / 2] {
         fs::write(&second, &opening[..cut]).unwrap();
         assert!(ran.of_run("verify").code(9).run().stdout.starts_with("INCOMPLETE"), "{cut}");

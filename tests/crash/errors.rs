@@ -1,6 +1,6 @@
 //! A disk that fails: an error from every call by which the program changes its state directory, once and from then on.
 //! The run stops with exit code 8 before anything else happens, nothing is synced a second time in the hope that it
-//! works, and the run goes on when the disk is well again.
+//! works, and the run goes on when the disk is well again. Only what merely remembers heads may fail and stop nothing.
 
 use crate::bed::{Bed, Fault, Outcome, on_all_processors};
 use crate::judge::{Aim, Judged};
@@ -63,9 +63,12 @@ fn with_each(what: &str, prepare: impl Fn() -> (Bed, Vec<String>) + Sync) {
 }
 
 fn judge(failed: &Call, outcome: &Outcome, judged: &mut Judged) {
-    // Closing, giving back what was reserved, removing leftovers: nothing rests on these.
-    let is_harmless = |call: &Call| matches!(call.op, 'c' | 't' | 'u') && !is_of_a_step(call);
+    // Closing, giving back what was reserved, removing leftovers: nothing rests on these. Nor on what only helps to convict.
+    let is_harmless = |call: &Call| matches!(call.op, 'c' | 't' | 'u') && !is_of_a_step(call) || is_of_an_anchor(call);
     let harmless = outcome.calls.iter().filter(|call| call.errno == EIO).all(is_harmless);
+    if outcome.calls.iter().filter(|call| call.errno == EIO).all(is_of_an_anchor) && outcome.code != Some(AIM.code) {
+        judged.wrong.push(format!("did not go on without its memory: {:?}", outcome.code));
+    }
     let words = outcome.screen.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     match outcome.code {
         Some(code) if code == AIM.code && (harmless || is_of_a_step(failed)) => {}
@@ -80,6 +83,12 @@ fn judge(failed: &Call, outcome: &Outcome, judged: &mut Judged) {
     if is_final && !again.is_empty() {
         judged.wrong.push(format!("tried again: {again:?}"));
     }
+}
+
+/// Remembering how far logs go is done as well as it can be; no run stops for it.
+fn is_of_an_anchor(call: &Call) -> bool {
+    let path = call.path.to_string_lossy();
+    ["/runbook/heads", "/runbook/newest"].iter().any(|place| path.contains(place))
 }
 
 fn is_of_a_step(call: &Call) -> bool {

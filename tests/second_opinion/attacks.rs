@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use runbook::log::{APPROVAL_NAMESPACE, Head, NAMESPACE, SecretKey, Sha256Sum, SshSig, segment_file, signature_file};
+use runbook::log::{
+    APPROVAL_NAMESPACE, Head, NAMESPACE, SecretKey, Sha256Sum, Signer as _, SshSig, segment_file, signature_file,
+};
 use serde_json::{Value, json};
 
 use crate::rng::Rng;
@@ -337,6 +339,8 @@ fn edit_value(run: &mut Run, _: &Run, rng: &mut Rng) {
         json!("seal"),
         json!("no-go"),
         json!("plan.json"),
+        json!({"plan": {"file": "plan.json", "bytes": 0, "sha256": Sha256Sum::of(b"").to_string()}}),
+        json!({"plan": {"sha256": "0".repeat(64)}}),
         json!("out/0001.stdout"),
         json!("../run.jsonl"),
         json!("out/.x"),
@@ -352,7 +356,7 @@ fn edit_value(run: &mut Run, _: &Run, rng: &mut Rng) {
         json!({"file": "inputs/a.yml", "bytes": 0, "sha256": Sha256Sum::of(b"").to_string().to_uppercase()}),
         json!({"file": "a".repeat(4096), "bytes": 0, "sha256": Sha256Sum::of(b"").to_string()}),
     ];
-    let names = ["stdout", "files", "session_key", "format", "checkpoint", "sig", "x", "decision", "run.x"];
+    let names = ["stdout", "files", "changed", "session_key", "format", "checkpoint", "sig", "x", "decision", "run.x"];
     edit_one(run, rng, Keys::All, |line, rng| {
         let Ok(Value::Object(mut fields)) = serde_json::from_slice::<Value>(line) else { return };
         let keys: Vec<String> = fields.keys().cloned().collect();
@@ -552,4 +556,11 @@ fn trust(run: &mut Run, _: &Run, rng: &mut Rng) {
         }
     }
     run.trust = text;
+    if rng.one_in(3) {
+        let key = rng.pick(&[alice(), bob(), carol(), mallory()]).public_key().to_line();
+        let word = key.split(' ').next_back().unwrap_or_default().to_string();
+        let lines =
+            [key.clone(), format!("# lost\n\n {key} laptop\r"), word, "ssh-dss AAAA".to_string(), String::new()];
+        run.revoked = rng.pick(&lines).clone() + "\n";
+    }
 }

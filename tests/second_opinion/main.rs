@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use runbook::log::{Evidence, OutputState, Segment, Sha256Sum, TrustStore, segment_file, signature_file, verify};
+use runbook::log::{
+    Evidence, OutputState, RevokedKeys, Segment, Sha256Sum, TrustStore, segment_file, signature_file, verify,
+};
 use runbook::store::verify_dir;
 
 use attacks::ATTACKS;
@@ -30,6 +32,10 @@ const RUNS: usize = 300;
 /// The first verifier's opinion, and its reasons.
 fn first_opinion(run: &Run) -> (String, String) {
     let Ok(trust) = TrustStore::parse(&run.trust) else { return ("NO TRUST STORE".to_string(), String::new()) };
+    let Ok(revoked) = RevokedKeys::parse(run.revoked.as_bytes()) else {
+        return ("NO TRUST STORE".to_string(), String::new());
+    };
+    let trust = trust.with_revoked(revoked);
     let file = |name: String| run.files.get(&name).map(Vec::as_slice);
     let segments: Vec<Segment<'_>> = (1..10)
         .map(|number| Segment { number, bytes: file(segment_file(number)), signature: file(signature_file(number)) })

@@ -20,6 +20,7 @@ pub fn bundle(run: &Run) -> Vec<u8> {
         put(&mut out, data);
     };
     file("?trust", run.trust.as_bytes());
+    file("?revoked", run.revoked.as_bytes());
     file("?run", run.expect.map(|id| id.to_string()).unwrap_or_default().as_bytes());
     let heads: Vec<String> = run.heads.iter().map(|h| format!("{} {} {}", h.segment, h.bytes, h.sha256)).collect();
     file("?heads", heads.join("\n").as_bytes());

@@ -20,8 +20,12 @@ pub struct Run {
     pub keys: BTreeMap<u32, Vec<Option<SecretKey>>>,
     pub identity: SecretKey,
     pub trust: String,
+    /// Keys that are not trusted any more, one per line.
+    pub revoked: String,
     pub expect: Option<RunId>,
     pub heads: Vec<Head>,
+    /// The file of the plan that is followed.
+    pub plan: String,
 }
 
 pub fn key(seed: u8) -> SecretKey {
@@ -75,8 +79,10 @@ pub fn honest(rng: &mut Rng) -> Run {
         keys: BTreeMap::new(),
         identity: if rng.one_in(4) { carol() } else { alice() },
         trust: usual_trust(),
+        revoked: String::new(),
         expect: None,
         heads: Vec::new(),
+        plan: "plan.json".to_string(),
     };
     let segments = *rng.pick(&[1, 1, 1, 2, 2, 3]);
     for number in 1..=segments {
@@ -114,8 +120,10 @@ pub fn golden(dir: &Path, signers: &Path) -> Run {
         files,
         identity: mallory(),
         trust: std::fs::read_to_string(signers).unwrap(),
+        revoked: String::new(),
         expect: None,
         heads: Vec::new(),
+        plan: "plan.json".to_string(),
     }
 }
 
@@ -143,6 +151,7 @@ impl Segment<'_> {
             let start = RunStart { run: run.id, operator: "alice", host: "h", plan_sha256: plan, prev_run, extra };
             Writer::start(&start, &at(us), &seed)
         } else {
+            let extra = turn(run, rng, number);
             let before: Vec<&[u8]> = (1..number).map(|n| run.files[&segment_file(n)].as_slice()).collect();
             let sealed = read(&before).unwrap();
             let last = before[before.len() - 1];
@@ -156,7 +165,7 @@ impl Segment<'_> {
                 sha256: Sha256Sum::of(last),
                 sealed_bytes: if sealed.head.segment == number - 1 { sealed.head.bytes } else { 0 },
                 mono_us: us,
-                extra: map(json!({"in_doubt": []})),
+                extra,
             };
             Writer::resume(&resume, &at(us), &seed)
         };
@@ -240,7 +249,7 @@ impl Segment<'_> {
         let session = self.session.clone();
         self.seal(&session);
         self.session = next.unwrap_or(session);
-        let plan_sha256 = Sha256Sum::of(&self.run.files["plan.json"]);
+        let plan_sha256 = Sha256Sum::of(&self.run.files[&self.run.plan]);
         let (run, head) = (self.run.id, self.writer.head());
         let text = ApprovalStatement { run, checkpoint: "go", decision: "go", plan_sha256, head }.to_text();
         let sig = SshSig::sign(&bob(), APPROVAL_NAMESPACE, &Sha256Sum::of(text.as_bytes())).unwrap().to_armor();
@@ -262,6 +271,24 @@ impl Segment<'_> {
         self.keys.push(Some(key.clone()));
         self.log.extend(batch);
     }
+}
+
+/// What the first record of a later segment adds: sometimes another plan, with the file it was made from.
+fn turn(run: &mut Run, rng: &mut Rng, number: u32) -> Map<String, Value> {
+    let mut extra = map(json!({"in_doubt": []}));
+    if rng.one_in(2) {
+        let (plan, input) = (format!("plan.{number}.json"), format!("inputs/{number}.0.a.yml"));
+        run.files.insert(plan.clone(), format!("{{\"steps\":[{number}]}}").into_bytes());
+        run.files.insert(input.clone(), format!("steps: [{number}]\n").into_bytes());
+        let claim = |file: &str| {
+            let bytes = &run.files[file];
+            json!({"file": file, "bytes": bytes.len(), "sha256": Sha256Sum::of(bytes).to_string()})
+        };
+        extra.insert("changed".into(), json!({"follow": "changes", "why": "typo", "plan": claim(&plan)}));
+        extra.insert("files".into(), json!([claim(&input)]));
+        run.plan = plan;
+    }
+    extra
 }
 
 fn at(us: u64) -> At {

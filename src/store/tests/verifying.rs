@@ -55,7 +55,7 @@ fn a_changed_plan_is_tampering_and_a_missing_one_is_noted() {
     fs::write(dir.join("plan.json"), "{}").unwrap();
     lab.expect(&dir, Verdict::Tampered, "the plan differs from the one this run executed");
     fs::remove_file(dir.join("plan.json")).unwrap();
-    lab.expect(&dir, Verdict::Complete, "NOTE: plan.json is missing");
+    lab.expect(&dir, Verdict::Tampered, "plan.json is missing");
 }
 
 #[test]
