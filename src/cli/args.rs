@@ -157,6 +157,9 @@ pub(crate) struct ResumeArgs {
     /// Never ask; a question parks the run again
     #[arg(long)]
     pub(crate) no_input: bool,
+    /// Go on outside the runbook's window; the reason stands in the log
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) override_window: Option<String>,
     /// Leave again when nothing happens for a while; without a terminal this is so anyway
     #[arg(long)]
     pub(crate) detach_waits: bool,

@@ -38,7 +38,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     })?;
     let clock = RunClock::resume(point.last_mono_us());
     let now = clock.now();
-    let input = Input::Resume { by: identity.principal.clone() };
+    let input = Input::Resume { by: identity.principal.clone(), override_window: args.override_window.clone() };
     let Some(first) = accept(&state, input) else {
         return Err(CliError::Usage(format!("run {id} is over; there is nothing to resume")));
     };
@@ -46,7 +46,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         survivors::refuse(&id.to_string(), in_doubt)?;
     }
     let (_, mut extra) = record::encode(&first);
-    extra.retain(|name, _| name == "in_doubt");
+    extra.retain(|name, _| ["in_doubt", "override_window"].contains(&name.as_str()));
     go_to_start(&state)?;
     let secrets = session::secrets(secrets_of(&plan, args.no_input)?)?;
     let (_, journal) = point.open(Box::new(identity.key), &identity.principal, &keys::host(), extra, &now)?;

@@ -217,6 +217,9 @@ pub enum Event {
         by: String,
         /// Steps whose result nobody saw.
         in_doubt: Vec<String>,
+        /// Why it may go on outside its window, in the words of whoever took over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        override_window: Option<String>,
     },
     /// The run is over.
     RunEnded {

@@ -67,6 +67,8 @@ pub struct Takeover {
     pub at: Timestamp,
     /// Steps whose result nobody had seen.
     pub in_doubt: Vec<String>,
+    /// Why it may go on outside its window.
+    pub override_window: Option<String>,
 }
 
 /// Which part of the run something belongs to.
@@ -310,8 +312,9 @@ impl View {
             Event::Missed { path, due_wall_us, late_us } => {
                 self.missed.push(Missed { path: path.clone(), due_wall_us: *due_wall_us, late_us: *late_us });
             }
-            Event::Resumed { by, in_doubt } => {
-                self.takeovers.push(Takeover { by: by.clone(), at, in_doubt: in_doubt.clone() });
+            Event::Resumed { by, in_doubt, override_window } => {
+                let (by, in_doubt, override_window) = (by.clone(), in_doubt.clone(), override_window.clone());
+                self.takeovers.push(Takeover { by, at, in_doubt, override_window });
             }
             _ => {}
         }

@@ -170,10 +170,11 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             };
             Some(about_run(Mark::Asking, "PARKED", visible_line(&words)))
         }
-        Event::Resumed { by, in_doubt } => {
+        Event::Resumed { by, in_doubt, override_window } => {
             let doubt =
                 if in_doubt.is_empty() { String::new() } else { format!(", in doubt: {}", in_doubt.join(", ")) };
-            Some(about_run(Mark::Running, "resumed", visible_line(&format!("by {by}{doubt}"))))
+            let why = override_window.as_ref().map(|why| format!(", window overridden: {why}")).unwrap_or_default();
+            Some(about_run(Mark::Running, "resumed", visible_line(&format!("by {by}{doubt}{why}"))))
         }
         _ => None,
     }
