@@ -180,6 +180,9 @@ pub(crate) struct ResumeArgs {
     /// Only show what would be done, and what has changed
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Go on outside the runbook's window; the reason stands in the log
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) override_window: Option<String>,
     /// Leave again when nothing happens for a while; without a terminal this is so anyway
     #[arg(long)]
     pub(crate) detach_waits: bool,

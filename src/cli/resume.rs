@@ -34,7 +34,8 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         other => other?,
     };
     refuse_forged(&home, &dir, &mut point)?;
-    let Found { mut state, mut view, mut first } = Found::of(&dir, &point, identity.principal.clone())?;
+    let by = Input::Resume { by: identity.principal.clone(), override_window: args.override_window.clone() };
+    let Found { mut state, mut view, mut first } = Found::of(&dir, &point, by)?;
     let clock = RunClock::resume(point.last_mono_us());
     let now = clock.now();
     let tree = match difference(&home, &dir, &point.log, &state, &common.style())? {
@@ -56,7 +57,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         view.learn(tree.digest, plan);
     }
     let (_, mut extra) = record::encode(&first);
-    extra.retain(|name, _| ["in_doubt", "changed"].contains(&name.as_str()));
+    extra.retain(|name, _| ["in_doubt", "changed", "override_window"].contains(&name.as_str()));
     extra.extend(inputs.map(|files| ("files".to_string(), files)));
     let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
@@ -82,7 +83,7 @@ struct Found {
 
 impl Found {
     /// Reads the log again, and goes to where the run was started.
-    fn of(dir: &RunDir, point: &ResumePoint, by: String) -> Result<Found, CliError> {
+    fn of(dir: &RunDir, point: &ResumePoint, by: Input) -> Result<Found, CliError> {
         let id = dir.run();
         if point.report.verdict == Verdict::Untrusted {
             return Err(CliError::Unverified(format!(
@@ -95,7 +96,7 @@ impl Found {
         replay(&point.log, &mut state, &mut |event, _, now| {
             view.see(now, event).map_err(|e| CliError::Unverified(e.to_string()))
         })?;
-        let Some(first) = accept(&state, Input::Resume { by }) else {
+        let Some(first) = accept(&state, by) else {
             return Err(CliError::Usage(format!("run {id} is over; there is nothing to resume")));
         };
         if let Event::Resumed { in_doubt, .. } = &first {
@@ -131,7 +132,8 @@ fn look_ahead(common: &Common, home: &Home, dir: &RunDir, args: &ResumeArgs) -> 
         other => other?,
     };
     refuse_forged(home, dir, &mut point)?;
-    let Found { mut state, view, mut first } = Found::of(dir, &point, keys::principal())?;
+    let Found { mut state, view, mut first } =
+        Found::of(dir, &point, Input::Resume { by: keys::principal(), override_window: args.override_window.clone() })?;
     let now = Timestamp { wall_us: jiff::Timestamp::now().as_microsecond(), run_us: point.last_mono_us() };
     let difference = difference(home, dir, &point.log, &state, &common.style())?;
     let screen = difference.as_ref().map(|difference| difference.screen().to_string());

@@ -48,6 +48,8 @@ pub enum Input {
     Resume {
         /// Who.
         by: String,
+        /// Why the run may go on outside its window.
+        override_window: Option<String>,
     },
 }
 
@@ -89,10 +91,10 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             state.parked.is_none().then_some(Event::Parked { reason: Parking::Until(until) })
         }
         Input::Trouble(words) => state.parked.is_none().then_some(Event::Parked { reason: Parking::Trouble(words) }),
-        Input::Resume { by } => {
+        Input::Resume { by, override_window } => {
             let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
             let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();
-            Some(Event::Resumed { by, in_doubt, changed: None })
+            Some(Event::Resumed { by, in_doubt, changed: None, override_window })
         }
     }
 }

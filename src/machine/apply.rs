@@ -44,6 +44,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
                 return Err(illegal("the run has already begun"));
             }
             state.zero = Zero::planned(&state.plan, &started.started);
+            state.window_overridden = started.override_window.is_some();
             state.started = Some(started.clone());
         }
         Event::BlockStarted { path, items, inputs } => {
@@ -186,7 +187,8 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
         }
         Event::Parked { reason } => state.parked = Some(reason.clone()),
-        Event::Resumed { in_doubt, changed, .. } => {
+        Event::Resumed { in_doubt, changed, override_window, .. } => {
+            state.window_overridden |= override_window.is_some();
             state.parked = None;
             // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
             state.interrupt = 0;

@@ -220,6 +220,9 @@ pub enum Event {
         /// What was decided about a runbook that is not the one that was planned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changed: Option<Box<Changed>>,
+        /// Why it may go on outside its window, in the words of whoever took over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        override_window: Option<String>,
     },
     /// The run is over.
     RunEnded {

@@ -54,7 +54,7 @@ pub(super) fn hold(state: &State, id: InstId, now: Timestamp) -> Result<Option<E
         return Ok(Some(Event::Missed { path, due_wall_us, late_us: late_us as u64 }));
     }
     Ok(overtaken.then(|| {
-        let reason = format!("missed: due at {}, and the next round is due already", clock(due_wall_us));
+        let reason = format!("missed: due at {}, and the next round is due already", said(due_wall_us));
         let (verdict, saved) = (Verdict::Warn, Map::new());
         Event::BlockFinished { path, verdict, reason: Some(reason), then: None, saved }
     }))
@@ -87,14 +87,13 @@ fn too_late(state: &State, id: InstId, now: Timestamp) -> Option<String> {
     let Some(zero) = state.zero.at_us else { return Some("nobody said what T is".into()) };
     let latest = zero.saturating_add(mark);
     let late_us = u64::try_from(now.wall_us - latest).ok().filter(|late| *late > 0)?;
-    Some(format!("it may not begin after {}, and it is {} later", clock(latest), duration_words(late_us)))
+    Some(format!("it may not begin after {}, and it is {} later", said(latest), duration_words(late_us)))
 }
 
 /// Whether the window keeps a phase from beginning. Taking back, and what runs on every exit path, are never held.
 fn outside(state: &State, id: InstId, now: Timestamp) -> Option<String> {
     let window = state.plan.schedule.window.as_ref()?;
-    let overridden = state.started.as_ref().is_some_and(|started| started.override_window.is_some());
-    if state.insts[id].parent != Some(state.forward) || overridden {
+    if state.insts[id].parent != Some(state.forward) || state.window_overridden {
         return None;
     }
     let siblings = &state.insts[state.forward].children;
@@ -200,7 +199,12 @@ pub(super) fn may_leave_until(state: &State, now_wall_us: i64) -> Option<i64> {
     wall.filter(|due| due.saturating_sub(now_wall_us) > WORTH_LEAVING_US)
 }
 
-/// `2026-03-02T02:00:00Z`
+/// A moment for people, to the second.
+fn said(wall_us: i64) -> String {
+    clock(wall_us - wall_us.rem_euclid(1_000_000))
+}
+
+/// `2026-03-02T02:00:00Z`, exact.
 fn clock(wall_us: i64) -> String {
     jiff::Timestamp::from_microsecond(wall_us).map_or_else(|_| format!("{wall_us} us"), |at| at.to_string())
 }

@@ -158,6 +158,8 @@ pub struct State {
     pub direction: Direction,
     /// The first trigger that ended going forward, and what it asked for.
     pub halt: Option<(Cause, Then)>,
+    /// A person said why it may go on outside its window.
+    pub window_overridden: bool,
     /// What `at`, `not_after` and `until` count from.
     pub zero: Zero,
     /// Steps that are neither pending nor finished, and blocks that wait for their time.
@@ -220,6 +222,7 @@ impl State {
             rollback: None,
             direction: Direction::Forward,
             halt: None,
+            window_overridden: false,
             zero: Zero::default(),
             active: BTreeSet::new(),
             armed: BTreeSet::new(),

@@ -87,10 +87,10 @@ impl Times {
     fn closed(&self, at: Timestamp) -> Option<String> {
         let holds = |slots: &[Slot]| slots.iter().find(|slot| slot.from <= at && at < slot.to).map(|s| s.text.clone());
         if let Some(text) = holds(&self.forbid) {
-            return Some(format!("{at} is in the forbidden time `{text}`"));
+            return Some(format!("{at:.0} is in the forbidden time `{text}`"));
         }
         let allow = self.allow.as_ref()?;
-        holds(allow).is_none().then(|| format!("{at} is outside the window"))
+        holds(allow).is_none().then(|| format!("{at:.0} is outside the window"))
     }
 }
 

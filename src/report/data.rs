@@ -45,7 +45,7 @@ pub fn json(view: &View) -> Value {
             json!({ "path": missed.path, "due_wall_us": missed.due_wall_us, "late_us": missed.late_us })
         }).collect::<Vec<_>>(),
         "takeovers": view.takeovers().iter().map(|t| {
-            json!({ "by": t.by, "time": time_words(t.at), "in_doubt": t.in_doubt, "changed": t.changed })
+            json!({ "by": t.by, "time": time_words(t.at), "in_doubt": t.in_doubt, "changed": t.changed, "override_window": t.override_window })
         }).collect::<Vec<_>>(),
     })
 }

@@ -64,7 +64,9 @@ fn head(view: &View, out: &mut String) {
             0 => String::new(),
             _ => format!(", in doubt: {}", takeover.in_doubt.iter().map(|p| code(p)).collect::<Vec<_>>().join(", ")),
         };
-        fact("resumed", format!("{} by {}{doubt}", time_words(takeover.at), text(&takeover.by)));
+        let why = takeover.override_window.as_ref().map(|why| format!(", window overridden: {}", text(why)));
+        let why = why.unwrap_or_default();
+        fact("resumed", format!("{} by {}{doubt}{why}", time_words(takeover.at), text(&takeover.by)));
         if let Some(changed) = &takeover.changed {
             fact("runbook changed", decided(changed));
         }

@@ -73,6 +73,8 @@ pub struct Takeover {
     pub in_doubt: Vec<String>,
     /// What was decided about a changed runbook.
     pub changed: Option<Changed>,
+    /// Why it may go on outside its window.
+    pub override_window: Option<String>,
 }
 
 /// Which part of the run something belongs to.
@@ -321,7 +323,7 @@ impl View {
                     decision.settled = Some(reason.clone());
                 }
             }
-            Event::Resumed { by, in_doubt, changed } => {
+            Event::Resumed { by, in_doubt, changed, override_window } => {
                 let changed = changed.as_deref().cloned();
                 if changed.as_ref().is_some_and(|changed| changed.plan.is_some()) {
                     self.count_steps();
@@ -330,7 +332,13 @@ impl View {
                         self.times.remove(&self.state.insts[*id].path);
                     }
                 }
-                self.takeovers.push(Takeover { by: by.clone(), at, in_doubt: in_doubt.clone(), changed });
+                self.takeovers.push(Takeover {
+                    by: by.clone(),
+                    at,
+                    in_doubt: in_doubt.clone(),
+                    changed,
+                    override_window: override_window.clone(),
+                });
             }
             _ => {}
         }

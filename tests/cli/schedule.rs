@@ -55,3 +55,15 @@ steps: [{ id: one, shell: touch made, timeout: 1m }]
     assert_eq!(ran.show()["run"]["override_window"], "fix of an outage");
     ran.verified();
 }
+
+#[test]
+fn whoever_resumes_may_override_the_window_too_and_is_named() {
+    let body = "
+steps:
+  - { id: go, checkpoint: { title: Go? } }
+";
+    let ran = Test::book(body).code(5).run();
+    let again = ran.resume().arg("--override-window").arg("the fix cannot wait").code(5).run();
+    assert!(again.stderr.contains("window overridden: the fix cannot wait"), "{}", again.stderr);
+    assert_eq!(again.show()["takeovers"][0]["override_window"], "the fix cannot wait");
+}

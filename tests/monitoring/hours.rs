@@ -162,13 +162,18 @@ impl Hours {
 
     /// The tool dies, nobody is there for a while, somebody takes over.
     pub(crate) fn killed_for(&mut self, away_us: u64) -> &mut Hours {
+        self.taken_over(away_us, None)
+    }
+
+    /// The same, and perhaps somebody says why it may go on outside its window.
+    pub(crate) fn taken_over(&mut self, away_us: u64, override_window: Option<&str>) -> &mut Hours {
         let mut state = State::new(self.plan.clone());
         for (_, event) in &self.events {
             apply(&mut state, event).expect("what was written can be read again");
         }
         (self.state, self.working) = (state, Vec::new());
         self.now.wall_us += away_us as i64;
-        self.input(Input::Resume { by: "eve".into() });
+        self.input(Input::Resume { by: "eve".into(), override_window: override_window.map(String::from) });
         self
     }
 

@@ -184,6 +184,9 @@ fn a_phase_does_not_begin_in_a_closed_window_and_taking_back_is_not_held() {
     assert_eq!((late.outcome(), late.began("second.more")), (Some(Outcome::RolledBack), None));
     let words = "2026-01-01T04:00:00Z is outside the window; the next allowed time is 2026-01-02T00:00:00Z";
     assert_eq!(late.reason("second"), words);
+    let mut allowed = run(NIGHT);
+    allowed.go(HOUR).taken_over(2 * HOUR, Some("the fix cannot wait")).go(24 * HOUR);
+    assert_eq!(allowed.outcome(), Some(Outcome::Done));
     assert_eq!([late.began("first.deploy~undo"), late.began("always.tidy")], [Some(4 * 3600); 2]);
 }
 

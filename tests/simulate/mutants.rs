@@ -108,7 +108,7 @@ impl Machine for Mutant {
         let event = accept(state, input.clone());
         match (self.how, input, event) {
             (Broken::ForgetsDoubts, _, Some(Event::Resumed { by, .. })) => {
-                Some(Event::Resumed { by, in_doubt: Vec::new(), changed: None })
+                Some(Event::Resumed { by, in_doubt: Vec::new(), changed: None, override_window: None })
             }
             (Broken::ParksWhileStepsRun, Input::NobodyThere, _) => {
                 let asked = state.questions().into_iter().next()?;

@@ -334,7 +334,7 @@ impl<'a> Scene<'a> {
         if self.state.started.is_none() || self.state.is_over() {
             return Ok(());
         }
-        self.input(Input::Resume { by: "bob".into() })?;
+        self.input(Input::Resume { by: "bob".into(), override_window: None })?;
         self.drain_quietly()
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// What templates of a stage's steps see as `stage`.
 const STAGE: &[&str] = &["percent", "number"];
 /// What templates of a round's steps see as `round`.
-const ROUND: &[&str] = &["number"];
+const ROUND: &[&str] = &["number", "due"];
 
 impl<'r> Facts<'r> {
     /// Metrics that no table names are read when the run begins.

@@ -172,10 +172,11 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             };
             Some(about_run(Mark::Asking, "PARKED", visible_line(&words)))
         }
-        Event::Resumed { by, in_doubt, changed } => {
+        Event::Resumed { by, in_doubt, changed, override_window } => {
             let doubt =
                 if in_doubt.is_empty() { String::new() } else { format!(", in doubt: {}", in_doubt.join(", ")) };
-            let mut notice = about_run(Mark::Running, "resumed", visible_line(&format!("by {by}{doubt}")));
+            let why = override_window.as_ref().map(|why| format!(", window overridden: {why}")).unwrap_or_default();
+            let mut notice = about_run(Mark::Running, "resumed", visible_line(&format!("by {by}{doubt}{why}")));
             let decided = changed.iter().map(|c| visible_line(&format!("{}: {}", changed_words(c.follow), c.why)));
             notice.below.extend(decided);
             Some(notice)

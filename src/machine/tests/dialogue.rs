@@ -93,7 +93,7 @@ impl Run {
     }
 
     pub(super) fn resume(&mut self) -> String {
-        self.input(Input::Resume { by: "bob".into() });
+        self.input(Input::Resume { by: "bob".into(), override_window: None });
         self.said()
     }
 

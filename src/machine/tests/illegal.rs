@@ -42,7 +42,12 @@ fn events_that_do_not_fit_the_state_are_typed_errors() {
         Event::StepStarted(Box::new(StepStarted { path: path.into(), attempt, ..first }))
     };
     let block = |path: &str| Event::BlockStarted { path: path.into(), items: None, inputs: None };
-    let resumed = |path: &str| Event::Resumed { by: "x".into(), in_doubt: vec![path.into()], changed: None };
+    let resumed = |path: &str| Event::Resumed {
+        by: "x".into(),
+        in_doubt: vec![path.into()],
+        changed: None,
+        override_window: None,
+    };
     let answered =
         Event::Answered { path: "p.a".into(), answer: Answer::Go, by: "x".into(), reason: None, evidence: Map::new() };
     let cases = [

@@ -13,14 +13,14 @@ use std::sync::Arc;
 fn turn(run: &mut Run, book: Book) -> Result<String, String> {
     let plan = Arc::new(book.plan());
     let mut resumed = run.state.clone();
-    let event = accept(&run.state, Input::Resume { by: "bob".into() }).expect("it is not over");
+    let event = accept(&run.state, Input::Resume { by: "bob".into(), override_window: None }).expect("it is not over");
     apply(&mut resumed, &event).unwrap();
     let conflict = |all: Vec<Conflict>| all.iter().map(Conflict::to_string).collect::<Vec<_>>().join("; ");
     rebase(&resumed, plan.clone()).map_err(conflict)?;
     run.state.accepted.insert("new".into(), plan);
     let Event::Resumed { by, in_doubt, .. } = event else { panic!("{event:?}") };
     run.said();
-    run.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed("new"))) });
+    run.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed("new"))), override_window: None });
     Ok(run.said())
 }
 
@@ -234,8 +234,12 @@ fn members_of_a_group_that_have_not_begun_may_change() {
 fn a_plan_nobody_has_is_no_plan() {
     let run = in_b(vec![]);
     let mut state = run.state.clone();
-    let event =
-        Event::Resumed { by: "x".into(), in_doubt: vec!["p.b".into()], changed: Some(Box::new(changed("gone"))) };
+    let event = Event::Resumed {
+        by: "x".into(),
+        in_doubt: vec!["p.b".into()],
+        changed: Some(Box::new(changed("gone"))),
+        override_window: None,
+    };
     assert!(apply(&mut state, &event).unwrap_err().to_string().contains("the plan it turns to is not known"));
 }
 

@@ -46,7 +46,7 @@ pub enum Wait {
 pub struct Rounds {
     /// In order, each until a later time after the start.
     pub times: Vec<Round>,
-    /// Steps of each round; `round.number` is in scope.
+    /// Steps of each round; `round.number` and `round.due` are in scope.
     pub steps: Vec<Step>,
 }
 
