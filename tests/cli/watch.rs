@@ -96,3 +96,18 @@ fn what_a_script_prints_is_watched_until_the_time_is_over() {
         format!("steps: [{{ id: out, watch: {{ shell: '{script}', for: 500ms, must: [ready], must_not: [never] }} }}]");
     Test::book(&book).run();
 }
+
+#[test]
+fn a_watch_goes_on_after_a_kill_from_where_its_step_began() {
+    let book = "
+steps:
+  - { id: restart, shell: echo listening >> app.log, timeout: 5s, undo: { none: a line } }
+  - { id: quiet, watch: { file: app.log, for: 1s, since: restart, must: [listening] } }
+";
+    let mut run = Test::book(book).file("app.log", "old\n").start();
+    run.until_logged("main.quiet");
+    let killed = run.kill();
+    killed.sandbox.write("app.log", "old\nlistening\nwhile nobody looked\n");
+    let ran = killed.resume().run();
+    assert_eq!(ran.logs("main.quiet"), "listening\nwhile nobody looked\n");
+}

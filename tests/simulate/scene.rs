@@ -301,7 +301,7 @@ impl<'a> Scene<'a> {
         self.log = log;
         self.state = self.replay()?;
         let Some(Event::Resumed { by, in_doubt, .. }) =
-            self.machine.accept(&self.state, Input::Resume { by: "bob".into() })
+            self.machine.accept(&self.state, Input::Resume { by: "bob".into(), override_window: None })
         else {
             return Ok(None);
         };
@@ -310,7 +310,7 @@ impl<'a> Scene<'a> {
         self.state = self.replay()?;
         let stored = StoredPlan { file: "plan.2.json".into(), bytes: 1, sha256: "edited".into() };
         let changed = Changed { follow: Follow::Changes, why: "sim".into(), tree_sha256: None, plan: Some(stored) };
-        self.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed)) })?;
+        self.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed)), override_window: None })?;
         self.drain_quietly()?;
         self.go_on()?;
         self.replays()?;

@@ -74,7 +74,14 @@ fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
                 found.push(problem.help("use `get:` or `head:`"));
             }
         }
-        MetricSource::LatencyOf { step, .. } => found.extend(latency(facts, step)),
+        MetricSource::LatencyOf { step, .. } => {
+            found.extend(latency(facts, step));
+            if metric.baseline.is_some() {
+                let message = "a baseline is taken before any step, and this metric is made of the requests of one";
+                let problem = wrong(message, &metric.place);
+                found.push(problem.help("drop `baseline:`, or measure the same from outside"));
+            }
+        }
         MetricSource::Scrape { .. } | MetricSource::Shell { .. } | MetricSource::Ratio { .. } => {}
     }
 }
