@@ -102,12 +102,13 @@ pub(super) fn expired(
     let guard = state.asks_for(id);
     let lookout = &mut state.insts[guard.unwrap_or(id)].lookout;
     lookout.level += 1;
-    if let Some(said) = &mut lookout.said {
-        said.fresh = true;
-    }
-    match guard {
-        Some(_) => close_question(state, id),
-        None => state.insts[id].status = Status::Answered,
+    match (guard, &mut lookout.said) {
+        // A guard asks again by itself at its next turn.
+        (Some(_), _) => close_question(state, id),
+        (None, said) => {
+            said.iter_mut().for_each(|said| said.fresh = true);
+            state.insts[id].status = Status::Answered;
+        }
     }
     Ok(())
 }

@@ -108,6 +108,41 @@ fn no_answer_in_time_is_what_was_declared_for_it() {
 }
 
 #[test]
+fn each_level_of_people_has_its_time_and_after_the_last_comes_what_was_declared() {
+    let levels =
+        "  escalate: { levels: [{ to: first line, within: 5m }, { to: the manager, within: 10m }], then: rollback }\n";
+    let book = BOOK
+        .replace("> 1%\" }, action: investigate", "> 1%\" }, action: escalate")
+        .replace("  rules:", &format!("{levels}  rules:"));
+    let mut run = Hours::of(&book, percent(2.0, 600, 9000));
+    run.go(90 * MINUTE);
+    let asked: Vec<(u64, String)> = run
+        .events
+        .iter()
+        .filter_map(|(at, event)| match event {
+            Event::Asked(asked) => Some((at.run_us / SECOND, asked.evidence[0].1.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked, [(600, "first line".to_string()), (900, "the manager".to_string())]);
+    assert_eq!(run.happened(|e| matches!(e, Event::AnswerExpired { .. })), 2);
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack));
+}
+
+#[test]
+fn the_first_level_answers_and_the_next_is_not_asked() {
+    let levels =
+        "  escalate: { levels: [{ to: first line, within: 5m }, { to: the manager, within: 10m }], then: rollback }\n";
+    let book = BOOK
+        .replace("> 1%\" }, action: investigate", "> 1%\" }, action: escalate")
+        .replace("  rules:", &format!("{levels}  rules:"));
+    let mut run = Hours::of(&book, percent(2.0, 600, 700));
+    run.go(11 * MINUTE).answer("~ask", Answer::Go).go(90 * MINUTE);
+    assert_eq!(run.outcome(), Some(Outcome::Done));
+    assert_eq!(run.happened(|e| matches!(e, Event::Asked(_))), 1);
+}
+
+#[test]
 fn a_person_who_looks_can_back_out() {
     let mut run = Hours::of(BOOK, percent(2.0, 600, 9000));
     run.go(11 * MINUTE).answer("~ask", Answer::BackOut).go(MINUTE);
