@@ -454,7 +454,12 @@ impl Ran {
     /// `runbook resume` of the newest run, once the steps that outlived a killed program are over.
     pub(crate) fn resume(&self) -> Test {
         let run = format!("RUNBOOK_RUN_ID={}", self.sandbox.run_id());
-        wait_for("the end of what a killed program had started", || !is_in_some_environment(&run));
+        // What was just being started shows its environment a moment later, so that one look is not enough.
+        wait_for("the end of what a killed program had started", || {
+            let gone = !is_in_some_environment(&run);
+            std::thread::sleep(Duration::from_millis(if gone { 40 } else { 0 }));
+            gone && !is_in_some_environment(&run)
+        });
         self.then("resume").arg(self.sandbox.run_id())
     }
 
