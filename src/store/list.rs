@@ -17,7 +17,7 @@ use super::files;
 use super::home::Home;
 
 /// How much of either end of a log is read first; nearly always enough.
-const FIRST_LOOK: usize = 8 << 10;
+const FIRST_LOOK: usize = 16 << 10;
 /// Where looking for the last sealed record stops.
 const LAST_LOOK: usize = 4 * MAX_LINE;
 /// So many runs are listed by one thread; starting another would take longer.
@@ -156,21 +156,30 @@ fn read_ends(root: &File, run: RunId) -> Result<Ends, String> {
     })?;
     let Some(opening) = open_segment(&dir, 1)? else { return Err("run.jsonl is missing".to_string()) };
     let unreadable = |error: io::Error| format!("its log cannot be read: {}", plain(&error));
-    let first = first_record(&opening).map_err(unreadable)?.ok_or("its log has no first record")?;
+    let first = opening.first_record().map_err(unreadable)?.ok_or("its log has no first record")?;
     let mut ends = Ends { first, last: Value::Null, driven: false };
     let mut segment = Some(opening);
     for number in 2.. {
-        let Some(file) = segment else { break };
-        let last = last_sealed(&file).map_err(unreadable)?;
+        let Some(segment_found) = segment else { break };
+        let last = segment_found.last_sealed().map_err(unreadable)?;
         // The lock is asked for only where it says something.
-        ends.driven |= last.as_ref().is_none_or(|last| last["type"] != "run.end") && files::is_locked(&file);
+        ends.driven |=
+            last.as_ref().is_none_or(|last| last["type"] != "run.end") && files::is_locked(&segment_found.file);
         ends.last = last.unwrap_or(ends.last);
         segment = open_segment(&dir, number)?;
     }
     Ok(ends)
 }
 
-fn open_segment(dir: &File, number: u32) -> Result<Option<File>, String> {
+/// One file of a log. A short one is read once, whole: most of the time goes into asking the system.
+struct Segment {
+    file: File,
+    size: u64,
+    /// Its beginning, up to [`FIRST_LOOK`].
+    start: Vec<u8>,
+}
+
+fn open_segment(dir: &File, number: u32) -> Result<Option<Segment>, String> {
     let name = segment_file(number);
     // NONBLOCK: a FIFO in place of the file must not hang us.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -180,41 +189,43 @@ fn open_segment(dir: &File, number: u32) -> Result<Option<File>, String> {
         Err(rustix::io::Errno::LOOP) => return Err(format!("{name} is a symbolic link")),
         Err(error) => return Err(format!("{name} cannot be opened: {}", plain(&error.into()))),
     };
-    match file.metadata() {
-        Ok(meta) if meta.is_file() => Ok(Some(file)),
-        Ok(_) => Err(format!("{name} is not a regular file")),
-        Err(error) => Err(format!("{name} cannot be read: {}", plain(&error))),
+    let unreadable = |error: io::Error| format!("{name} cannot be read: {}", plain(&error));
+    let meta = file.metadata().map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(format!("{name} is not a regular file"));
+    }
+    let start = read_at(&file, 0, FIRST_LOOK.min(meta.len() as usize)).map_err(unreadable)?;
+    Ok(Some(Segment { file, size: meta.len(), start }))
+}
+
+impl Segment {
+    fn first_record(&self) -> io::Result<Option<Value>> {
+        let line = |start: &[u8]| start.iter().position(|byte| *byte == b'\n').map(|end| start[..end].to_vec());
+        let found = match line(&self.start) {
+            None if self.start.len() == FIRST_LOOK => line(&read_at(&self.file, 0, MAX_LINE)?),
+            found => found,
+        };
+        Ok(found.and_then(|line| serde_json::from_slice(&line).ok()))
+    }
+
+    /// The record before the last seal, looked for from the end.
+    fn last_sealed(&self) -> io::Result<Option<Value>> {
+        if self.size <= self.start.len() as u64 {
+            return Ok(last_sealed_in(&self.start));
+        }
+        let mut length = FIRST_LOOK;
+        loop {
+            let from = self.size.saturating_sub(length as u64);
+            let found = last_sealed_in(&read_at(&self.file, from, (self.size - from) as usize)?);
+            if found.is_some() || from == 0 || length >= LAST_LOOK {
+                return Ok(found);
+            }
+            length *= 8;
+        }
     }
 }
 
-fn first_record(file: &File) -> io::Result<Option<Value>> {
-    for length in [FIRST_LOOK, MAX_LINE] {
-        let start = read_at(file, 0, length)?;
-        if let Some(end) = start.iter().position(|byte| *byte == b'\n') {
-            return Ok(serde_json::from_slice(&start[..end]).ok());
-        }
-        if start.len() < length {
-            break;
-        }
-    }
-    Ok(None)
-}
-
-/// The record before the last seal, looked for from the end.
-fn last_sealed(file: &File) -> io::Result<Option<Value>> {
-    let size = file.metadata()?.len();
-    let mut length = FIRST_LOOK;
-    loop {
-        let from = size.saturating_sub(length as u64);
-        let tail = read_at(file, from, length)?;
-        let found = last_sealed_in(&tail);
-        if found.is_some() || from == 0 || length >= LAST_LOOK {
-            return Ok(found);
-        }
-        length *= 8;
-    }
-}
-
+/// Up to `length` bytes; fewer where the file ends before.
 fn read_at(file: &File, from: u64, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length];
     let mut read = 0;
