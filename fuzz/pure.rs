@@ -5,6 +5,9 @@
 #[path = "../src/text/mod.rs"]
 pub mod text;
 
+#[path = "../src/decide/mod.rs"]
+pub mod decide;
+
 #[path = "../src/runbook/mod.rs"]
 pub mod runbook;
 
