@@ -127,6 +127,8 @@ impl Process {
                 command.arg0(&arg0).process_group(0);
                 Ok(())
             });
+        // Before the start: a short program can be over before we come to look at the clock.
+        let started = Instant::now();
         let (handle, stdin) = match &launch.stdin {
             None => (command.stdin_null().start()?, None),
             Some(bytes) => {
@@ -136,7 +138,6 @@ impl Process {
             }
         };
         drop(command);
-        let started = Instant::now();
         let (pid, group) = leader(&handle)?;
         Ok(Process {
             pid,
