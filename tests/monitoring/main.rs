@@ -6,6 +6,7 @@ mod baselines;
 mod guards;
 mod hours;
 mod marks;
+mod random;
 mod rounds;
 mod stages;
 mod steps;
