@@ -20,6 +20,7 @@ pub fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
     one(state, event)?;
     // Tables beside the run have nothing more to say once it turns.
     if !state.armed.is_empty() && (state.halt.is_some() || state.direction > Direction::Forward) {
+        state.turned_watched |= state.interrupt == 1;
         for guard in std::mem::take(&mut state.armed) {
             disarm(state, guard);
         }
@@ -192,6 +193,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             state.parked = None;
             // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
             state.interrupt = 0;
+            state.turned_watched = false;
             for path in in_doubt {
                 let id = find(state, event, path)?;
                 if state.insts[id].status != Status::Running || state.is_block(id) {

@@ -21,7 +21,7 @@ pub fn next(state: &State, now: Timestamp) -> Option<Event> {
         return Some(event);
     }
     if stands_still(state) {
-        return park_for(state);
+        return if watched(state) { None } else { park_for(state) };
     }
     match state.direction {
         Direction::Forward => go_forward(state, now),
@@ -31,9 +31,15 @@ pub fn next(state: &State, now: Timestamp) -> Option<Event> {
     }
 }
 
-/// With one press of Ctrl-C nothing new starts; with three nothing at all.
+/// With one press of Ctrl-C nothing new starts, unless the run turned under a table's eyes; with three nothing at all.
 fn stands_still(state: &State) -> bool {
-    state.interrupt == 1 || state.interrupt >= 3
+    (state.interrupt == 1 && !state.turned_watched) || state.interrupt >= 3
+}
+
+/// Somebody must drive while a table looks: what has begun goes on, and the run is not left, or a change would stay
+/// behind that nobody watches.
+fn watched(state: &State) -> bool {
+    state.interrupt == 1 && !state.armed.is_empty()
 }
 
 /// Steps that need a decision whatever the run is doing: answers to judge, doubts, deadlines, pauses that ended.
@@ -43,13 +49,10 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
         match &inst.status {
             Status::Answered => Some(judge::judge(state, *id, now)),
             Status::InDoubt if !stands_still(state) => in_doubt(state, *id, now),
-            Status::Pausing { .. } if state.armed.contains(id) => {
-                if stands_still(state) {
-                    None
-                } else {
-                    look::guard_turn(state, *id, now)
-                }
-            }
+            Status::Pausing { .. } if state.armed.contains(id) => match state.interrupt {
+                3.. => None,
+                _ => look::guard_turn(state, *id, now),
+            },
             Status::Asking(asked) if asked.expires_wall_us.is_some_and(|at| now.wall_us >= at) => {
                 Some(Event::AnswerExpired { path: inst.path.clone() })
             }
@@ -64,7 +67,7 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
                 Some(judge::failed(state, *id, Verdict::Fail, "withdrawn: the run stopped going forward".into()))
             }
             // Undos, probes and members of blocks alike go on when their pause is over.
-            Status::Pausing { .. } if !stands_still(state) => advance(state, *id, now),
+            Status::Pausing { .. } if !stands_still(state) || watched(state) => advance(state, *id, now),
             _ => None,
         }
     })

@@ -166,6 +166,8 @@ pub struct State {
     pub active: BTreeSet<InstId>,
     /// Tables that run beside something now.
     pub armed: BTreeSet<InstId>,
+    /// After one press of Ctrl-C the run turned while tables looked: it is not left before it has gone back.
+    pub turned_watched: bool,
     /// Steps the world is working on.
     pub in_flight: usize,
     /// Presses of Ctrl-C.
@@ -226,6 +228,7 @@ impl State {
             zero: Zero::default(),
             active: BTreeSet::new(),
             armed: BTreeSet::new(),
+            turned_watched: false,
             in_flight: 0,
             interrupt: 0,
             parked: None,

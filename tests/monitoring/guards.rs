@@ -150,6 +150,44 @@ fn a_person_who_looks_can_back_out() {
 }
 
 #[test]
+fn one_press_of_ctrl_c_does_not_leave_a_change_that_a_table_watches() {
+    let book = BOOK.replace(
+        "  - { id: soak, wait: 1h }",
+        "  - { id: soak, wait: 1h }\n  - { id: more, shell: ./more, timeout: 1m }",
+    );
+    let mut run = Hours::of(&book, percent(6.0, 600, 6000));
+    run.go(MINUTE).interrupt().go(90 * MINUTE);
+    assert_eq!(run.ruled().expect("a ruling").0, 900, "the table went on looking");
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack), "and what it said was done");
+    assert_eq!(run.happened(|e| matches!(e, Event::Parked { .. })), 0);
+}
+
+#[test]
+fn after_one_press_of_ctrl_c_a_soak_ends_and_then_the_run_can_be_left() {
+    let book = r#"
+runbook: v1
+name: soaked
+metrics:
+  error_ratio: { prometheus: "errors", url: "http://127.0.0.1:9090", unit: "%" }
+steps:
+  - id: soak
+    wait: 1h
+    guards:
+      every: 10s
+      hit: worst
+      rules: [{ symptom: Fine, if: { error_ratio: "<= 1%" }, action: ok }, { otherwise: abort }, { no_data: hold }]
+  - { id: more, shell: ./more, timeout: 1m, undo: { none: kept } }
+"#;
+    let mut run = Hours::of(book, percent(0.5, 0, 9000));
+    run.go(MINUTE).interrupt().go(90 * MINUTE);
+    let parked = run.events.iter().find(|(_, e)| matches!(e, Event::Parked { .. })).expect("left").0.run_us;
+    assert_eq!(parked, 60 * MINUTE, "not before the soak was over");
+    assert_eq!(run.began("main.more"), None);
+    run.killed_for(MINUTE).go(MINUTE);
+    assert_eq!(run.outcome(), Some(Outcome::Done));
+}
+
+#[test]
 fn a_guard_goes_on_beside_a_checkpoint_and_its_own_question() {
     let book = BOOK.replace("{ id: soak, wait: 1h }", "{ id: soak, checkpoint: { title: Go on? } }");
     let mut run = Hours::of(&book, percent(6.0, 600, 6000));

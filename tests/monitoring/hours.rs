@@ -160,6 +160,12 @@ impl Hours {
         self
     }
 
+    /// A press of Ctrl-C.
+    pub(crate) fn interrupt(&mut self) -> &mut Hours {
+        self.input(Input::Interrupt);
+        self
+    }
+
     /// The tool dies, nobody is there for a while, somebody takes over.
     pub(crate) fn killed_for(&mut self, away_us: u64) -> &mut Hours {
         self.taken_over(away_us, None)

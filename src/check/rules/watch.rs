@@ -20,7 +20,10 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.extend(pattern(text));
         }
         if let Some(since) = &watch.since {
-            found.extend(earlier(facts, block, since).err().map(|problem| *problem));
+            match earlier(facts, block, since) {
+                Ok(begun) => found.extend(notes_nothing(begun, since)),
+                Err(problem) => found.push(*problem),
+            }
         }
         if let Some(limit) = &watch.new_patterns {
             baseline(facts, block, &limit.baseline, found);
@@ -31,6 +34,21 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.push(problem.help("add `must:`, `must_not:` or `new_patterns:`, or use it as a baseline"));
         }
     }
+}
+
+/// Only what the world does notes where logs end as it begins.
+fn notes_nothing(step: &Step, since: &Text) -> Option<Diagnostic> {
+    let acts = matches!(
+        step.kind,
+        Kind::Shell(_) | Kind::Exec(_) | Kind::Http(_) | Kind::File(_) | Kind::Decide(_) | Kind::Watch(_)
+    );
+    let problem = || {
+        let message =
+            format!("`{}` does nothing by itself, so nothing notes where the log ends when it begins", since.value);
+        let problem = wrong(message, &since.place).also(step.place.clone(), "the step");
+        problem.help("name the step that starts the service, for example")
+    };
+    (!acts).then(problem)
 }
 
 fn tells_nothing(watch: &Watch) -> bool {

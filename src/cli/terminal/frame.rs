@@ -57,7 +57,7 @@ fn header(view: &View, running: usize, now: Timestamp, look: &Look, width: usize
     let done = format!("{}/{} done", view.counts().done(), view.total());
     let facts = [done, format!("{running} running"), seconds(elapsed)].join(look.dot());
     let left = format!(" {facts}");
-    let hint = interrupt_words(view.state().interrupt);
+    let hint = interrupt_words(view.state().interrupt, !view.state().armed.is_empty());
     let gap = width.saturating_sub(columns(&left) + columns(hint));
     match gap {
         0..=1 => look.fit(&left, width),

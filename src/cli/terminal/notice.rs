@@ -162,7 +162,10 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             let any = view.plan().always.is_some();
             any.then(|| about_run(Mark::Running, "always", "steps of every exit path".into()))
         }
-        Event::Interrupted { stage } => Some(about_run(Mark::Warn, "STOP", interrupt_words(*stage).into())),
+        Event::Interrupted { stage } => {
+            let words = interrupt_words(*stage, !view.state().armed.is_empty());
+            Some(about_run(Mark::Warn, "STOP", words.into()))
+        }
         Event::Parked { reason } => {
             let words = match reason {
                 Parking::Question(path) => format!("nobody to ask here; the run waits for an answer at {path}"),
@@ -185,9 +188,10 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
     }
 }
 
-/// What a press of Ctrl-C did, and what the next one does.
-pub(super) fn interrupt_words(stage: u8) -> &'static str {
+/// What a press of Ctrl-C did, and what the next one does. A run is not left while tables look on.
+pub(super) fn interrupt_words(stage: u8, watched: bool) -> &'static str {
     match stage {
+        1 if watched => "starting nothing new; tables look on, so the run is not left: ^C again backs out",
         0 => "^C: start nothing new",
         1 => "starting nothing new, waiting for what runs; ^C again ends it and backs out",
         2 => "ending what runs, then backing out; ^C again kills it",
