@@ -141,9 +141,25 @@ pub struct RestoreAction {
     pub path: String,
     /// Name of the kept old content, as in [`FileAction::keep`].
     pub keep: String,
+    /// What the log says the step found; none where nobody saw how the step ended. What is kept must be that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Before>,
     /// Run after the restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activate: Option<Box<Action>>,
+}
+
+/// What stood where a file step was about to write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Where it really stands, links followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// SHA-256 of the content, hex; none when there was no file.
+    pub sha256: Option<String>,
+    /// Permission bits of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
 }
 
 /// Metrics to read at one moment, side by side.
@@ -458,8 +474,14 @@ pub struct HttpAnswer {
 /// What a file step found and left.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FileDone {
+    /// Where it really stands, links followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// SHA-256 of the content found; none when there was no file.
     pub before: Option<String>,
+    /// Permission bits of the file found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_mode: Option<u32>,
     /// SHA-256 of the content left; none when there is no file.
     pub after: Option<String>,
     /// Unified diff of a text change, at most 8 KiB.

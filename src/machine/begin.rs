@@ -1,11 +1,11 @@
 //! Resolving a step at the moment it starts: its templates become an action that the log can keep.
 
 use super::action::{
-    Action, Datum, ExecAction, FileAction, FileChange, HttpAction, RestoreAction, ShellAction, Surroundings,
+    Action, Before, Datum, ExecAction, FileAction, FileChange, HttpAction, RestoreAction, ShellAction, Surroundings,
 };
 use super::event::StepStarted;
 use super::names::{Names, Trouble, show};
-use super::state::{InstId, State, Timestamp};
+use super::state::{Inst, InstId, State, Timestamp};
 use super::{look, watch};
 use crate::plan::model::{self, Act, NodeId, NodeKind, Task};
 use crate::runbook::model::Effect;
@@ -40,9 +40,7 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
     let task = task_of(state, inst.node).ok_or_else(|| format!("`{}` is not a task", inst.path))?;
     let action = match inst.owner {
         // An undo does what was frozen when its step started.
-        Some(owner) if state.insts[owner].undo_inst == Some(id) => {
-            state.insts[owner].undo.clone().ok_or("nothing was recorded that could be taken back")?
-        }
+        Some(owner) if state.insts[owner].undo_inst == Some(id) => undo_of(&state.insts[owner])?,
         _ => resolve(&names, state, inst.node, &inst.path)?,
     };
     let undo = match &task.undo {
@@ -66,6 +64,20 @@ pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepSt
         marks,
         at_us,
     })
+}
+
+/// What takes a step back. The log vouches for what a restore puts back, where one attempt was all there was: a later one
+/// may have found what an earlier one left.
+fn undo_of(owner: &Inst) -> Result<Action, Trouble> {
+    let mut action = owner.undo.clone().ok_or("nothing was recorded that could be taken back")?;
+    if let Action::Restore(restore) = &mut action
+        && owner.attempt == 1
+    {
+        let seen = owner.done.as_ref().and_then(|done| done.file.as_ref());
+        restore.found =
+            seen.map(|file| Before { path: file.path.clone(), sha256: file.before.clone(), mode: file.before_mode });
+    }
+    Ok(action)
 }
 
 /// The title of an instance, with its values; the template itself where a value is missing.
@@ -96,6 +108,7 @@ fn resolve_undo(
         Action::File(file) if is_restore => Ok(Action::Restore(RestoreAction {
             path: file.path.clone(),
             keep: file.keep.clone(),
+            found: None,
             activate: file.activate.clone(),
         })),
         _ => resolve(names, state, undo, &format!("{}~undo", state.insts[id].path)),

@@ -36,6 +36,37 @@ fn what_takes_effect_runs_after_the_write_and_after_the_restore() {
 }
 
 #[test]
+fn an_undo_does_not_put_back_what_somebody_smuggled_into_the_run() {
+    let body = r#"
+on_failure: rollback
+steps:
+  - id: write
+    file: { path: conf, template: "new\n" }
+    undo: previous
+  - id: smuggle
+    shell: |
+      cd "$DIR/runs/$RUNBOOK_RUN_ID/kept"
+      old=$(sha256sum main.write)
+      echo evil > main.write
+      evil=$(sha256sum main.write)
+      sed -i "s/${old%% *}/${evil%% *}/" main.write.json
+    env: { DIR: "{{ inputs.state }}" }
+    undo: { none: it stays }
+  - { id: fail, shell: exit 1 }
+inputs:
+  state: { type: string }
+"#;
+    let test = Test::book(body).file("conf", "old\n").code(13);
+    let state = test.sandbox.state().display().to_string();
+    let ran = test.arg("-i").arg(format!("state={state}")).run();
+    assert_eq!(
+        ran.reason("main.write~undo"),
+        "what is kept of conf is not what the log says the step found; not touched"
+    );
+    assert_eq!(ran.read("conf"), "new\n");
+}
+
+#[test]
 fn a_file_that_was_not_there_is_gone_again() {
     let body = WRITES_AND_FAILS.replace("    activate: echo \"activated $(cat conf)\" >> trace\n", "");
     let ran = Test::book(&body).code(11).run();

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use runbook::machine::action::{Action, Done, Ended, FileAction, FileChange, RestoreAction};
+use runbook::machine::action::{Action, Before, Done, Ended, FileAction, FileChange, RestoreAction};
 use sha2::{Digest as _, Sha256};
 
 use super::common::{Bed, shell, stderr, stdout};
@@ -17,7 +17,7 @@ fn content(path: &str, text: &str) -> Action {
 }
 
 fn restore(path: &str) -> Action {
-    Action::Restore(RestoreAction { path: path.to_owned(), keep: "config.1".to_owned(), activate: None })
+    Action::Restore(RestoreAction { path: path.to_owned(), keep: "config.1".to_owned(), found: None, activate: None })
 }
 
 fn activated(action: FileAction, script: &str) -> Action {
@@ -115,6 +115,35 @@ fn restore_does_not_touch_what_somebody_else_changed_since() {
     assert_eq!((done.changed, std::fs::read_to_string(bed.work("conf")).unwrap().as_str()), (Some(false), "third"));
 }
 
+/// Whoever edits what is kept cannot use the undo to write what he wants, where he wants.
+#[test]
+fn restore_puts_back_only_what_the_log_says_was_found() {
+    let edits: [(&str, &str, &str); 4] = [
+        ("is not what the log says the step found", "\"sha256\":\"OLD\"", "\"sha256\":\"EVIL\""),
+        ("has other permissions than the log says the step found", "\"mode\":416", "\"mode\":511"),
+        ("belongs to another file than the log says the step changed", "/conf\"", "/other\""),
+        ("is not the link that the log says the step found", "\"after\"", "\"link\":\"/etc/passwd\",\"after\""),
+    ];
+    for (wanted, from, to) in edits {
+        let mut bed = Bed::new();
+        std::fs::write(bed.work("conf"), "old").unwrap();
+        std::fs::set_permissions(bed.work("conf"), PermissionsExt::from_mode(0o640)).unwrap();
+        let told = bed.act(&content("conf", "new")).file.unwrap();
+        let found = Some(Before { path: told.path, sha256: told.before, mode: told.before_mode });
+        let sums = |text: &str| text.replace("OLD", &hash("old").unwrap()).replace("EVIL", &hash("evil").unwrap());
+        let note = bed.run_dir().join("kept/config.1.json");
+        let text = std::fs::read_to_string(&note).unwrap();
+        assert!(text.contains(&sums(from)), "{from} in {text}");
+        std::fs::write(&note, text.replace(&sums(from), &sums(to))).unwrap();
+        std::fs::write(bed.run_dir().join("kept/config.1"), "evil").unwrap();
+        let put_back = |found| RestoreAction { path: "conf".into(), keep: "config.1".into(), found, activate: None };
+        let done = bed.act(&Action::Restore(put_back(found)));
+        assert_eq!(why(&done), format!("what is kept of conf {wanted}; not touched"));
+        assert_eq!(std::fs::read_to_string(bed.work("conf")).unwrap(), "new");
+        assert!(only_file_in_work(&bed, "conf"));
+    }
+}
+
 #[test]
 fn restore_without_anything_kept_says_so() {
     let done = Bed::new().act(&restore("conf"));
@@ -154,6 +183,7 @@ fn a_failing_activate_is_the_end_of_the_attempt_and_the_file_is_changed() {
     let action = RestoreAction {
         path: "conf".to_owned(),
         keep: "config.1".to_owned(),
+        found: None,
         activate: Some(Box::new(shell("test ! -e conf; echo reloaded"))),
     };
     let done = bed.act(&Action::Restore(action));

@@ -111,6 +111,9 @@ impl Change {
         let Some(kept) = kept else {
             return Err(Ended::Failed(format!("nothing was kept of {}, so nothing can be put back", action.path)));
         };
+        if let Some(why) = action.found.as_ref().and_then(|before| kept.contradicts(before)) {
+            return Err(Ended::Failed(format!("what is kept of {} {why}; not touched", action.path)));
+        }
         let found = Found::at_itself(&kept.path).map_err(Ended::Failed)?;
         let now = found.as_ref().map(|found| &found.sha256);
         if now != kept.after.as_ref() && now != kept.sha256.as_ref() {
@@ -163,6 +166,8 @@ impl Change {
             }
         };
         let file = FileDone {
+            path: self.path.to_str().map(str::to_owned),
+            before_mode: self.found.as_ref().filter(|found| found.link.is_none()).map(|found| found.rights.mode),
             before: self.found.map(|found| found.sha256),
             after: self.wanted.map(|wanted| wanted.sha256),
             diff: self.diff,

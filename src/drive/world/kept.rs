@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable::{self, Rights};
 use super::forms::hex;
+use crate::machine::action::Before;
 use sha2::{Digest as _, Sha256};
 
 /// A regular file, or a symbolic link for its own sake, as it stands.
@@ -77,6 +78,24 @@ impl Kept {
     /// Rights to put back.
     pub(super) fn rights(&self) -> Rights {
         Rights { mode: self.mode.unwrap_or(0o644), owner: self.owner }
+    }
+}
+
+impl Kept {
+    /// How the note differs from what the signed log says was found.
+    pub(super) fn contradicts(&self, before: &Before) -> Option<&'static str> {
+        if before.path.as_ref().is_some_and(|path| self.path != Path::new(path)) {
+            return Some("belongs to another file than the log says the step changed");
+        }
+        let points = self.link.as_ref().map(|link| hex(&Sha256::digest(link.as_os_str().as_bytes())));
+        if points.is_some_and(|points| Some(points) != before.sha256) {
+            return Some("is not the link that the log says the step found");
+        }
+        if self.sha256 != before.sha256 || self.existed != before.sha256.is_some() {
+            return Some("is not what the log says the step found");
+        }
+        let mode = self.mode.filter(|_| self.link.is_none());
+        (mode != before.mode).then_some("has other permissions than the log says the step found")
     }
 }
 
