@@ -93,7 +93,7 @@ fn too_late(state: &State, id: InstId, now: Timestamp) -> Option<String> {
 /// Whether the window keeps a phase from beginning. Taking back, and what runs on every exit path, are never held.
 fn outside(state: &State, id: InstId, now: Timestamp) -> Option<String> {
     let window = state.plan.schedule.window.as_ref()?;
-    if state.insts[id].parent != Some(state.forward) || state.window_overridden {
+    if state.insts[id].parent != Some(state.forward) || state.override_why.is_some() {
         return None;
     }
     let siblings = &state.insts[state.forward].children;
