@@ -397,7 +397,7 @@ fn answered(
     let Status::Asking(asked) = &state.insts[id].status else {
         return Err(IllegalEvent::new(event, "nothing was asked"));
     };
-    let (question, title) = (asked.question, asked.title.clone());
+    let (question, title, waived) = (asked.question, asked.title.clone(), asked.waived.clone());
     let words = |what: &str| match reason {
         Some(reason) => format!("{what} by {by}: {reason}"),
         None => format!("{what} by {by}"),
@@ -409,6 +409,10 @@ fn answered(
             finish(state, id, Verdict::Pass, Some(words("answered")), None, &saved);
         }
         (Question::Checkpoint, Answer::NoGo) => no_go(state, id, words(&format!("NO-GO to `{title}`"))),
+        (Question::Manual, Answer::NoGo | Answer::Failed) if waived.is_some() => {
+            let reason = waived.map(|waiver| format!("{waiver} ({})", words("not done")));
+            finish(state, id, Verdict::Warn, reason, Some(Then::Continue), &Map::new());
+        }
         (Question::Manual, Answer::NoGo | Answer::Failed) => no_go(state, id, words(&format!("not done: `{title}`"))),
         (Question::Ruling, Answer::Go | Answer::BackOut | Answer::Stop) => {
             let what = if answer == Answer::Go { "accepted" } else { "stopped" };

@@ -5,7 +5,7 @@ use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::{failed, then_of};
 use super::names::{Names, show};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{gate, schedule};
+use super::{gate, schedule, waiver};
 use crate::plan::model::{Binding, ForEach, Items, NodeKind, Template};
 use crate::runbook::model::Severity;
 use serde_json::{Map, Value};
@@ -90,7 +90,11 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             start_task(state, id, now)
         }
         NodeKind::Manual { words, evidence } => match names.text(words) {
-            Ok(words) => ask(path, Question::Manual, words, Vec::new(), evidence.clone(), None),
+            Ok(words) => Event::Asked(Box::new(Asked {
+                wanted: evidence.clone(),
+                waived: waiver::of_manual(state, id, now),
+                ..Asked::new(path, Question::Manual, words)
+            })),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
         NodeKind::Checkpoint { .. } => match checkpoint(state, id, now) {
@@ -151,21 +155,10 @@ fn checkpoint(state: &State, id: InstId, now: Timestamp) -> Result<Asked, String
     })
 }
 
-fn ask(
-    path: String,
-    question: Question,
-    title: String,
-    evidence: Vec<(String, String)>,
-    wanted: Vec<(String, bool)>,
-    expires_wall_us: Option<i64>,
-) -> Event {
-    Event::Asked(Box::new(Asked { evidence, wanted, expires_wall_us, ..Asked::new(path, question, title) }))
-}
-
 /// Asks a person what became of a step nobody saw the end of.
 pub(super) fn ask_in_doubt(state: &State, id: InstId, why: &str) -> Event {
     let words = format!("`{}` was running when the tool stopped{why}: did it happen?", title(state, id));
-    ask(state.insts[id].path.clone(), Question::InDoubt, words, Vec::new(), Vec::new(), None)
+    Event::Asked(Box::new(Asked::new(state.insts[id].path.clone(), Question::InDoubt, words)))
 }
 
 fn items(names: &Names<'_>, each: &ForEach) -> Result<Vec<(String, Value)>, String> {

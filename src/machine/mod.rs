@@ -27,6 +27,7 @@ mod state;
 mod ruling;
 mod schedule;
 mod undo;
+mod waiver;
 mod watch;
 
 #[cfg(test)]
@@ -44,3 +45,4 @@ pub use rebase::{Conflict, rebase};
 pub use schedule::Zero;
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
 pub(crate) use state::{body_path, join, stage_path};
+pub use waiver::is_waived;

@@ -5,12 +5,16 @@ use super::action::Ended;
 use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, gate, judge, look, schedule, undo};
+use super::{begin, gate, judge, look, schedule, undo, waiver};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
 /// The next event, or none when the run waits for the world, for a person or for time.
 pub fn next(state: &State, now: Timestamp) -> Option<Event> {
+    decide(state, now).map(|event| waiver::soften(state, now, event))
+}
+
+fn decide(state: &State, now: Timestamp) -> Option<Event> {
     if state.outcome.is_some() || state.started.is_none() || state.parked.is_some() {
         return None;
     }
