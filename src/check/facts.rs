@@ -4,8 +4,8 @@ use super::Includes;
 use super::included::{Included, Library};
 use super::uses::{Results, Role, Use, parse};
 use crate::runbook::model::{
-    Checkpoint, ExecArgs, FileChange, Http, HttpBody, Kind, Marks, Phase, Rollback, Runbook, Step, Table, Text, Tree, Undo,
-    Wait,
+    Checkpoint, ExecArgs, FileChange, Http, HttpBody, Kind, Marks, Phase, Rollback, Runbook, Step, Table, Text, Tree,
+    Undo, Wait,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
