@@ -4,8 +4,8 @@ use super::Includes;
 use super::included::{Included, Library};
 use super::uses::{Results, Role, Use, parse};
 use crate::runbook::model::{
-    Checkpoint, ExecArgs, FileChange, Http, HttpBody, Kind, Phase, Rollback, Runbook, Step, Table, Text, Tree, Undo,
-    Wait,
+    Checkpoint, ExecArgs, FileChange, Http, HttpBody, Kind, Marks, Phase, Rollback, Runbook, Step, Table, Text, Tree,
+    Undo, Wait,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,6 +139,7 @@ impl<'r> Facts<'r> {
         self.add_some(at, 0, "when", Role::Condition, &phase.when);
         self.add_some(at, 0, "title", Role::Title, &phase.title);
         self.add_some(at, 0, "goal", Role::Prose, &phase.goal);
+        self.marks(&phase.marks, at, 0);
         if let Some(guards) = &phase.guards {
             self.table(guards, at, 0);
         }
@@ -162,6 +163,7 @@ impl<'r> Facts<'r> {
     fn step(&mut self, step: &'r Step, at: usize, scope: usize) {
         self.add_some(at, scope, "when", Role::Condition, &step.when);
         self.add_some(at, scope, "note", Role::Prose, &step.note);
+        self.marks(&step.marks, at, scope);
         if let Some(guards) = &step.guards {
             self.table(guards, at, scope);
         }
@@ -181,6 +183,12 @@ impl<'r> Facts<'r> {
         }
         if let Some(body) = &step.done_when {
             self.task(body, at, scope);
+        }
+    }
+
+    fn marks(&mut self, marks: &'r Marks, at: usize, scope: usize) {
+        for mark in [&marks.at, &marks.not_after].into_iter().flatten() {
+            self.add(at, scope, "at", Role::Template, Results::Nothing, &mark.text);
         }
     }
 
@@ -227,7 +235,7 @@ impl<'r> Facts<'r> {
             Kind::Manual(manual) => self.add(at, scope, "manual", Role::Title, none, &manual.words),
             Kind::Checkpoint(checkpoint) => self.checkpoint(checkpoint, at, scope),
             Kind::Wait(Wait::For(text)) => self.add(at, scope, "wait", Role::Template, none, text),
-            Kind::Wait(Wait::Until(_)) => {}
+            Kind::Wait(Wait::Until(mark)) => self.add(at, scope, "until", Role::Template, none, &mark.text),
             Kind::Set(values) => {
                 values.iter().for_each(|(_, text)| self.add(at, scope, "set", Role::Expression, none, text));
             }

@@ -115,11 +115,14 @@ fn demo_values(dir: &Path) -> Map<String, Value> {
         "upstream_conf": paths.upstream(),
         "maintenance_flag": paths.maintenance_flag(),
         "deploy_token_file": paths.deploy_token(),
+        "log": paths.log(),
+        "metrics": format!("{}/metrics", addresses.control_url()),
         "commands": {
             "start": command(&["start"]),
             "stop": command(&["stop"]),
             "check": command(&["check"]),
             "reload": command(&["reload"]),
+            "visit": command(&["visit", "--rps", "600", "--seconds", "90"]),
             "smoke": command(&["load", "--strict", "--rps", "60", "--seconds", "1", "--url"]),
         },
     });

@@ -35,7 +35,14 @@ impl Look<'_> {
                 .judge_reading(condition, &reading.value, streak)
                 .unwrap_or_else(|why| (self.without_value(condition, &why), Truth::Unknown(why))),
         };
-        CellReport { metric: condition.metric.clone(), text, truth }
+        CellReport { metric: condition.metric.clone(), text: text + &self.evidence(&condition.metric), truth }
+    }
+
+    /// How much is behind a value, where the table asks for it.
+    fn evidence(&self, metric: &str) -> String {
+        let asked = self.table.metrics.get(metric).is_some_and(|known| known.min_samples.is_some());
+        let have = self.reading(metric).ok().and_then(|reading| reading.evidence).filter(|_| asked);
+        have.map(|n| format!(" ({n} observations)")).unwrap_or_default()
     }
 
     /// Whether the newest value is inside, for counting samples in a row.

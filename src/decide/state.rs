@@ -51,6 +51,8 @@ pub(super) struct RowState {
 pub(super) struct Reading {
     pub(super) at_us: u64,
     pub(super) value: Value,
+    /// How many observations are behind it, where somebody counts them.
+    pub(super) evidence: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -139,7 +141,11 @@ impl TableState {
         if age_us > stale_after_us {
             return Err(Missing::Stale { age_us });
         }
-        Ok(Reading { at_us: newest.at_us, value })
+        let evidence = match newest.value {
+            Measured::Number { evidence, .. } => evidence,
+            _ => None,
+        };
+        Ok(Reading { at_us: newest.at_us, value, evidence })
     }
 
     /// The baseline of a metric in the base unit.

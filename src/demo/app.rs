@@ -159,8 +159,13 @@ impl App {
     }
 
     fn metrics_page(&self) -> Response<Body> {
+        text(StatusCode::OK, self.metrics_text())
+    }
+
+    /// Its counters in the Prometheus text format.
+    pub(super) fn metrics_text(&self) -> String {
         let (color, version, _) = self.identity();
-        text(StatusCode::OK, lock(&self.metrics).page(color.name(), &version, self.active()))
+        lock(&self.metrics).page(color.name(), &version, self.active())
     }
 
     async fn count_and_work(&self, request: Request<Incoming>) -> Response<Body> {

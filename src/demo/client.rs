@@ -188,6 +188,14 @@ impl Demo {
         self.operate("/check", CONTROL_LIMIT)
     }
 
+    /// Sends so many requests per second through the balancer for so long, from inside the demo; a rate of 0 ends it.
+    ///
+    /// # Errors
+    /// When the rate is above 1000, or the time longer than an hour.
+    pub fn visit(&self, rps: u32, duration: Duration) -> Result<String, DemoError> {
+        self.operate(&format!("/visit?rps={rps}&for_ms={}", duration.as_millis()), CONTROL_LIMIT)
+    }
+
     /// Both colours at v1.0.0, blue live, no faults, no maintenance. A demo that is down keeps its ports and is put back
     /// on disk.
     pub fn reset(&self) -> Result<String, DemoError> {

@@ -98,6 +98,15 @@ pub enum DemoCommand {
         #[arg(long)]
         strict: bool,
     },
+    /// Let visitors come: a steady load from inside the demo that ends by itself; --rps 0 ends it now
+    Visit {
+        /// Requests per second
+        #[arg(long, default_value_t = 50)]
+        rps: u32,
+        /// How long, in seconds
+        #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+        seconds: Duration,
+    },
     /// Serve one app as a process of its own until SIGTERM
     #[command(hide = true)]
     App {
@@ -142,6 +151,7 @@ pub fn run(command: DemoCommand, state_dir: &Path, out: &mut dyn Write) -> Resul
             let url = url.unwrap_or_else(|| demo.addresses().balancer_url());
             return witness(&LoadPlan { url, rps, duration: seconds }, json, strict, out);
         }
+        DemoCommand::Visit { rps, seconds } => demo.visit(rps, seconds)?,
         DemoCommand::Reset => demo.reset()?,
     };
     print(out, &said)

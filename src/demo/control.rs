@@ -15,7 +15,7 @@ use serde_json::json;
 use super::colour::Colour;
 use super::fault::{Fault, FaultTarget, Switch};
 use super::gate::Handler;
-use super::response::{Body, json, query};
+use super::response::{Body, json, query, text};
 use super::server::{Outcome, Server};
 
 /// The header every operation carries.
@@ -37,6 +37,7 @@ impl Control {
             "/stop" => self.stop(request).await,
             "/fault" => self.fault(request),
             "/reload" => self.server.balancer.reload().map(|()| "the balancer serves the new configuration".to_owned()),
+            "/visit" => self.visit(request),
             "/check" => self.server.balancer.check().map(|()| "the configuration is good".to_owned()),
             "/reset" => self.server.reset().await,
             "/shutdown" => {
@@ -56,6 +57,12 @@ impl Control {
         self.server.stop(colour(request)?, milliseconds(request, "drain_ms")?).await
     }
 
+    fn visit(&self, request: &Request<Incoming>) -> Outcome {
+        let rps = query(request.uri(), "rps").unwrap_or_default();
+        let rps = rps.parse().map_err(|_| "rps must be a number of requests per second".to_owned())?;
+        self.server.visit(rps, milliseconds(request, "for_ms")?.unwrap_or_default())
+    }
+
     fn fault(&self, request: &Request<Incoming>) -> Outcome {
         let name = query(request.uri(), "name").unwrap_or_default();
         let fault = Fault::parse(name).ok_or_else(|| format!("no fault is called \"{name}\""))?;
@@ -69,6 +76,7 @@ impl Handler for Control {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/status") => page(&self.server.status()),
+            (&Method::GET, "/metrics") => text(StatusCode::OK, self.server.metrics()),
             (&Method::GET, "/balancer/status") => page(&self.server.balancer.status()),
             (&Method::POST, _) if !request.headers().contains_key(OPERATION_HEADER.0) => {
                 let error = format!("operations carry the header {}", OPERATION_HEADER.0);

@@ -16,8 +16,8 @@ use tokio::time::MissedTickBehavior;
 use super::error::DemoError;
 use super::exchange::{NoAnswer, block_on, exchange, raise_descriptor_limit};
 
-const HIGHEST_RATE: u32 = 1000;
-const LONGEST: Duration = Duration::from_secs(3600);
+pub(super) const HIGHEST_RATE: u32 = 1000;
+pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 /// Requests waiting for an answer at the same time; beyond it requests are held back and counted as unsent.
 const MOST_IN_FLIGHT: usize = 1000;
 /// A request without an answer for so long counts as dropped.
@@ -127,7 +127,7 @@ pub fn load(plan: &LoadPlan) -> Result<LoadReport, DemoError> {
     block_on(async { Ok(send(to, path, plan, interrupted()?).await) })?
 }
 
-async fn send(to: SocketAddr, path: String, plan: &LoadPlan, stop: impl Future<Output = ()>) -> LoadReport {
+pub(super) async fn send(to: SocketAddr, path: String, plan: &LoadPlan, stop: impl Future<Output = ()>) -> LoadReport {
     let (answers, mut arriving) = mpsc::unbounded_channel();
     let (room, path) = (Arc::new(Semaphore::new(MOST_IN_FLIGHT)), Arc::new(path));
     let (mut report, mut latencies) = (LoadReport::default(), Vec::new());
@@ -184,7 +184,7 @@ fn quantile(sorted: &[Duration], percent: usize) -> Option<f64> {
     sorted.get(rank - 1).map(|took| took.as_secs_f64() * 1000.0)
 }
 
-fn target(url: &str) -> Result<(SocketAddr, String), DemoError> {
+pub(super) fn target(url: &str) -> Result<(SocketAddr, String), DemoError> {
     let wrong = || bad(format!("{url} is not a loopback address such as http://127.0.0.1:18700/"));
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let ip = match uri.host() {

@@ -50,11 +50,13 @@ impl Metrics {
         page
     }
 
-    /// A fresh instance shows a zero for 200, so that a rate over it exists from the first scrape on.
+    /// Zeros are shown for 200 and 500, so that a rate over either exists from the first scrape on, and no errors are
+    /// not the same as no data.
     fn requests(&self, page: &mut String, labels: &str) {
         header(page, "http_requests_total", "counter", "Requests answered, by status.");
-        if self.by_status.is_empty() {
-            line(page, &format!("http_requests_total{{{labels},status=\"200\"}} 0"));
+        let zeros = BTreeMap::from([(200, 0), (500, 0)]);
+        for (status, count) in zeros.iter().filter(|(status, _)| !self.by_status.contains_key(status)) {
+            line(page, &format!("http_requests_total{{{labels},status=\"{status}\"}} {count}"));
         }
         for (status, count) in &self.by_status {
             line(page, &format!("http_requests_total{{{labels},status=\"{status}\"}} {count}"));

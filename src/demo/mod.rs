@@ -35,6 +35,7 @@ mod single;
 mod state;
 mod status;
 mod upstream;
+mod visitors;
 
 pub use client::Demo;
 pub use colour::Colour;

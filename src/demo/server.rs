@@ -24,11 +24,12 @@ use super::ports::{Addresses, loopback};
 use super::response::lock;
 use super::state::{ColourState, INITIAL_VERSION, State};
 use super::status::{ColourStatus, Status};
+use super::visitors::Visitors;
 
-const LEAK_STEP: Duration = Duration::from_millis(250);
+pub(super) const LEAK_STEP: Duration = Duration::from_millis(250);
 /// 200 MB a minute in steps of a quarter of a second.
-const LEAK_STEP_BYTES: usize = 200_000_000 / 240;
-const LEAK_MOST_STEPS: usize = 256_000_000 / LEAK_STEP_BYTES;
+pub(super) const LEAK_STEP_BYTES: usize = 200_000_000 / 240;
+pub(super) const LEAK_MOST_STEPS: usize = 256_000_000 / LEAK_STEP_BYTES;
 
 /// The demo's inside, as the control endpoint sees it.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(super) struct Server {
     pub(super) balancer: Arc<Balancer>,
     pub(super) faults: Arc<Mutex<Switchboard>>,
     pub(super) shutdown: Notify,
+    visitors: Visitors,
     paths: Paths,
     ports: Addresses,
     pub(super) log: Arc<LogFile>,
@@ -84,6 +86,7 @@ impl Server {
             balancer: Arc::new(balancer),
             faults,
             shutdown: Notify::new(),
+            visitors: Visitors::default(),
             ports: state.ports,
             log,
             surroundings,
@@ -203,9 +206,21 @@ impl Server {
         Ok(message)
     }
 
+    /// A steady load through the balancer, for so long.
+    pub(super) fn visit(&self, rps: u32, duration: Duration) -> Outcome {
+        self.visitors.come(self.ports.balancer_url(), rps, duration)
+    }
+
+    /// The pages of all colours that run as one, as a collector would have them.
+    pub(super) fn metrics(&self) -> String {
+        let running = Colour::ALL.into_iter().filter_map(|colour| self.instance(colour));
+        running.map(|instance| instance.app.metrics_text()).collect()
+    }
+
     /// Back to how a fresh demo starts; ports, token and log stay.
     pub(super) async fn reset(self: &Arc<Self>) -> Outcome {
         *lock(&self.faults) = Switchboard::new();
+        self.visit(0, Duration::ZERO)?;
         for colour in Colour::ALL {
             if let Some(instance) = self.instance(colour) {
                 instance.gate.kill().await;

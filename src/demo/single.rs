@@ -14,7 +14,7 @@ use super::gate::Gate;
 use super::logfile::LogFile;
 use super::ports::loopback;
 use super::serve::StopSignals;
-use super::server::adopt;
+use super::server::{LEAK_MOST_STEPS, LEAK_STEP, LEAK_STEP_BYTES, adopt};
 
 /// How long requests in flight may take when the process is asked to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -43,9 +43,23 @@ pub(super) fn serve_app(colour: Colour, port: u16, version: &str, flag: Option<P
     block_on(async {
         let mut signals = StopSignals::watch()?;
         let listener = std::net::TcpListener::bind(loopback(port)).and_then(adopt);
-        let gate = Gate::open(listener.map_err(|error| DemoError::system("listen", error))?, app);
+        let gate = Gate::open(listener.map_err(|error| DemoError::system("listen", error))?, Arc::clone(&app));
+        if app.has(Fault::Leak) {
+            tokio::spawn(leak());
+        }
         signals.arrive().await;
         gate.drain(DRAIN).await;
         Ok(())
     })?
+}
+
+/// Takes memory as the whole demo's fault does, for as long as the process lives.
+async fn leak() {
+    let mut leaked = Vec::new();
+    while leaked.len() < LEAK_MOST_STEPS {
+        tokio::time::sleep(LEAK_STEP).await;
+        // Written and not just reserved, or the system would not count it.
+        leaked.push(vec![1_u8; LEAK_STEP_BYTES]);
+    }
+    std::future::pending::<()>().await;
 }

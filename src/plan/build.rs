@@ -5,7 +5,6 @@ use super::gates::Around;
 use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
-use super::schedule::{marks, until};
 use crate::runbook::model as doc;
 use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
@@ -220,12 +219,13 @@ impl Builder<'_> {
         let id = self.block(&phase.id, &phase.place, at, NodeKind::Sequence(children));
         let guards = self.guards(phase.guards.as_ref(), at);
         let estimate = phase.estimate.as_ref().and_then(|e| super::units::duration_us(&e.value));
+        let marks = self.marks(&phase.marks, at);
         let node = &mut self.nodes[id];
         node.title = phase.title.as_ref().map(template);
         node.when = phase.when.as_ref().map(template);
         node.goal = phase.goal.as_ref().map(|g| g.value.clone());
         node.estimate_s = estimate.map(|us| us / 1_000_000);
-        node.marks = marks(&phase.marks);
+        node.marks = marks;
         node.guards = guards;
         id
     }
@@ -268,6 +268,7 @@ impl Builder<'_> {
         let guards = self.guards(step.guards.as_ref(), at);
         let kind = self.kind(step, at);
         let id = self.block(&step.id, &step.place, at, kind);
+        let marks = self.marks(&step.marks, at);
         let node = &mut self.nodes[id];
         node.title = step.title.as_ref().map(template);
         node.note = step.note.as_ref().map(|n| n.value.clone());
@@ -275,7 +276,7 @@ impl Builder<'_> {
         node.effect = step.effect;
         node.severity = step.severity;
         node.on_failure = step.on_failure;
-        node.marks = marks(&step.marks);
+        node.marks = marks;
         node.guards = guards;
         id
     }
@@ -288,7 +289,7 @@ impl Builder<'_> {
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
             doc::Kind::Checkpoint(c) => self.checkpoint(c),
             doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),
-            doc::Kind::Wait(doc::Wait::Until(mark)) => NodeKind::WaitUntil(until(mark)),
+            doc::Kind::Wait(doc::Wait::Until(mark)) => NodeKind::WaitUntil(self.until(mark, at)),
             // A table without `otherwise` or `no_data`, or with limits that are wrong, is a problem that was reported.
             doc::Kind::Decide(table) => self
                 .decision(table, at)

@@ -55,7 +55,7 @@ impl Builder<'_> {
             unit: metric.unit(),
             quantile: metric.quantile.as_ref().map(|q| q.value.clone()),
             buckets: metric.buckets.iter().map(|b| b.value.clone()).collect(),
-            min_samples: metric.min_samples,
+            min_samples: metric.min_samples.as_ref().and_then(|text| self.count(text, at)),
             stale_after_us: metric.stale_after.as_ref().and_then(|t| self.us(t, at)),
             baseline_us: metric.baseline.as_ref().and_then(|t| self.us(t, at)),
         })
@@ -83,7 +83,11 @@ impl Builder<'_> {
                 url: template(url),
                 series: template(series),
                 change: match change {
-                    Some(c) => Some(Change { per_second: c.per_second, over_us: self.us(&c.over, at)? }),
+                    Some(c) => Some(Change {
+                        per_second: c.per_second,
+                        over_us: c.over.as_ref().map_or(Some(0), |over| self.us(over, at))?,
+                        all: c.over.is_none(),
+                    }),
                     None => None,
                 },
             },
@@ -200,6 +204,11 @@ impl Builder<'_> {
     pub(super) fn us(&mut self, text: &doc::Text, at: &Position<'_>) -> Option<u64> {
         let us = doc::time_us(text, &self.filler(at));
         self.reported(us)
+    }
+
+    fn count(&mut self, text: &doc::Text, at: &Position<'_>) -> Option<u64> {
+        let count = doc::count(text, &self.filler(at));
+        self.reported(count)
     }
 
     /// Fills what is known when planning.

@@ -4,18 +4,36 @@ use super::build::{Builder, Position};
 use super::convert::template;
 use super::model::*;
 use crate::runbook::model as doc;
+use crate::runbook::units::mark_us;
 use crate::text::Code;
 
-pub(super) fn marks(marks: &doc::Marks) -> Marks {
-    let us = |mark: &Option<doc::Mark>| mark.as_ref().map(|mark| mark.offset_us);
-    Marks { at_us: us(&marks.at), not_after_us: us(&marks.not_after) }
-}
-
-pub(super) fn until(mark: &doc::Mark) -> Until {
-    Until { mark_us: mark.offset_us, mark: template(&mark.text) }
-}
-
 impl Builder<'_> {
+    pub(super) fn marks(&mut self, marks: &doc::Marks, at: &Position<'_>) -> Marks {
+        let us = |builder: &mut Self, mark: &Option<doc::Mark>| mark.as_ref().and_then(|mark| builder.mark(mark, at));
+        Marks { at_us: us(self, &marks.at), not_after_us: us(self, &marks.not_after) }
+    }
+
+    pub(super) fn until(&mut self, mark: &doc::Mark, at: &Position<'_>) -> Until {
+        Until { mark_us: self.mark(mark, at).unwrap_or(0), mark: template(&mark.text) }
+    }
+
+    /// Microseconds after T; an input that is a duration fills a hole as a number of seconds.
+    fn mark(&mut self, mark: &doc::Mark, at: &Position<'_>) -> Option<i64> {
+        let filled = self.filler(at)(&mark.text);
+        let offset = filled.and_then(|text| {
+            let in_seconds = || if text == mark.text.value { None } else { mark_us(&format!("{}s", text.trim_end())) };
+            let offset = mark_us(&text).or_else(in_seconds);
+            offset.ok_or_else(|| format!("`{text}` is not a mark such as T-30m or T+1h"))
+        });
+        match offset {
+            Ok(us) => Some(us),
+            Err(wrong) => {
+                self.problem(Code::NOT_KNOWN, &wrong, &mark.text.place, "use only `inputs.` and `target.`");
+                None
+            }
+        }
+    }
+
     pub(super) fn schedule(&mut self, book: &doc::Runbook, at: &Position<'_>) -> Schedule {
         let anchor = book.anchor.as_ref().map(|anchor| Anchor {
             time: anchor.time.as_ref().and_then(|time| self.time(time, at)),

@@ -21,10 +21,13 @@ struct Common<'a> {
 
 impl Builder<'_> {
     pub(super) fn stages(&mut self, stages: &doc::Stages, place: &Place, at: &Position<'_>) -> NodeKind {
-        let share = stages.share.as_ref().and_then(|share| self.share(share));
+        let share = stages.share.as_ref().and_then(|share| self.share(share, at));
         let extend = stages.extend.as_ref().map(|e| self.extend(e, stages.investigate.as_ref(), at));
         let every_us = self.us(&stages.every, at).unwrap_or(0);
-        let metrics = at.metrics.iter().map(|metric| (metric.name.clone(), metric.about())).collect();
+        let fill = self.filler(at);
+        let about = at.metrics.iter().map(|metric| Ok((metric.name.clone(), metric.about(&fill)?)));
+        let about = about.collect::<Result<_, doc::CellProblem>>();
+        let metrics = self.reported(about).unwrap_or_default();
         let common = Common { every_us, share: share.as_ref(), extend: extend.as_ref(), metrics };
         let body = self.sequence("stage", &stages.steps, place, at);
         let mut table: Vec<Stage> = Vec::new();
@@ -153,11 +156,12 @@ impl Builder<'_> {
         }
     }
 
-    fn share(&mut self, share: &doc::Share) -> Option<Share> {
-        match Quantity::parse(&share.tolerance.value) {
+    fn share(&mut self, share: &doc::Share, at: &Position<'_>) -> Option<Share> {
+        let text = self.filler(at)(&share.tolerance);
+        match text.and_then(|text| Quantity::parse(&text).map_err(|wrong| wrong.message)) {
             Ok(tolerance) => Some(Share { metric: share.metric.value.clone(), tolerance }),
             Err(wrong) => {
-                self.problem(Code::STAGE_TABLE, &wrong.message, &share.tolerance.place, "such as `2%`");
+                self.problem(Code::STAGE_TABLE, &wrong, &share.tolerance.place, "such as `2%`");
                 None
             }
         }

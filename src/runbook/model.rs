@@ -16,8 +16,8 @@ pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
-    Cell, CellProblem, Condition, Escalate, Fill, Investigate, Level, Outcome, Rule, Table, Then, resolve_conditions,
-    time_us,
+    Cell, CellProblem, Condition, Escalate, Fill, Investigate, Level, Outcome, Rule, Table, Then, count,
+    resolve_conditions, time_us,
 };
 pub use watch::{NewPatterns, Watch, WatchSource};
 

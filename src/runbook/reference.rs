@@ -160,6 +160,8 @@ fn referred(name: &str) -> String {
     match name {
         "text" => "text".into(),
         "duration" | "plain_duration" => "duration".into(),
+        "count" => "whole number".into(),
+        "change" => "duration, or `all`".into(),
         "id" => "id".into(),
         "named_texts" | "texts" => "names, each with text".into(),
         "steps" => "list of steps".into(),

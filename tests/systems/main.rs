@@ -7,10 +7,13 @@
 mod bed;
 mod canary;
 mod faults;
+mod host;
 mod http;
+mod matrix;
 mod monitoring;
 mod nginx;
 mod prometheus;
+mod rollout;
 mod run;
 mod scenarios;
 mod tree;

@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use crate::bed::Bed;
 use crate::http::get;
 
@@ -17,12 +19,17 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// A Prometheus that scrapes both colours, whether they run or not.
     pub(crate) fn beside(bed: &Bed) -> Prometheus {
+        Prometheus::scraping(&[bed.ports.blue, bed.ports.green])
+    }
+
+    /// One that scrapes these two ports of the machine.
+    pub(crate) fn scraping(ports: &[u16; 2]) -> Prometheus {
         let dir = tempfile::tempdir().expect("a directory");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let config = format!(
             "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: app, static_configs: [{{targets: \
              ['127.0.0.1:{}', '127.0.0.1:{}']}}]}}]\n",
-            bed.ports.blue, bed.ports.green
+            ports[0], ports[1]
         );
         std::fs::write(dir.path().join("prometheus.yml"), config).expect("its configuration");
         let process = Command::new("prometheus")
@@ -49,6 +56,11 @@ impl Prometheus {
     fn has_scraped(&self) -> bool {
         let answer = get(self.port, "/api/v1/query?query=count(up)");
         answer.is_ok_and(|answer| answer.body.contains(",\"2\"]"))
+    }
+
+    /// Its process, for who ends it from elsewhere.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
     }
 
     /// It is gone from one moment to the next.

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 /// No run of these tests takes longer.
 const LIMIT_MS: u64 = 240_000;
 
-/// What stands at the end of every question.
-const PROMPT: &str = ", g/n: ";
+/// What stands at the end of every question that wants a person to type something.
+const PROMPT: &str = r", (g/n|d/n|[a-z_]+ \(required\)): ";
 
 /// A user of the program: state and configuration in a directory of their own.
 pub(crate) struct Home(TempDir);
@@ -72,6 +72,7 @@ pub(crate) struct Run<'a> {
     target: String,
     inputs: Vec<String>,
     answers: Vec<String>,
+    silent: bool,
     meanwhile: Box<dyn FnMut() + 'a>,
 }
 
@@ -85,6 +86,7 @@ impl<'a> Run<'a> {
             target: "demo".into(),
             inputs: Vec::new(),
             answers: Vec::new(),
+            silent: false,
             meanwhile: Box::new(|| {}),
         }
     }
@@ -102,6 +104,11 @@ impl<'a> Run<'a> {
     pub(crate) fn answer(mut self, line: &str) -> Run<'a> {
         self.answers.push(line.into());
         self
+    }
+
+    /// Further questions are read and not answered.
+    pub(crate) fn then_silent(self) -> Run<'a> {
+        Run { silent: true, ..self }
     }
 
     /// What happens while a question is open.
@@ -129,9 +136,10 @@ impl<'a> Run<'a> {
             }
             text += &found;
             (self.meanwhile)();
-            // Nobody is at the keyboard any more: Ctrl-D.
             match answers.next() {
                 Some(answer) => terminal.send_line(answer).map(drop),
+                None if self.silent => Ok(()),
+                // Nobody is at the keyboard any more: Ctrl-D.
                 None => terminal.send_control('d'),
             }
             .expect("the terminal takes it");
@@ -158,6 +166,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// What the newest run of this user left behind.
+    pub(crate) fn of_last(home: &Home, code: i32, text: String) -> Outcome {
+        Outcome::read(home, code, text)
+    }
+
     fn read(home: &Home, code: i32, text: String) -> Outcome {
         let report = serde_json::from_slice(&home.ask(&["show", "--output", "json"]).stdout);
         let report: Value = report.unwrap_or_else(|e| panic!("no report: {e}\nexit code {code}\n{text}"));
@@ -178,6 +191,17 @@ impl Outcome {
     /// Whether a step or block was started whose path ends so.
     pub(crate) fn has_started(&self, end: &str) -> bool {
         self.started().iter().any(|path| path.ends_with(end))
+    }
+
+    /// Records of this kind of event, with their paths.
+    pub(crate) fn events(&self, kind: &str) -> Vec<&Value> {
+        self.records.iter().filter(|r| r["event"] == kind).collect()
+    }
+
+    /// When a record was written, in seconds since the first one.
+    pub(crate) fn at(&self, record: &Value) -> f64 {
+        let mono = |r: &Value| r["mono_us"].as_f64().expect("a time");
+        (mono(record) - mono(&self.records[0])) / 1e6
     }
 
     /// It ended with this code, and its log proves it.

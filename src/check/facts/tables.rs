@@ -1,7 +1,9 @@
 //! Texts of metrics and tables: a metric is read wherever a table that names it is armed.
 
 use super::{Facts, Results, Role, Scope};
-use crate::runbook::model::{Condition, Criteria, Metric, MetricSource, Rounds, Stages, Table, Watch, WatchSource};
+use crate::runbook::model::{
+    Condition, Criteria, Extend, Investigate, Metric, MetricSource, Rounds, Stages, Table, Watch, WatchSource,
+};
 use std::collections::BTreeSet;
 
 /// What templates of a stage's steps see as `stage`.
@@ -21,12 +23,20 @@ impl<'r> Facts<'r> {
     pub(super) fn table(&mut self, table: &'r Table, at: usize, scope: usize) {
         self.add_some(at, scope, "every", Role::Template, &table.every);
         self.add_some(at, scope, "over", Role::Template, &table.over);
+        self.add_some(at, scope, "gap", Role::Template, &table.gap);
         for rule in &table.rules {
             self.conditions(&rule.conditions, at, scope);
+            self.add_some(at, scope, "for", Role::Template, &rule.hold);
+        }
+        let outcomes = table.rules.iter().map(|rule| &rule.outcome).chain(&table.otherwise).chain(&table.no_data);
+        for within in outcomes.filter_map(|outcome| outcome.within.as_ref()) {
+            self.add(at, scope, "within", Role::Template, Results::Nothing, within);
         }
         for level in table.escalate.iter().flat_map(|escalate| &escalate.levels) {
             self.add(at, scope, "to", Role::Title, Results::Nothing, &level.to);
+            self.add(at, scope, "within", Role::Template, Results::Nothing, &level.within);
         }
+        self.longer(table.extend.as_ref(), table.investigate.as_ref(), at, scope);
         self.metrics_of(table.rules.iter().flat_map(|rule| &rule.conditions), at, scope);
         self.tables.push((at, table));
     }
@@ -44,7 +54,9 @@ impl<'r> Facts<'r> {
         self.metrics_of(criteria, at, scope);
         if let Some(share) = &stages.share {
             self.metric_named(&share.metric.value, at, scope, &mut BTreeSet::new());
+            self.add(at, scope, "tolerance", Role::Template, Results::Nothing, &share.tolerance);
         }
+        self.longer(stages.extend.as_ref(), stages.investigate.as_ref(), at, scope);
         let inner = self.scope(scope, "stage", STAGE);
         self.steps_of(&stages.steps, at, inner);
         if let Some(promote) = &stages.promote {
@@ -54,6 +66,9 @@ impl<'r> Facts<'r> {
     }
 
     pub(super) fn rounds(&mut self, rounds: &'r Rounds, at: usize, scope: usize) {
+        for text in rounds.times.iter().flat_map(|round| [&round.every, &round.until]) {
+            self.add(at, scope, "times", Role::Template, Results::Nothing, text);
+        }
         let inner = self.scope(scope, "round", ROUND);
         self.steps_of(&rounds.steps, at, inner);
     }
@@ -65,6 +80,13 @@ impl<'r> Facts<'r> {
             WatchSource::Shell(script) => self.add(at, scope, "shell", Role::Script, Results::Nothing, script),
         }
         self.add(at, scope, "for", Role::Template, Results::Nothing, &watch.time);
+    }
+
+    fn longer(&mut self, extend: Option<&'r Extend>, ask: Option<&'r Investigate>, at: usize, scope: usize) {
+        let by = extend.and_then(|extend| extend.by.as_ref());
+        for text in by.into_iter().chain(ask.map(|ask| &ask.within)) {
+            self.add(at, scope, "extend", Role::Template, Results::Nothing, text);
+        }
     }
 
     fn conditions(&mut self, conditions: &'r [Condition], at: usize, scope: usize) {
@@ -99,6 +121,9 @@ impl<'r> Facts<'r> {
 
     fn metric(&mut self, metric: &'r Metric, at: usize, scope: usize) {
         let none = Results::Nothing;
+        self.add_some(at, scope, "min_samples", Role::Template, &metric.min_samples);
+        self.add_some(at, scope, "stale_after", Role::Template, &metric.stale_after);
+        self.add_some(at, scope, "baseline", Role::Template, &metric.baseline);
         match &metric.source {
             MetricSource::Prometheus { query, url, sampling, samples } => {
                 self.add(at, scope, "prometheus", Role::Template, none, query);
@@ -111,7 +136,8 @@ impl<'r> Facts<'r> {
             MetricSource::Scrape { url, series, change } => {
                 self.add(at, scope, "url", Role::Template, none, url);
                 self.add(at, scope, "series", Role::Template, none, series);
-                change.iter().for_each(|change| self.add(at, scope, "over", Role::Template, none, &change.over));
+                let over = change.as_ref().and_then(|change| change.over.as_ref());
+                over.into_iter().for_each(|over| self.add(at, scope, "over", Role::Template, none, over));
             }
             MetricSource::Http { request, value } => {
                 self.task(request, at, scope);

@@ -62,7 +62,8 @@ fn marks(facts: &Facts<'_>, marks: &Marks, found: &mut Vec<Diagnostic>) {
         known(facts, mark, found);
     }
     if let (Some(at), Some(not_after)) = (&marks.at, &marks.not_after)
-        && not_after.offset_us <= at.offset_us
+        && let (Some(latest), Some(earliest)) = (not_after.offset_us(), at.offset_us())
+        && latest <= earliest
     {
         let message = format!("`{}` is not after `{}`", not_after.text.value, at.text.value);
         found.push(wrong(message, &not_after.text.place).also(at.text.place.clone(), "not before this"));
@@ -72,7 +73,7 @@ fn marks(facts: &Facts<'_>, marks: &Marks, found: &mut Vec<Diagnostic>) {
 /// A mark before T needs a T that is known beforehand.
 fn known(facts: &Facts<'_>, mark: &Mark, found: &mut Vec<Diagnostic>) {
     let anchor = facts.runbook.anchor.as_ref();
-    if mark.offset_us >= 0 || anchor.is_some_and(|anchor| anchor.time.is_some()) {
+    if mark.offset_us().is_none_or(|offset| offset >= 0) || anchor.is_some_and(|anchor| anchor.time.is_some()) {
         return;
     }
     let why = match anchor {
@@ -110,7 +111,7 @@ impl<'r> End<'r> {
     fn waits_for_itself(&self, facts: &Facts<'_>, mark: &Mark, of: &Place, block: Option<usize>) -> Option<Diagnostic> {
         let inside = block.is_some_and(|block| facts.chain(block).any(|at| Some(at) == self.block));
         // Marks before T are refused for another reason.
-        if mark.offset_us < 0 || !(inside || of.span.start < self.until) {
+        if mark.offset_us().is_some_and(|offset| offset < 0) || !(inside || of.span.start < self.until) {
             return None;
         }
         let message = format!("T is the end of `{}`, and this begins before that", self.id);

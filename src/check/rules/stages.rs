@@ -4,7 +4,7 @@ use super::metrics::unknown;
 use super::tables::{as_written, conditions};
 use crate::check::facts::Facts;
 use crate::decide;
-use crate::runbook::model::{Criteria, Kind, Stages, Then, resolve_conditions};
+use crate::runbook::model::{Criteria, Kind, Metric, Stages, Then, resolve_conditions};
 use crate::text::{Code, Diagnostic, Place};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
@@ -14,9 +14,9 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         criteria(facts, stages, found);
         if let Some(share) = &stages.share {
             found.extend(unknown(facts, &share.metric.value, &share.metric.place));
-            let tolerance = decide::Quantity::parse(&share.tolerance.value);
-            let percent = tolerance.is_ok_and(|q| q.unit() == Some(decide::Unit::PERCENT) && q.base() > 0.0);
-            if !percent {
+            let tolerance = as_written(&share.tolerance).map(|text| decide::Quantity::parse(&text));
+            let percent = |q: decide::Quantity| q.unit() == Some(decide::Unit::PERCENT) && q.base() > 0.0;
+            if tolerance.is_ok_and(|written| !written.is_ok_and(percent)) {
                 found.push(wrong("`tolerance` needs percent points such as 2%", &share.tolerance.place));
             }
         }
@@ -74,7 +74,8 @@ fn criteria(facts: &Facts<'_>, stages: &Stages, found: &mut Vec<Diagnostic>) {
 
 /// Limits of another unit than their metric's: what a table with these conditions as its row would find.
 fn misfits(facts: &Facts<'_>, conditions: Vec<decide::Condition>) -> Vec<(String, usize)> {
-    let metrics = facts.runbook.metrics.iter().map(|metric| (metric.name.clone(), metric.about())).collect();
+    let about = |metric: &Metric| Some((metric.name.clone(), metric.about(&as_written).ok()?));
+    let metrics = facts.runbook.metrics.iter().filter_map(about).collect();
     let row = decide::Row { symptom: None, conditions, for_us: None, action: decide::Ruling::Ok };
     let table = decide::Table {
         hit: decide::HitPolicy::First,

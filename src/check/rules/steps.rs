@@ -9,6 +9,9 @@ use crate::runbook::model::{Kind, Step};
 use crate::template::Ref;
 use crate::text::{Code, Diagnostic, Place};
 
+/// What a `decide` step keeps of the row that decided.
+const DECISION: [&str; 2] = ["ruling", "because"];
+
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     for usage in &facts.uses {
         for read in usage.refs.iter().filter(|r| r.path[0] == "steps") {
@@ -48,6 +51,9 @@ fn problem(facts: &Facts<'_>, usage: &Use<'_>, read: &Ref) -> Option<Diagnostic>
     let why = match doubt(facts, block, usage, outcome) {
         Some(why) => why,
         None if name.is_some_and(|n| is_optional_evidence(step, n)) => "this evidence is optional",
+        None if name.is_some_and(|n| DECISION.contains(&n.as_str())) && matches!(step.kind, Kind::Decide(_)) => {
+            "a person may have decided instead"
+        }
         None => return None,
     };
     if read.tested || is_guarded(facts, usage, &read.path) {
@@ -91,6 +97,7 @@ fn saved(facts: &Facts<'_>, block: usize, step: &Step) -> Option<Vec<String>> {
             _ => return None,
         },
         Kind::Manual(manual) => manual.evidence.iter().map(|(name, _)| name.clone()).collect(),
+        Kind::Decide(_) => DECISION.map(String::from).to_vec(),
         _ => step.save.iter().map(|(name, _)| name.clone()).collect(),
     })
 }

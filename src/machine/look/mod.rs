@@ -15,7 +15,7 @@ use super::action::{Action, Query, SampleAction};
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::failed;
 use super::names::{Names, Trouble};
-use super::state::{InstId, State, Status, Timestamp};
+use super::state::{Inst, InstId, State, Status, Timestamp};
 use crate::decide::{self, Because, Ruling, Sample, TableState};
 use crate::plan::model::{Ask, Decision, Extend, NodeKind};
 use crate::plan::units::duration_words;
@@ -131,7 +131,8 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
     let again_us = match said.action {
         _ if state.is_guard(id) => Some(next),
         Ruling::Rollback | Ruling::Abort | Ruling::Investigate | Ruling::Escalate => None,
-        Ruling::Hold => Some(next),
+        Ruling::Hold if may_hold(inst, decision, now) => Some(next),
+        Ruling::Hold => None,
         _ if inst.poll_until_us.is_some_and(|until| now.run_us < until) => Some(next),
         _ => None,
     };
@@ -146,6 +147,17 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
     }
 }
 
+/// What holds may last as long as all extensions would, where the table says how many there are.
+fn may_hold(inst: &Inst, decision: &Decision, now: Timestamp) -> bool {
+    let (Some(extend), Some(until_us)) = (&decision.extend, inst.poll_until_us) else { return true };
+    let left = u64::from(extend.max.saturating_sub(inst.lookout.extended));
+    now.run_us < until_us.saturating_add(left.saturating_mul(extension_us(decision, extend)))
+}
+
+fn extension_us(decision: &Decision, extend: &Extend) -> u64 {
+    extend.by_us.or(decision.over_us).unwrap_or(decision.table.every_us)
+}
+
 /// What a `decide` step does when its table has spoken.
 fn follow(state: &State, id: InstId, decision: &Decision, said: &Said, now: Timestamp) -> Event {
     let path = state.insts[id].path.clone();
@@ -154,6 +166,7 @@ fn follow(state: &State, id: InstId, decision: &Decision, said: &Said, now: Time
         Ruling::Abort => Event::Ruled { path, then: Then::Stop, reason: said.because.clone() },
         Ruling::Investigate | Ruling::Escalate => ask(state, id, id, decision, said, now),
         Ruling::Extend | Ruling::Inconclusive => longer(state, id, decision, said, now),
+        Ruling::Hold if decision.extend.is_some() => gave_up(state, id, decision, said, now),
         Ruling::Ok | Ruling::Continue | Ruling::Hold => Event::StepFinished {
             path,
             verdict: Verdict::Pass,
@@ -175,7 +188,7 @@ fn longer(state: &State, id: InstId, decision: &Decision, said: &Said, now: Time
     };
     let times = state.insts[id].lookout.extended;
     if times < extend.max {
-        let by_us = extend.by_us.or(decision.over_us).unwrap_or(decision.table.every_us);
+        let by_us = extension_us(decision, extend);
         let reason = format!(
             "{}; looking {} longer, extension {} of {}",
             said.because,
@@ -186,10 +199,20 @@ fn longer(state: &State, id: InstId, decision: &Decision, said: &Said, now: Time
         let again_us = now.run_us + decision.table.every_us;
         return Event::Extended { path, until_us: now.run_us + by_us, again_us, reason };
     }
-    let reason = format!("{}, after {times} extensions", said.because);
-    match (extend.then, &extend.ask) {
-        (Unanswered::Rollback, _) => Event::Ruled { path, then: Then::Rollback, reason },
-        (Unanswered::Investigate, Some(_)) => ask(state, id, id, decision, said, now),
+    gave_up(state, id, decision, said, now)
+}
+
+/// What follows when there is no more looking.
+fn gave_up(state: &State, id: InstId, decision: &Decision, said: &Said, now: Timestamp) -> Event {
+    let path = state.insts[id].path.clone();
+    let times = state.insts[id].lookout.extended;
+    let reason = match said.ruling {
+        Ruling::Hold => format!("{}, and it held for as long as it may", said.because),
+        _ => format!("{}, after {times} extensions", said.because),
+    };
+    match decision.extend.as_ref().map(|extend| (extend.then, &extend.ask)) {
+        Some((Unanswered::Rollback, _)) => Event::Ruled { path, then: Then::Rollback, reason },
+        Some((Unanswered::Investigate, Some(_))) => ask(state, id, id, decision, said, now),
         _ => Event::Ruled { path, then: Then::Stop, reason },
     }
 }

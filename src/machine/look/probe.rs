@@ -46,7 +46,9 @@ impl Probe {
     /// How long to wait before a second look, in microseconds, for metrics that are changes; none needs one.
     pub fn second_look_us(&self) -> Option<u64> {
         let change = |source: &MetricSource| match source {
-            MetricSource::Scrape { change: Some(change), .. } => Some(change.over_us),
+            MetricSource::Scrape { change: Some(change), .. } => {
+                Some(if change.all { 1_000_000 } else { change.over_us })
+            }
             _ => None,
         };
         let metrics = self.state.plan.metrics.iter().filter(|metric| metric.scope == 0);

@@ -122,7 +122,7 @@ pub(in crate::machine) fn remember(
         };
         let kept = lookout.raw.entry(reading.name.clone()).or_default();
         // The newest that is old enough stays: it is where the change is counted from.
-        let old = kept.iter().filter(|(at, _)| at + back_us <= at_us).count();
+        let old = kept.iter().filter(|(at, _)| at.saturating_add(back_us) <= at_us).count();
         kept.drain(..old.saturating_sub(1));
         kept.push((at_us, raw));
     }
@@ -131,7 +131,7 @@ pub(in crate::machine) fn remember(
 /// How far back the counters of a metric are needed.
 pub(in crate::machine) fn looks_back(state: &State, id: InstId, name: &str) -> Option<u64> {
     match &metric_of(state, id, name)?.source {
-        MetricSource::Scrape { change: Some(change), .. } => Some(change.over_us),
+        MetricSource::Scrape { change: Some(change), .. } => Some(if change.all { u64::MAX } else { change.over_us }),
         _ => None,
     }
 }
@@ -218,7 +218,8 @@ impl Look<'_> {
         };
         let Some(change) = change else { return self.raw(metric, &now) };
         let kept = self.state.insts[self.id].lookout.raw.get(&metric.name).map(Vec::as_slice).unwrap_or_default();
-        let from = kept.iter().rposition(|(at, _)| at + change.over_us <= self.at_us);
+        let far_enough = |(at, _): &(u64, Raw)| change.all || at + change.over_us <= self.at_us;
+        let from = if change.all { kept.iter().position(far_enough) } else { kept.iter().rposition(far_enough) };
         let from = from.ok_or(Missing::TooFew { have: kept.len() as u64 + 1, need: kept.len() as u64 + 2 })?;
         match now {
             Raw::Number(value) => {

@@ -116,6 +116,9 @@ pub struct Change {
     pub per_second: bool,
     /// Time between the two samples in microseconds.
     pub over_us: u64,
+    /// All the time since looking began, instead of `over_us`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
 }
 
 /// A decision table and what its actions need.

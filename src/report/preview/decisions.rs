@@ -45,6 +45,7 @@ fn about(names: &Names<'_>, metric: &Metric) -> String {
         MetricSource::Scrape { url, series, change } => {
             let what = match change {
                 None => "value".to_string(),
+                Some(c) if c.all => "change since looking began".to_string(),
                 Some(c) if c.per_second => format!("rate over {}", time(c.over_us)),
                 Some(c) => format!("change over {}", time(c.over_us)),
             };

@@ -1,8 +1,8 @@
 //! Named measurements.
 
-use super::{Step, Text};
+use super::table::{count, time_us};
+use super::{CellProblem, Fill, Step, Text};
 use crate::decide::{self, Unit};
-use crate::runbook::units::duration_us;
 use crate::text::Place;
 
 /// One entry of `metrics:`.
@@ -21,7 +21,7 @@ pub struct Metric {
     /// Upper bounds of the histogram's buckets in the metric's unit, without infinity.
     pub buckets: Vec<Text>,
     /// Fewer samples than this are inconclusive.
-    pub min_samples: Option<u64>,
+    pub min_samples: Option<Text>,
     /// A value older than this is no data.
     pub stale_after: Option<Text>,
     /// How long to look before the first change to learn the usual value.
@@ -41,10 +41,16 @@ impl Metric {
         }
     }
 
-    /// What a table needs to know of it.
-    pub fn about(&self) -> decide::Metric {
-        let stale_after_us = self.stale_after.as_ref().and_then(|text| duration_us(&text.value));
-        decide::Metric { unit: self.unit(), min_samples: self.min_samples, stale_after_us }
+    /// What a table needs to know of it; `fill` gives the text of a hole's value.
+    ///
+    /// # Errors
+    /// What cannot be read, or filled.
+    pub fn about(&self, fill: &Fill<'_>) -> Result<decide::Metric, CellProblem> {
+        Ok(decide::Metric {
+            unit: self.unit(),
+            min_samples: self.min_samples.as_ref().map(|text| count(text, fill)).transpose()?,
+            stale_after_us: self.stale_after.as_ref().map(|text| time_us(text, fill)).transpose()?,
+        })
     }
 }
 
@@ -137,6 +143,6 @@ pub enum Reduce {
 pub struct Change {
     /// Divide by the time between them: per second.
     pub per_second: bool,
-    /// Time between the two samples.
-    pub over: Text,
+    /// Time between the two samples; none is all the time since looking began.
+    pub over: Option<Text>,
 }

@@ -1,15 +1,21 @@
 //! When things happen: marks around an anchor, rounds, windows.
 
 use super::{Step, Text};
+use crate::runbook::units::mark_us;
 use crate::text::Place;
 
 /// A moment relative to the anchor: `T-30m`, `T`, `T+5m`.
 #[derive(Debug, Clone)]
 pub struct Mark {
-    /// As written.
+    /// As written; a hole is filled when planning.
     pub text: Text,
-    /// Microseconds after T.
-    pub offset_us: i64,
+}
+
+impl Mark {
+    /// Microseconds after T; none where a hole is not filled yet.
+    pub fn offset_us(&self) -> Option<i64> {
+        mark_us(&self.text.value)
+    }
 }
 
 /// When a phase or step may begin.

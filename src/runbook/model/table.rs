@@ -10,6 +10,8 @@ use crate::text::Place;
 pub struct Table {
     /// Distance of samples; a table that is evaluated once has none.
     pub every: Option<Text>,
+    /// The longest time between two samples that is no gap; `2 x every` unless written.
+    pub gap: Option<Text>,
     /// How long a `decide` step looks; once unless written.
     pub over: Option<Text>,
     /// Which of several rows that hold decides.
@@ -68,7 +70,7 @@ pub enum Cell {
         /// The limit.
         is: Text,
         /// How far back.
-        over_us: u64,
+        over: Text,
     },
     /// `{ vs_baseline: "<= +10%" }`
     VsBaseline(Text),
@@ -84,7 +86,7 @@ pub enum Cell {
         /// Which way.
         direction: Text,
         /// How far back.
-        over_us: u64,
+        over: Text,
     },
     /// `{ mann_whitney: main_p95, is: same, over: 5m, tolerance: 10%, confidence: 98% }`
     MannWhitney {
@@ -93,7 +95,7 @@ pub enum Cell {
         /// `same`, `higher` or `lower`.
         is: Text,
         /// How far back.
-        over_us: u64,
+        over: Text,
         /// How large a difference may be.
         tolerance: Text,
         /// How sure a difference must be.
@@ -144,16 +146,22 @@ impl Cell {
                     (cell, _) => Ok(cell.unwrap_or(decide::Cell::Text { not: false, any_of: Vec::new() })),
                 }
             }
-            Cell::Slope { is, over_us } => read(is, &|text| decide::Cell::slope(text, *over_us)),
+            Cell::Slope { is, over } => {
+                let over_us = time_us(over, fill)?;
+                read(is, &|text| decide::Cell::slope(text, over_us))
+            }
             Cell::VsBaseline(is) => read(is, &decide::Cell::vs_baseline),
             Cell::Vs { metric, is } => read(is, &|text| decide::Cell::vs(&metric.value, text)),
-            Cell::MannWhitney { metric, is, over_us, tolerance, confidence } => {
+            Cell::MannWhitney { metric, is, over, tolerance, confidence } => {
                 let filled =
                     |text: &Text| fill(text).map_err(|message| CellProblem { message, place: text.place.clone() });
-                let (tolerance, confidence) = (filled(tolerance)?, filled(confidence)?);
-                read(is, &|text| decide::Cell::compared(&metric.value, text, *over_us, &tolerance, &confidence))
+                let (tolerance, confidence, over_us) = (filled(tolerance)?, filled(confidence)?, time_us(over, fill)?);
+                read(is, &|text| decide::Cell::compared(&metric.value, text, over_us, &tolerance, &confidence))
             }
-            Cell::Trend { direction, over_us } => read(direction, &|text| decide::Cell::trend(text, *over_us)),
+            Cell::Trend { direction, over } => {
+                let over_us = time_us(over, fill)?;
+                read(direction, &|text| decide::Cell::trend(text, over_us))
+            }
             Cell::InARow { count, is } => read(is, &|text| decide::Cell::consecutive(*count, text)),
         }
     }
@@ -162,10 +170,11 @@ impl Cell {
     pub fn texts(&self) -> Vec<&Text> {
         match self {
             Cell::Value(is) | Cell::VsBaseline(is) => vec![is],
-            Cell::Slope { is, .. } | Cell::Vs { is, .. } | Cell::InARow { is, .. } => vec![is],
+            Cell::Slope { is, over } => vec![is, over],
+            Cell::Vs { is, .. } | Cell::InARow { is, .. } => vec![is],
             Cell::OneOf(texts) => texts.iter().collect(),
-            Cell::MannWhitney { is, tolerance, confidence, .. } => vec![is, tolerance, confidence],
-            Cell::Trend { .. } => Vec::new(),
+            Cell::MannWhitney { is, over, tolerance, confidence, .. } => vec![is, over, tolerance, confidence],
+            Cell::Trend { direction, over } => vec![direction, over],
         }
     }
 
@@ -209,14 +218,15 @@ impl Table {
             });
         }
         let named = rows.iter().flat_map(|row| &row.conditions).flat_map(names);
-        let about = named.filter_map(|name| Some((name, metrics.iter().find(|m| m.name == name)?.about())));
-        let metrics = about.map(|(name, about)| (name.to_string(), about)).collect();
+        let known = named.filter_map(|name| metrics.iter().find(|m| m.name == name));
+        let about = known.map(|metric| Ok((metric.name.clone(), metric.about(fill)?)));
+        let metrics = about.collect::<Result<_, CellProblem>>()?;
         Ok(Some(decide::Table {
             hit: self.hit,
             otherwise: otherwise.action,
             no_data: no_data.action,
             every_us: self.every.as_ref().map(|every| time_us(every, fill)).transpose()?.unwrap_or(ONCE_US),
-            gap_us: None,
+            gap_us: self.gap.as_ref().map(|gap| time_us(gap, fill)).transpose()?,
             metrics,
             rows,
         }))
@@ -255,6 +265,17 @@ pub fn time_us(text: &Text, fill: &Fill<'_>) -> Result<u64, CellProblem> {
     let seconds = || value.parse::<f64>().ok().filter(|s| *s >= 0.0).map(|s| (s * 1e6).round() as u64);
     let bare = if value == text.value { None } else { seconds() };
     duration_us(&value).or(bare).ok_or_else(|| wrong(format!("`{value}` is not a duration such as 30s or 5m")))
+}
+
+/// A whole number above 0.
+///
+/// # Errors
+/// What is not one, or cannot be filled.
+pub fn count(text: &Text, fill: &Fill<'_>) -> Result<u64, CellProblem> {
+    let wrong = |message| CellProblem { message, place: text.place.clone() };
+    let value = fill(text).map_err(wrong)?;
+    let count = value.trim().parse().ok().filter(|n| *n > 0);
+    count.ok_or_else(|| wrong(format!("`{value}` is not a whole number above 0")))
 }
 
 fn names(condition: &decide::Condition) -> impl Iterator<Item = &str> {

@@ -4,7 +4,6 @@ use super::cursor::{Field, Obj, Reader};
 use super::keys;
 use super::scalars::{ID_RULE, is_id, is_template};
 use crate::runbook::model::{Cell, Condition, Text};
-use crate::runbook::units;
 use crate::text::{Code, Diagnostic};
 
 /// The key that tells the form of a cell, and those that must be beside it, each with an example.
@@ -64,14 +63,14 @@ impl<'a> Reader<'a> {
     fn form(&mut self, form: Field<'a>, beside: &[Field<'a>]) -> Option<Cell> {
         Some(match (form.name, beside) {
             ("slope", [over]) => {
-                let over_us = self.while_us(*over);
-                Cell::Slope { is: self.limit(form)?, over_us: over_us? }
+                let over = self.duration(*over);
+                Cell::Slope { is: self.limit(form)?, over: over? }
             }
             ("trend", [over]) => {
-                let over_us = self.while_us(*over);
+                let over = self.duration(*over);
                 let ways = [("increasing", ()), ("decreasing", ()), ("steady", ())];
                 self.word(form, &ways)?;
-                Cell::Trend { direction: self.text(form)?, over_us: over_us? }
+                Cell::Trend { direction: self.text(form)?, over: over? }
             }
             ("vs", [is]) => {
                 let metric = self.reference(form);
@@ -79,12 +78,12 @@ impl<'a> Reader<'a> {
             }
             ("mann_whitney", [is, over, tolerance, confidence]) => {
                 let metric = self.reference(form);
-                let over_us = self.while_us(*over);
+                let over = self.duration(*over);
                 Cell::MannWhitney {
                     is: self.limit(*is)?,
                     tolerance: self.limit(*tolerance)?,
                     confidence: self.limit(*confidence)?,
-                    over_us: over_us?,
+                    over: over?,
                     metric: metric?,
                 }
             }
@@ -98,10 +97,6 @@ impl<'a> Reader<'a> {
 
     fn limit(&mut self, field: Field<'a>) -> Option<Text> {
         self.text_as(field, "a limit such as \"> 5%\"")
-    }
-
-    fn while_us(&mut self, field: Field<'a>) -> Option<u64> {
-        self.plain_duration(field).and_then(|text| units::duration_us(&text.value))
     }
 
     fn refuse_foreign(&mut self, obj: &Obj<'a>, form: Field<'a>, beside: &[(&str, &str)]) {

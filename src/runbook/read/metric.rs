@@ -17,6 +17,9 @@ const REDUCE: &[(&str, Reduce)] = &[
     ("count", Reduce::Count),
 ];
 
+/// A change since looking began.
+const ALL: &str = "all";
+
 impl<'a> Reader<'a> {
     pub(super) fn metrics(&mut self, field: Field<'a>) -> Vec<Metric> {
         let entries = self.open_object(field, "a mapping of metric names");
@@ -37,9 +40,9 @@ impl<'a> Reader<'a> {
             unit: obj.get("unit").and_then(|f| self.string(f, "a unit such as s, MiB or %")),
             quantile: obj.get("quantile").and_then(|f| self.quantile(f)),
             buckets: obj.get("buckets").map(|f| self.bounds(f)).unwrap_or_default(),
-            min_samples: self.count(&obj, "min_samples", 1_000_000_000).map(u64::from),
-            stale_after: obj.get("stale_after").and_then(|f| self.plain_duration(f)),
-            baseline: obj.get("baseline").and_then(|f| self.plain_duration(f)),
+            min_samples: obj.get("min_samples").and_then(|f| self.count_text(f, 1_000_000_000)),
+            stale_after: obj.get("stale_after").and_then(|f| self.duration(f)),
+            baseline: obj.get("baseline").and_then(|f| self.duration(f)),
             place: self.place(field.key),
             source: source?,
         })
@@ -130,8 +133,14 @@ impl<'a> Reader<'a> {
             problem.also.push((place, "the first one".into()));
             problem.help.push("`rate` is per second, `delta` is the whole change in that time".into());
         }
-        let change = change.and_then(|f| Some(Change { per_second: f.name == "rate", over: self.duration(f)? }));
+        let change = change.and_then(|f| self.change_of(f));
         Some(MetricSource::Scrape { url: url?, series: series?, change })
+    }
+
+    fn change_of(&mut self, field: Field<'a>) -> Option<Change> {
+        let all = field.name == "delta" && field.node.str() == Some(ALL);
+        let over = if all { None } else { Some(self.duration(field)?) };
+        Some(Change { per_second: field.name == "rate", over })
     }
 
     fn ratio(&mut self, field: Field<'a>) -> Option<MetricSource> {

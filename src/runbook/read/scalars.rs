@@ -107,6 +107,17 @@ impl<'a> Reader<'a> {
         obj.get(key).and_then(|field| self.int(field, 1..=most)).and_then(|n| u32::try_from(n).ok())
     }
 
+    /// A whole number from 1 to `most`, or a template of one.
+    pub(super) fn count_text(&mut self, field: Field<'a>, most: i64) -> Option<Text> {
+        match field.node.str() {
+            Some(text) if is_template(text) => self.text(field),
+            _ => {
+                self.int(field, 1..=most)?;
+                self.text(field)
+            }
+        }
+    }
+
     /// One whole number or a list of them.
     pub(super) fn ints(&mut self, field: Field<'a>, range: RangeInclusive<i64>) -> Vec<i64> {
         if field.node.seq().is_none() {

@@ -2,6 +2,7 @@
 
 use super::cursor::{Field, Obj, Reader, first_line};
 use super::keys;
+use super::scalars::is_template;
 use crate::runbook::model::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Text, Wait, Window};
 use crate::runbook::units;
 use crate::text::Code;
@@ -19,8 +20,8 @@ impl<'a> Reader<'a> {
     fn mark(&mut self, field: Field<'a>) -> Option<Mark> {
         const WANTED: &str = "a mark such as T-30m or T+1h";
         let text = self.string(field, WANTED)?;
-        if let Some(offset_us) = units::mark_us(&text.value) {
-            return Some(Mark { text, offset_us });
+        if is_template(&text.value) || units::mark_us(&text.value).is_some() {
+            return Some(Mark { text });
         }
         let at = first_line(self.source, field.node.span);
         let shown = text.value.lines().next().unwrap_or_default();
@@ -66,8 +67,8 @@ impl<'a> Reader<'a> {
 
     fn round(&mut self, field: Field<'a>) -> Option<Round> {
         let obj = self.object(field, "rounds at one distance", keys::ROUND)?;
-        let every = self.required(&obj, "every", "5m").and_then(|f| self.plain_duration(f));
-        let until = self.required(&obj, "until", "1h").and_then(|f| self.plain_duration(f));
+        let every = self.required(&obj, "every", "5m").and_then(|f| self.duration(f));
+        let until = self.required(&obj, "until", "1h").and_then(|f| self.duration(f));
         Some(Round { every: every?, until: until? })
     }
 

@@ -66,6 +66,7 @@ impl<'a> Reader<'a> {
         let mut table = Table {
             every: obj.get("every").and_then(|f| self.duration(f)),
             over: obj.get("over").and_then(|f| self.duration(f)),
+            gap: obj.get("gap").and_then(|f| self.duration(f)),
             hit: hit.unwrap_or(HitPolicy::Worst),
             rules: Vec::new(),
             otherwise: None,
@@ -105,7 +106,7 @@ impl<'a> Reader<'a> {
         let symptom = self.required(&obj, "symptom", "\"Error rate over 5 %\"").and_then(|f| self.text(f));
         let conditions = self.required(&obj, "if", "{ error_ratio: \"> 5%\" }").map(|f| self.cells(f));
         let outcome = self.outcome(&obj, "action", ACTIONS);
-        let hold = obj.get("for").and_then(|f| self.plain_duration(f));
+        let hold = obj.get("for").and_then(|f| self.duration(f));
         Some(Rule { symptom: symptom?, conditions: conditions?, hold, outcome: outcome?, place: self.place(obj.at) })
     }
 
@@ -139,7 +140,7 @@ impl<'a> Reader<'a> {
 
     fn outcome(&mut self, obj: &Obj<'a>, key: &str, words: &[(&'static str, Ruling)]) -> Option<Outcome> {
         let field = self.required(obj, key, words[0].0)?;
-        let within = obj.get("within").and_then(|f| self.plain_duration(f));
+        let within = obj.get("within").and_then(|f| self.duration(f));
         let then = obj.get("then").and_then(|f| self.word(f, SILENCE));
         let action = self.passing(field, words)?;
         Some(Outcome { action, within, then, place: self.place(self.span_of(field)) })
@@ -166,7 +167,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn investigate(&mut self, field: Field<'a>) -> Option<Investigate> {
         let obj = self.object(field, "an investigation", keys::INVESTIGATE)?;
-        let within = self.required(&obj, "within", "15m").and_then(|f| self.plain_duration(f));
+        let within = self.required(&obj, "within", "15m").and_then(|f| self.duration(f));
         let then = self.required(&obj, "then", "rollback").and_then(|f| self.word(f, SILENCE));
         Some(Investigate { within: within?, then: then? })
     }
@@ -183,7 +184,7 @@ impl<'a> Reader<'a> {
     fn level(&mut self, field: Field<'a>) -> Option<Level> {
         let obj = self.object(field, "a level", keys::LEVEL)?;
         let to = self.required(&obj, "to", "on-call").and_then(|f| self.text_as(f, "who is asked"));
-        let within = self.required(&obj, "within", "15m").and_then(|f| self.plain_duration(f));
+        let within = self.required(&obj, "within", "15m").and_then(|f| self.duration(f));
         Some(Level { to: to?, within: within? })
     }
 
@@ -191,7 +192,7 @@ impl<'a> Reader<'a> {
         let obj = self.object(field, "an extension", keys::EXTEND)?;
         let max = self.required(&obj, "max", "2").and_then(|f| self.int(f, 1..=100));
         let then = self.required(&obj, "then", "rollback").and_then(|f| self.word(f, AFTER));
-        let by = obj.get("by").and_then(|f| self.plain_duration(f));
+        let by = obj.get("by").and_then(|f| self.duration(f));
         Some(Extend { by, max: max.and_then(|n| u32::try_from(n).ok())?, then: then? })
     }
 }
