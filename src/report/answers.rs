@@ -83,8 +83,9 @@ pub(super) fn see(decisions: &mut Vec<Decision>, state: &State, event: &Event, a
             }
         }
         Event::Refused { by, why, .. } => open.refused.push(RefusedAnswer { by: by.clone(), why: why.clone(), at }),
-        Event::Lapsed { by, .. } => {
-            let lapsed = open.answers.iter_mut().filter(|given| given.by == *by && given.answer == Answer::Go);
+        Event::Lapsed { by, role, .. } => {
+            let signed = |given: &&mut Given| given.key.is_some() == role.is_some() && given.answer == Answer::Go;
+            let lapsed = open.answers.iter_mut().filter(signed).filter(|given| given.by == *by);
             lapsed.for_each(|given| given.lapsed = true);
         }
         // What gathers answers is over when all of them are there.
