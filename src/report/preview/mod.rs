@@ -50,8 +50,8 @@ pub fn preview(plan: &Plan, digest: &str, style: &PreviewStyle) -> String {
     given(plan, &mut page);
     paths::draw(plan, &names, &mut page);
     page.line("");
-    if let Some(findings) = &style.findings {
-        page.line(&format!("  {}", visible_line(findings)));
+    for finding in style.findings.iter().flat_map(|findings| findings.lines()) {
+        page.line(&format!("  {}", visible_line(finding)));
     }
     let counts = Counts { waived: plan.waivers.len(), ..counts };
     page.line(&counts.line(&style.look));
