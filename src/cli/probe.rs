@@ -64,6 +64,7 @@ fn as_if_started(plan: &Plan, digest: &str) -> RunStarted {
         tool: env!("CARGO_PKG_VERSION").to_string(),
         dir: None,
         override_window: None,
+        operator_key: None,
     }
 }
 

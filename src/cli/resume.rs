@@ -34,7 +34,8 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         other => other?,
     };
     refuse_forged(&home, &dir, &mut point)?;
-    let by = Input::Resume { by: identity.principal.clone(), override_window: args.override_window.clone() };
+    let key = Some(identity.signer.public_key().fingerprint());
+    let by = Input::Resume { by: identity.principal.clone(), override_window: args.override_window.clone(), key };
     let Found { mut state, mut view, mut first } = Found::of(&dir, &point, by)?;
     let clock = RunClock::resume(point.last_mono_us());
     let now = clock.now();
@@ -57,7 +58,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         view.learn(tree.digest, plan);
     }
     let (_, mut extra) = record::encode(&first);
-    extra.retain(|name, _| ["in_doubt", "changed", "override_window"].contains(&name.as_str()));
+    extra.retain(|name, _| ["in_doubt", "changed", "override_window", "operator_key"].contains(&name.as_str()));
     extra.extend(inputs.map(|files| ("files".to_string(), files)));
     let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
@@ -132,8 +133,11 @@ fn look_ahead(common: &Common, home: &Home, dir: &RunDir, args: &ResumeArgs) -> 
         other => other?,
     };
     refuse_forged(home, dir, &mut point)?;
-    let Found { mut state, view, mut first } =
-        Found::of(dir, &point, Input::Resume { by: keys::principal(), override_window: args.override_window.clone() })?;
+    let Found { mut state, view, mut first } = Found::of(
+        dir,
+        &point,
+        Input::Resume { by: keys::principal(), override_window: args.override_window.clone(), key: None },
+    )?;
     let now = Timestamp { wall_us: jiff::Timestamp::now().as_microsecond(), run_us: point.last_mono_us() };
     let difference = difference(home, dir, &point.log, &state, &common.style())?;
     let screen = difference.as_ref().map(|difference| difference.screen().to_string());

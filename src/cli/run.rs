@@ -55,6 +55,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         tool: env!("CARGO_PKG_VERSION").to_string(),
         dir: Some(current_dir()?),
         override_window: args.override_window.clone(),
+        operator_key: Some(identity.signer.public_key().fingerprint()),
     };
     let first = Event::RunStarted(started.clone());
     let (_, mut extra) = record::encode(&first);

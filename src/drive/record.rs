@@ -164,7 +164,8 @@ fn with_floats(value: &Value) -> Value {
 mod tests {
     use super::*;
     use crate::machine::action::{Captured, Done, Ended, HttpAnswer};
-    use crate::machine::event::{Answer, Asked, Question, Verdict};
+    use crate::machine::event::{Answer, Asked, Question, Refusal, Signed, Verdict};
+    use std::collections::BTreeMap;
 
     fn record(event: &Event) -> Record {
         let (kind, payload) = encode(event);
@@ -201,20 +202,48 @@ mod tests {
                 saved: Map::from_iter([("ratio".to_string(), json!([0.25, "0.25", 1]))]),
             },
             Event::Asked(Box::new(Asked {
-                path: "a.go".into(),
-                question: Question::Checkpoint,
-                title: "Go?".into(),
                 evidence: vec![("x".into(), "1".into())],
-                wanted: vec![],
                 expires_wall_us: Some(-1),
-                unanswered: None,
+                ..Asked::new("a.go".into(), Question::Checkpoint, "Go?".into())
             })),
+            Event::Asked(Box::new(Asked {
+                roles: BTreeMap::from([("lead".to_string(), 2)]),
+                people: BTreeMap::from([("lead".to_string(), vec!["ana".to_string(), "li".to_string()])]),
+                phrase: Some("deploy fully".into()),
+                good_for_us: Some(60_000_000),
+                reference: true,
+                red: vec!["p.a: exit 1".into()],
+                ..Asked::new("a.go".into(), Question::Checkpoint, "Go?".into())
+            })),
+            Event::Answered {
+                path: "a.go".into(),
+                answer: Answer::Go,
+                by: "li".into(),
+                reason: None,
+                evidence: Map::new(),
+                role: Some("lead".into()),
+                reference: Some("CHG-1".into()),
+                given_us: Some(7),
+                signed: Some(Signed {
+                    key: "SHA256:x".into(),
+                    statement: "words\n".into(),
+                    sig: "armor\n".into(),
+                    nonce: "00ff".into(),
+                }),
+            },
+            Event::Refused { path: "a.go".into(), by: "ana".into(), why: Refusal::WrongPhrase },
+            Event::Refused { path: "a.go".into(), by: "ana".into(), why: Refusal::Red(vec!["p.a: exit 1".into()]) },
+            Event::Lapsed { path: "a.go".into(), by: "li".into() },
             Event::Answered {
                 path: "a.go".into(),
                 answer: Answer::Go,
                 by: "ana".into(),
                 reason: None,
                 evidence: Map::new(),
+                role: None,
+                reference: None,
+                given_us: None,
+                signed: None,
             },
             Event::Interrupted { stage: 2 },
             Event::Anchored { path: "a".into(), at_wall_us: -3 },

@@ -1,7 +1,7 @@
 //! What the world, people and the driver say becomes a fact, or nothing when it no longer matters.
 
 use super::action::Done;
-use super::event::{Answer, Event, Parking, Question};
+use super::event::{Answer, Event, Parking, Question, Refusal, Signed};
 use super::next::blocking_question;
 use super::schedule;
 use super::state::{State, Status};
@@ -32,6 +32,17 @@ pub enum Input {
         reason: Option<String>,
         /// Evidence.
         evidence: Map<String, Value>,
+        /// What stands behind it.
+        backing: Backing,
+    },
+    /// An answer came that is not even worth judging, such as one with a bad signature.
+    Refused {
+        /// Path of the step.
+        path: String,
+        /// Who it says gave it.
+        by: String,
+        /// Why.
+        why: Refusal,
     },
     /// Ctrl-C, TERM, or the same from elsewhere.
     Interrupt,
@@ -50,7 +61,34 @@ pub enum Input {
         by: String,
         /// Why the run may go on outside its window.
         override_window: Option<String>,
+        /// Fingerprint of their key.
+        key: Option<String>,
     },
+}
+
+/// What stands behind an answer. The default is the word of whoever drives the run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Backing {
+    /// The role it is given in; may be left out by somebody who holds only one of those asked for.
+    pub role: Option<String>,
+    /// Where else it is written down.
+    pub reference: Option<String>,
+    /// The phrase as it was typed at the terminal.
+    pub phrase: Option<Typed>,
+    /// When it was given, in microseconds since 1970.
+    pub given_us: Option<i64>,
+    /// A signature that was found good.
+    pub signed: Option<Signed>,
+}
+
+/// What a person typed for a phrase. It is compared and forgotten, and never shown.
+#[derive(Clone, PartialEq)]
+pub struct Typed(pub String);
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Typed(..)")
+    }
 }
 
 /// The fact an input makes, or none when it is stale or does not fit.
@@ -69,7 +107,7 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
                 (false, false) => None,
             }
         }
-        Input::Answer { path, answer, by, reason, evidence } => {
+        Input::Answer { path, answer, by, reason, evidence, backing } => {
             let Status::Asking(asked) = &state.inst(&path)?.status else { return None };
             let missing = asked.wanted.iter().any(|(name, required)| {
                 *required && evidence.get(name).and_then(Value::as_str).is_none_or(|v| v.trim().is_empty())
@@ -79,7 +117,12 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             if !fits || (positive && missing) {
                 return None;
             }
-            Some(Event::Answered { path, answer, by, reason, evidence })
+            let Backing { role, reference, given_us, signed, .. } = backing;
+            Some(Event::Answered { path, answer, by, reason, evidence, role, reference, given_us, signed })
+        }
+        Input::Refused { path, by, why } => {
+            let asking = matches!(state.inst(&path)?.status, Status::Asking(_));
+            asking.then_some(Event::Refused { path, by, why })
         }
         Input::Interrupt => (state.interrupt < 3).then(|| Event::Interrupted { stage: state.interrupt + 1 }),
         Input::NobodyThere => {
@@ -91,10 +134,10 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             state.parked.is_none().then_some(Event::Parked { reason: Parking::Until(until) })
         }
         Input::Trouble(words) => state.parked.is_none().then_some(Event::Parked { reason: Parking::Trouble(words) }),
-        Input::Resume { by, override_window } => {
+        Input::Resume { by, override_window, key } => {
             let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
             let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();
-            Some(Event::Resumed { by, in_doubt, changed: None, override_window })
+            Some(Event::Resumed { by, in_doubt, changed: None, override_window, operator_key: key })
         }
     }
 }

@@ -155,6 +155,12 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             let id = find(state, event, path)?;
             answered(state, event, id, *answer, by, reason.as_deref())?;
         }
+        Event::Refused { path, .. } | Event::Lapsed { path, .. } => {
+            let id = find(state, event, path)?;
+            if !matches!(state.insts[id].status, Status::Asking(_)) {
+                return Err(illegal("nothing was asked"));
+            }
+        }
         Event::AnswerExpired { path } => {
             let id = find(state, event, path)?;
             let Status::Asking(asked) = &state.insts[id].status else {

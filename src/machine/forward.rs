@@ -93,7 +93,7 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(words) => ask(path, Question::Manual, words, Vec::new(), evidence.clone(), None),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
-        NodeKind::Checkpoint { title, show, timeout } => {
+        NodeKind::Checkpoint { title, show, timeout, .. } => {
             match checkpoint(&names, path, title, show, timeout.as_ref(), now) {
                 Ok(event) => event,
                 Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -152,7 +152,7 @@ fn ask(
     wanted: Vec<(String, bool)>,
     expires_wall_us: Option<i64>,
 ) -> Event {
-    Event::Asked(Box::new(Asked { path, question, title, evidence, wanted, expires_wall_us, unanswered: None }))
+    Event::Asked(Box::new(Asked { evidence, wanted, expires_wall_us, ..Asked::new(path, question, title) }))
 }
 
 /// Asks a person what became of a step nobody saw the end of.

@@ -241,15 +241,8 @@ fn give_up(state: &State, id: InstId, found: Found) -> Event {
     let forward = state.direction == super::event::Direction::Forward && state.insts[id].owner.is_none();
     let soft = state.node_of(id).severity == Severity::Warn;
     if forward && !soft && state.halt.is_none() && asks(state, id) {
-        return Event::Asked(Box::new(Asked {
-            path: state.insts[id].path.clone(),
-            question: Question::Failure,
-            title: format!("{} failed: {}", super::begin::title(state, id), found.reason),
-            evidence: Vec::new(),
-            wanted: Vec::new(),
-            expires_wall_us: None,
-            unanswered: None,
-        }));
+        let title = format!("{} failed: {}", super::begin::title(state, id), found.reason);
+        return Event::Asked(Box::new(Asked::new(state.insts[id].path.clone(), Question::Failure, title)));
     }
     failed(state, id, found.verdict, found.reason)
 }

@@ -31,7 +31,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Input, accept, answers};
+pub use accept::{Backing, Input, Typed, accept, answers};
 pub use apply::apply;
 pub(crate) use begin::title;
 pub use compare::{Change, How, changes};

@@ -108,6 +108,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         secrets: builder.secrets,
         metrics: builder.metrics,
         schedule,
+        waivers: Vec::new(),
         sources: builder.sources,
     })
 }

@@ -30,6 +30,7 @@ pub(super) fn checkpoint_kind(checkpoint: &doc::Checkpoint) -> NodeKind {
         title: template(&checkpoint.title),
         show: pairs(&checkpoint.show),
         timeout: checkpoint.timeout.as_ref().map(template),
+        gate: Gate::default(),
     }
 }
 

@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod decision;
+mod gate;
 mod schedule;
 
 pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
+pub use gate::{Gate, Waiver};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -58,6 +60,9 @@ pub struct Plan {
     /// When the run may happen.
     #[serde(default, skip_serializing_if = "Schedule::is_empty")]
     pub schedule: Schedule,
+    /// Failures that somebody answers for, until a day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
     /// Files the plan was made from and their SHA-256.
     pub sources: Vec<SourceDigest>,
 }
@@ -216,6 +221,9 @@ pub enum NodeKind {
         show: Vec<(String, Template)>,
         /// Time to answer.
         timeout: Option<Template>,
+        /// What a GO takes beside the word of whoever drives the run.
+        #[serde(default, skip_serializing_if = "Gate::is_empty")]
+        gate: Gate,
     },
     /// A pause; only time in which somebody drives the run counts.
     Wait(Template),

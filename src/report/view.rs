@@ -308,7 +308,7 @@ impl View {
             Event::Asked(asked) => {
                 self.decisions.push(Decision { asked: (**asked).clone(), at, given: None, settled: None });
             }
-            Event::Answered { path, answer, by, reason, evidence } => {
+            Event::Answered { path, answer, by, reason, evidence, .. } => {
                 let open = self.decisions.iter_mut().rev().find(|d| d.asked.path == *path);
                 if let Some(decision) = open {
                     let (by, reason, evidence) = (by.clone(), reason.clone(), evidence.clone());
@@ -323,7 +323,7 @@ impl View {
                     decision.settled = Some(reason.clone());
                 }
             }
-            Event::Resumed { by, in_doubt, changed, override_window } => {
+            Event::Resumed { by, in_doubt, changed, override_window, .. } => {
                 let changed = changed.as_deref().cloned();
                 if changed.as_ref().is_some_and(|changed| changed.plan.is_some()) {
                     self.count_steps();
@@ -582,6 +582,8 @@ pub fn path_of(event: &Event) -> Option<&str> {
         | Event::Held { path, .. }
         | Event::Missed { path, .. }
         | Event::Answered { path, .. }
+        | Event::Refused { path, .. }
+        | Event::Lapsed { path, .. }
         | Event::Looked { path, .. }
         | Event::Extended { path, .. }
         | Event::Ruled { path, .. }

@@ -82,6 +82,7 @@ impl Hours {
             tool: "0".into(),
             dir: None,
             override_window: None,
+            operator_key: None,
         }));
         hours
     }
@@ -156,7 +157,14 @@ impl Hours {
 
     pub(crate) fn answer(&mut self, path: &str, answer: Answer) -> &mut Hours {
         let (by, reason) = ("bob".to_string(), Some("I looked".to_string()));
-        self.input(Input::Answer { path: path.into(), answer, by, reason, evidence: Default::default() });
+        self.input(Input::Answer {
+            path: path.into(),
+            answer,
+            by,
+            reason,
+            evidence: Default::default(),
+            backing: Default::default(),
+        });
         self
     }
 
@@ -173,7 +181,7 @@ impl Hours {
         }
         (self.state, self.working) = (state, Vec::new());
         self.now.wall_us += away_us as i64;
-        self.input(Input::Resume { by: "eve".into(), override_window: override_window.map(String::from) });
+        self.input(Input::Resume { by: "eve".into(), override_window: override_window.map(String::from), key: None });
         self
     }
 

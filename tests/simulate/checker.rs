@@ -105,6 +105,10 @@ impl Judge<'_> {
             }
             Event::Asked(asked) => self.asked(asked),
             Event::Answered { path, answer, .. } => self.answered(path, *answer),
+            Event::Refused { path, .. } | Event::Lapsed { path, .. } => {
+                let id = self.tree.find(path)?;
+                ensure(self.tree.items[id].asked.is_some(), "nothing was asked")
+            }
             Event::AnswerExpired { path } => {
                 let id = self.tree.find(path)?;
                 let asked = self.tree.items[id].asked.take().ok_or("nothing was asked")?;

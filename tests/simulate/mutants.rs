@@ -107,9 +107,13 @@ impl Machine for Mutant {
     fn accept(&mut self, state: &State, input: Input) -> Option<Event> {
         let event = accept(state, input.clone());
         match (self.how, input, event) {
-            (Broken::ForgetsDoubts, _, Some(Event::Resumed { by, .. })) => {
-                Some(Event::Resumed { by, in_doubt: Vec::new(), changed: None, override_window: None })
-            }
+            (Broken::ForgetsDoubts, _, Some(Event::Resumed { by, .. })) => Some(Event::Resumed {
+                by,
+                in_doubt: Vec::new(),
+                changed: None,
+                override_window: None,
+                operator_key: None,
+            }),
             (Broken::ParksWhileStepsRun, Input::NobodyThere, _) => {
                 let asked = state.questions().into_iter().next()?;
                 let reason = runbook::machine::event::Parking::Question(asked.path.clone());
@@ -197,11 +201,13 @@ impl Mutant {
     /// What the machine makes of an event before it applies it.
     fn changed(&self, state: &State, event: &Event) -> Option<Event> {
         match (self.how, event) {
-            (Broken::TakesNoForGo, Event::Answered { path, answer: Answer::NoGo, by, evidence, .. }) => {
+            (Broken::TakesNoForGo, Event::Answered { path, answer: Answer::NoGo, .. }) => {
                 let asked = state.questions().into_iter().find(|q| q.path == *path)?;
-                let answer = if asked.question == Question::Checkpoint { Answer::Go } else { Answer::Done };
-                let (path, by, evidence) = (path.clone(), by.clone(), evidence.clone());
-                Some(Event::Answered { path, answer, by, reason: None, evidence })
+                let mut answered = event.clone();
+                if let Event::Answered { answer, .. } = &mut answered {
+                    *answer = if asked.question == Question::Checkpoint { Answer::Go } else { Answer::Done };
+                }
+                Some(answered)
             }
             (Broken::LetsQuestionsNeverExpire, Event::Asked(asked)) => {
                 let mut asked = asked.clone();

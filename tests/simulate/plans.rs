@@ -28,6 +28,7 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         secrets: Map::new(),
         metrics: Vec::new(),
         schedule: Default::default(),
+        waivers: Vec::new(),
         sources: Vec::new(),
     }
 }
@@ -181,7 +182,7 @@ impl Maker<'_> {
             }
             15 | 16 => {
                 let timeout = self.rng.chance(60).then(|| t("10m"));
-                NodeKind::Checkpoint { title: t("go?"), show: Vec::new(), timeout }
+                NodeKind::Checkpoint { title: t("go?"), show: Vec::new(), timeout, gate: Default::default() }
             }
             17 => NodeKind::Wait(t("30s")),
             _ => {

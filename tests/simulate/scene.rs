@@ -284,7 +284,14 @@ impl<'a> Scene<'a> {
         if with_evidence {
             evidence.extend(asked.wanted.iter().map(|(name, _)| (name.clone(), Value::from("https://x/1"))));
         }
-        self.input(Input::Answer { path: asked.path.clone(), answer, by: "ann".into(), reason: None, evidence })
+        self.input(Input::Answer {
+            path: asked.path.clone(),
+            answer,
+            by: "ann".into(),
+            reason: None,
+            evidence,
+            backing: Default::default(),
+        })
     }
 
     /// The tool dies: whatever the world was doing is lost, and only the log is left.
@@ -301,7 +308,7 @@ impl<'a> Scene<'a> {
         self.log = log;
         self.state = self.replay()?;
         let Some(Event::Resumed { by, in_doubt, .. }) =
-            self.machine.accept(&self.state, Input::Resume { by: "bob".into(), override_window: None })
+            self.machine.accept(&self.state, Input::Resume { by: "bob".into(), override_window: None, key: None })
         else {
             return Ok(None);
         };
@@ -310,7 +317,13 @@ impl<'a> Scene<'a> {
         self.state = self.replay()?;
         let stored = StoredPlan { file: "plan.2.json".into(), bytes: 1, sha256: "edited".into() };
         let changed = Changed { follow: Follow::Changes, why: "sim".into(), tree_sha256: None, plan: Some(stored) };
-        self.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed)), override_window: None })?;
+        self.commit(Event::Resumed {
+            by,
+            in_doubt,
+            changed: Some(Box::new(changed)),
+            override_window: None,
+            operator_key: None,
+        })?;
         self.drain_quietly()?;
         self.go_on()?;
         self.replays()?;
@@ -334,7 +347,7 @@ impl<'a> Scene<'a> {
         if self.state.started.is_none() || self.state.is_over() {
             return Ok(());
         }
-        self.input(Input::Resume { by: "bob".into(), override_window: None })?;
+        self.input(Input::Resume { by: "bob".into(), override_window: None, key: None })?;
         self.drain_quietly()
     }
 
@@ -389,5 +402,6 @@ fn started(plan: &Plan) -> Event {
         tool: "0".into(),
         dir: None,
         override_window: None,
+        operator_key: None,
     })
 }

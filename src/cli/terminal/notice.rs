@@ -172,7 +172,7 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             };
             Some(about_run(Mark::Asking, "PARKED", visible_line(&words)))
         }
-        Event::Resumed { by, in_doubt, changed, override_window } => {
+        Event::Resumed { by, in_doubt, changed, override_window, .. } => {
             let doubt =
                 if in_doubt.is_empty() { String::new() } else { format!(", in doubt: {}", in_doubt.join(", ")) };
             let why = override_window.as_ref().map(|why| format!(", window overridden: {why}")).unwrap_or_default();

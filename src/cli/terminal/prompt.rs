@@ -2,7 +2,7 @@
 
 use super::question::{Conversation, Reply};
 use crate::drive::run::Incoming;
-use crate::machine::Input;
+use crate::machine::{Backing, Input};
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -142,7 +142,7 @@ impl Reader {
                 Reply::Answer { answer, reason, evidence } => {
                     let Some(open) = lock(shared).open.take() else { continue };
                     let (path, by) = (open.path().to_string(), operator.to_string());
-                    Incoming::Input(Input::Answer { path, answer, by, reason, evidence })
+                    Incoming::Input(Input::Answer { path, answer, by, reason, evidence, backing: Backing::default() })
                 }
             };
             let gone = matches!(incoming, Incoming::TerminalLost);

@@ -223,13 +223,10 @@ pub(super) fn ask(
     evidence.extend(symptom(decision, said.cause).map(|symptom| ("symptom".to_string(), symptom)));
     evidence.extend(within_us.map(|us| ("without an answer".to_string(), unanswered_words(us, unanswered))));
     Event::Asked(Box::new(Asked {
-        path: state.insts[asking].path.clone(),
-        question: Question::Ruling,
-        title: said.because.clone(),
         evidence,
-        wanted: Vec::new(),
         expires_wall_us: within_us.map(|us| now.wall_us + us as i64),
         unanswered: Some(unanswered),
+        ..Asked::new(state.insts[asking].path.clone(), Question::Ruling, said.because.clone())
     }))
 }
 

@@ -78,7 +78,15 @@ pub(super) fn include(id: &str, body: Vec<Piece>, always: Vec<Piece>) -> Piece {
 }
 
 pub(super) fn checkpoint(id: &str, timeout: Option<&str>) -> Piece {
-    piece(id, Kind::Plain(NodeKind::Checkpoint { title: t("Go?"), show: Vec::new(), timeout: timeout.map(t) }))
+    piece(
+        id,
+        Kind::Plain(NodeKind::Checkpoint {
+            title: t("Go?"),
+            show: Vec::new(),
+            timeout: timeout.map(t),
+            gate: Default::default(),
+        }),
+    )
 }
 
 pub(super) fn manual(id: &str, evidence: &[(&str, bool)]) -> Piece {
@@ -201,6 +209,7 @@ impl Book {
                 secrets: Map::new(),
                 metrics: Vec::new(),
                 schedule: Default::default(),
+                waivers: Vec::new(),
                 sources: Vec::new(),
             },
         };

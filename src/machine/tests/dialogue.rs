@@ -78,7 +78,14 @@ impl Run {
     }
 
     pub(super) fn answer(&mut self, path: &str, answer: Answer) -> String {
-        self.input(Input::Answer { path: path.into(), answer, by: "ann".into(), reason: None, evidence: Map::new() });
+        self.input(Input::Answer {
+            path: path.into(),
+            answer,
+            by: "ann".into(),
+            reason: None,
+            evidence: Map::new(),
+            backing: Default::default(),
+        });
         self.said()
     }
 
@@ -93,7 +100,7 @@ impl Run {
     }
 
     pub(super) fn resume(&mut self) -> String {
-        self.input(Input::Resume { by: "bob".into(), override_window: None });
+        self.input(Input::Resume { by: "bob".into(), override_window: None, key: None });
         self.said()
     }
 
@@ -124,6 +131,7 @@ pub(super) fn started() -> Event {
         tool: "0".into(),
         dir: None,
         override_window: None,
+        operator_key: None,
     })
 }
 
@@ -154,6 +162,8 @@ fn words(event: &Event) -> Option<String> {
         Event::Anchored { path, .. } => format!("anchor {path}"),
         Event::Held { path, .. } => format!("hold {path}"),
         Event::Missed { path, .. } => format!("missed {path}"),
+        Event::Refused { path, why, .. } => format!("refuse {path}: {why}"),
+        Event::Lapsed { path, by } => format!("lapse {path} of {by}"),
         Event::RunEnded { outcome } => format!("end {}", snake(serde_json::to_value(outcome).ok()?)),
     })
 }

@@ -47,9 +47,19 @@ fn events_that_do_not_fit_the_state_are_typed_errors() {
         in_doubt: vec![path.into()],
         changed: None,
         override_window: None,
+        operator_key: None,
     };
-    let answered =
-        Event::Answered { path: "p.a".into(), answer: Answer::Go, by: "x".into(), reason: None, evidence: Map::new() };
+    let answered = Event::Answered {
+        path: "p.a".into(),
+        answer: Answer::Go,
+        by: "x".into(),
+        reason: None,
+        evidence: Map::new(),
+        role: None,
+        reference: None,
+        given_us: None,
+        signed: None,
+    };
     let cases = [
         start("p.a", 2),
         start("p.c", 2),

@@ -56,8 +56,14 @@ fn an_expired_question_is_a_no() {
 fn an_answer_after_the_time_is_not_taken() {
     let mut run = Run::of(Book::new(vec![checkpoint("c", Some("30m"))]));
     run.seconds(30 * 60);
-    let late =
-        Input::Answer { path: "p.c".into(), answer: Answer::Go, by: "ann".into(), reason: None, evidence: Map::new() };
+    let late = Input::Answer {
+        path: "p.c".into(),
+        answer: Answer::Go,
+        by: "ann".into(),
+        reason: None,
+        evidence: Map::new(),
+        backing: Default::default(),
+    };
     assert!(!run.input(late));
 }
 
@@ -68,7 +74,14 @@ fn a_manual_step_wants_its_evidence() {
     assert_eq!(run.answer("p.m", Answer::Done), "");
     let mut evidence = Map::new();
     evidence.insert("link".into(), json!("https://chat/1"));
-    let done = Input::Answer { path: "p.m".into(), answer: Answer::Done, by: "ann".into(), reason: None, evidence };
+    let done = Input::Answer {
+        path: "p.m".into(),
+        answer: Answer::Done,
+        by: "ann".into(),
+        reason: None,
+        evidence,
+        backing: Default::default(),
+    };
     assert!(run.input(done));
     assert_eq!(run.said(), "start p.b");
     assert_eq!(run.saved("m", "link"), Some(&json!("https://chat/1")));

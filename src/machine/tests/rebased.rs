@@ -13,14 +13,21 @@ use std::sync::Arc;
 fn turn(run: &mut Run, book: Book) -> Result<String, String> {
     let plan = Arc::new(book.plan());
     let mut resumed = run.state.clone();
-    let event = accept(&run.state, Input::Resume { by: "bob".into(), override_window: None }).expect("it is not over");
+    let event = accept(&run.state, Input::Resume { by: "bob".into(), override_window: None, key: None })
+        .expect("it is not over");
     apply(&mut resumed, &event).unwrap();
     let conflict = |all: Vec<Conflict>| all.iter().map(Conflict::to_string).collect::<Vec<_>>().join("; ");
     rebase(&resumed, plan.clone()).map_err(conflict)?;
     run.state.accepted.insert("new".into(), plan);
     let Event::Resumed { by, in_doubt, .. } = event else { panic!("{event:?}") };
     run.said();
-    run.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed("new"))), override_window: None });
+    run.commit(Event::Resumed {
+        by,
+        in_doubt,
+        changed: Some(Box::new(changed("new"))),
+        override_window: None,
+        operator_key: None,
+    });
     Ok(run.said())
 }
 
@@ -239,6 +246,7 @@ fn a_plan_nobody_has_is_no_plan() {
         in_doubt: vec!["p.b".into()],
         changed: Some(Box::new(changed("gone"))),
         override_window: None,
+        operator_key: None,
     };
     assert!(apply(&mut state, &event).unwrap_err().to_string().contains("the plan it turns to is not known"));
 }

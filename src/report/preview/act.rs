@@ -51,7 +51,7 @@ pub(super) fn what(plan: &Plan, names: &Names<'_>, node: &Node) -> What {
                 what.details.push(format!("evidence: {} ({how})", visible_line(name)));
             }
         }
-        NodeKind::Checkpoint { title, show, timeout } => {
+        NodeKind::Checkpoint { title, show, timeout, .. } => {
             let question = what.put(line(title));
             what.brief = match timeout {
                 Some(t) => format!("{question} (no answer in {} = NO-GO)", span(&what.put(line(t)))),

@@ -85,6 +85,7 @@ pub(crate) fn plan() -> Plan {
         title: template("Put {{ inputs.version }} live?"),
         show: vec![("colour now".into(), template("{{ steps.live.colour }}"))],
         timeout: Some(template("30m")),
+        gate: Default::default(),
     };
     let checkpoint = b.add("checkpoint", "", Effect::Read, checkpoint);
     let preflight = b.phase("preflight", "Pre-flight checks", 15, vec![disk, live, checkpoint]);
@@ -154,6 +155,7 @@ pub(crate) fn plan() -> Plan {
         secrets: Map::new(),
         metrics: Vec::new(),
         schedule: Default::default(),
+        waivers: Vec::new(),
         sources: vec![SourceDigest { path: "runbooks/deploy-web.yml".into(), sha256: "ab".repeat(32) }],
     }
 }
@@ -183,6 +185,7 @@ impl Script {
             tool: "0.1.0".into(),
             dir: None,
             override_window: None,
+            operator_key: None,
         }));
         script
     }
@@ -220,7 +223,14 @@ impl Script {
 
     pub(crate) fn answer(self, path: &str, answer: Answer, reason: Option<&str>) -> Script {
         let reason = reason.map(str::to_string);
-        self.input(Input::Answer { path: path.into(), answer, by: "ana".into(), reason, evidence: Map::new() })
+        self.input(Input::Answer {
+            path: path.into(),
+            answer,
+            by: "ana".into(),
+            reason,
+            evidence: Map::new(),
+            backing: Default::default(),
+        })
     }
 
     /// Up to the go/no-go.

@@ -105,7 +105,7 @@ fn a_log_that_just_stops_leaves_what_was_running_unknown() {
 #[test]
 fn in_doubt_after_resume_is_its_own_exit_code() {
     let script = Script::begin(plan()).switched().after(1_000);
-    let mut script = script.input(Input::Resume { by: "li".into(), override_window: None });
+    let mut script = script.input(Input::Resume { by: "li".into(), override_window: None, key: None });
     assert_eq!(view(&script).open_questions()[0].question, Question::InDoubt);
     script = script.input(Input::NobodyThere);
     let view = view(&script);

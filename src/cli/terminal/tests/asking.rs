@@ -12,13 +12,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub(super) fn asked(question: Question) -> Asked {
     Asked {
-        path: "preflight.checkpoint".into(),
-        question,
-        title: "Put v1.42.0 live?".into(),
         evidence: vec![("colour now".into(), "blue\x1b[2J".into()), ("5xx ratio".into(), "0.08%".into())],
-        wanted: Vec::new(),
         expires_wall_us: Some(1_784_909_462_000_000),
-        unanswered: None,
+        ..Asked::new("preflight.checkpoint".into(), question, "Put v1.42.0 live?".into())
     }
 }
 
