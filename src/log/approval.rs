@@ -17,6 +17,9 @@ use super::{APPROVAL_NAMESPACE, Head};
 /// How far the clock of an approver may be ahead of the driver's, in microseconds.
 pub const CLOCK_SKEW_US: i64 = 300_000_000;
 
+/// Stands for everybody whose approvals are trusted, in the list of those who hold a role.
+const ANYBODY: &str = "*";
+
 /// A question of a run, as its log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -64,7 +67,7 @@ impl Question {
     /// Whether a person holds a role that is asked for.
     pub fn holds(&self, role: &str, principal: &str) -> bool {
         self.roles.contains_key(role)
-            && self.people.get(role).is_some_and(|people| people.iter().any(|person| person == principal))
+            && self.people.get(role).is_some_and(|people| people.iter().any(|p| p == principal || p == ANYBODY))
     }
 }
 
@@ -93,12 +96,12 @@ pub struct Context<'a> {
     /// When the answer arrives: the form of a record's `t`.
     pub now: &'a str,
     /// The approvals that count already, of all questions of the run.
-    pub given: &'a [Given],
+    pub given: &'a [Counted],
 }
 
 /// An approval that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct Counted {
     /// Path of the checkpoint.
     pub checkpoint: String,
     /// The question it answered.
@@ -111,10 +114,12 @@ pub struct Given {
     pub key: PublicKey,
     /// The role it counts for.
     pub role: Option<String>,
-    /// When it arrived: the form of a record's `t`.
-    pub at: String,
+    /// When it was signed, in microseconds since 1970.
+    pub said_us: i64,
     /// What makes it this one.
     pub nonce: Nonce,
+    /// It has become too old; its signer may say so again.
+    pub lapsed: bool,
 }
 
 /// Why an approval does not count.
@@ -138,20 +143,21 @@ fn tampered<T>(why: impl Into<String>) -> Result<T, Refusal> {
 ///
 /// # Errors
 /// [`Refusal`]; its text goes on from "the approval ".
-pub fn judge(signed: &SignedApproval, question: &Question, context: &Context<'_>) -> Result<Given, Refusal> {
+pub fn judge(signed: &SignedApproval, question: &Question, context: &Context<'_>) -> Result<Counted, Refusal> {
     let principal = signer(signed, context)?;
     let decision = about(signed, question, context)?;
     entitled(signed, decision, question, &principal)?;
     new(signed, decision, question, &principal, context)?;
     in_time(signed, question, context)?;
-    Ok(Given {
+    Ok(Counted {
         checkpoint: question.checkpoint.clone(),
         head: question.head,
         decision,
         principal,
         key: signed.key().clone(),
         role: signed.approval.role.clone(),
-        at: context.now.to_string(),
+        said_us: micros(&signed.approval.time).unwrap_or_default(),
+        lapsed: false,
         nonce: signed.approval.nonce,
     })
 }
@@ -167,7 +173,10 @@ pub(crate) fn signer(signed: &SignedApproval, context: &Context<'_>) -> Result<S
     // A key that only this machine vouches for is no second person's.
     if context.trust.principal_of(&sig.key).is_none() {
         let key = sig.key.fingerprint();
-        return refusal(Verdict::Untrusted, format!("is by nobody who may approve: key {key} is not in the trust store"));
+        return refusal(
+            Verdict::Untrusted,
+            format!("is by nobody who may approve: key {key} is not in the trust store"),
+        );
     }
     // The key counted when the person signed, and it counts now.
     let mut principal = String::new();
@@ -204,12 +213,7 @@ fn about(signed: &SignedApproval, question: &Question, context: &Context<'_>) ->
 }
 
 /// The person holds the role, says what must be said, and nothing is red.
-fn entitled(
-    signed: &SignedApproval,
-    decision: Decision,
-    question: &Question,
-    principal: &str,
-) -> Result<(), Refusal> {
+fn entitled(signed: &SignedApproval, decision: Decision, question: &Question, principal: &str) -> Result<(), Refusal> {
     let person = principal.escape_debug();
     let untrusted = |why: String| refusal(Verdict::Untrusted, why);
     match &signed.approval.role {
@@ -247,7 +251,7 @@ fn new(
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
     let of_plan = matches!(signed.approval.of, Subject::Plan { .. });
-    let used = |given: &&Given| {
+    let used = |given: &&Counted| {
         // One approval of a plan may name several checkpoints, and is asked for again where one is asked again.
         let same = given.nonce == signed.approval.nonce;
         same && (!of_plan || (given.checkpoint == question.checkpoint && given.head == question.head))
@@ -256,10 +260,15 @@ fn new(
         return tampered("was used before");
     }
     let here = context.given.iter().filter(|given| {
-        given.checkpoint == question.checkpoint && given.head == question.head && given.decision == decision
+        given.checkpoint == question.checkpoint
+            && given.head == question.head
+            && given.decision == decision
+            && !given.lapsed
     });
-    let same = |given: &&Given| {
-        given.principal == principal || given.key == *signed.key() || context.trust.is_also(signed.key(), &given.principal)
+    let same = |given: &&Counted| {
+        given.principal == principal
+            || given.key == *signed.key()
+            || context.trust.is_also(signed.key(), &given.principal)
     };
     match here.into_iter().find(same) {
         Some(given) => tampered(format!("is the second one of {}", given.principal.escape_debug())),

@@ -7,7 +7,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::Head;
-use super::approval::{Context, Driver, Given, Question, Refusal, judge, micros};
+use super::approval::{Context, Counted, Driver, Question, Refusal, judge, micros};
 use super::id::RunId;
 use super::record::{Record, RecordType};
 use super::statement::{Decision, SignedApproval};
@@ -75,7 +75,7 @@ pub(crate) struct Heard {
     /// What is asked and not over, by checkpoint.
     pub(crate) open: BTreeMap<String, Question>,
     /// What counts.
-    pub(crate) given: Vec<Given>,
+    pub(crate) given: Vec<Counted>,
     /// All signed answers in the log.
     pub(crate) approvals: Vec<HeardApproval>,
     /// Questions with an answer that may count for others.
@@ -96,7 +96,7 @@ pub(crate) struct Court<'a> {
 pub(crate) fn concerns(record: &Record) -> bool {
     let event = record.text("event").filter(|_| record.kind == RecordType::Event);
     matches!(record.kind, RecordType::ApprovalRequest | RecordType::Approval)
-        || matches!(event, Some("asked" | "step_finished" | "answer_expired" | "withdrawn"))
+        || matches!(event, Some("asked" | "lapsed" | "step_finished" | "answer_expired" | "withdrawn"))
 }
 
 impl Heard {
@@ -112,10 +112,25 @@ impl Heard {
         if record.kind == RecordType::Approval {
             return self.approval(record, court);
         }
+        if record.text("event") == Some("lapsed") {
+            self.lapse(record);
+            return Ok(());
+        }
         // The question is over.
         let Some(question) = record.text("path").and_then(|path| self.open.remove(path)) else { return Ok(()) };
         let passed = record.text("event") == Some("step_finished") && record.text("verdict") == Some("pass");
         if passed { self.check_quorum(&question, &record.t) } else { Ok(()) }
+    }
+
+    fn lapse(&mut self, record: &Record) {
+        let (path, by) = (record.text("path"), record.text("by"));
+        let Some(question) = path.and_then(|path| self.open.get(path)) else { return };
+        let of = |given: &&mut Counted| {
+            given.head == question.head
+                && Some(given.checkpoint.as_str()) == path
+                && Some(given.principal.as_str()) == by
+        };
+        self.given.iter_mut().filter(of).for_each(|given| given.lapsed = true);
     }
 
     /// An answer without a signature is the operator's own and covered by the seals.
@@ -146,12 +161,11 @@ impl Heard {
         checkpoint: &str,
         record: &Record,
         court: &Court<'_>,
-    ) -> Result<Given, Refusal> {
+    ) -> Result<Counted, Refusal> {
         let drivers: Vec<Driver> =
             court.drivers.iter().filter(|driver| driver.segment <= record.segment).cloned().collect();
         let Court { run, plan_sha256, trust, .. } = *court;
-        let context =
-            Context { run, plan_sha256, trust, drivers: &drivers, now: &record.t, given: &self.given };
+        let context = Context { run, plan_sha256, trust, drivers: &drivers, now: &record.t, given: &self.given };
         let tampered = |why: &str| Refusal { verdict: Verdict::Tampered, why: why.to_string() };
         let question = self.open.get(checkpoint);
         let Some(question) = question else {
@@ -162,13 +176,18 @@ impl Heard {
         let given = judge(signed, question, &context)?;
         let nonce = given.nonce.to_string();
         let said = &signed.approval;
-        let agrees = |name: &str, value: Option<&str>| record.text(name).unwrap_or_default() == value.unwrap_or_default();
+        let agrees =
+            |name: &str, value: Option<&str>| record.text(name).unwrap_or_default() == value.unwrap_or_default();
         let same = record.text("decision") == Some(&given.decision.to_string())
             && agrees("role", said.role.as_deref())
             && agrees("reference", said.reference.as_deref())
             && agrees("reason", said.reason.as_deref())
             && record.text("nonce").is_none_or(|said| said == nonce);
-        if same { Ok(given) } else { Err(tampered("was signed for something else: the record says other than the statement")) }
+        if same {
+            Ok(given)
+        } else {
+            Err(tampered("was signed for something else: the record says other than the statement"))
+        }
     }
 
     fn list(&mut self, signed: &SignedApproval, record: &Record, court: &Court<'_>, refused: Option<&Refusal>) {
@@ -190,14 +209,14 @@ impl Heard {
 
     /// A checkpoint that asks for roles has passed only if enough people of each said GO, and not too long ago.
     fn check_quorum(&self, question: &Question, now: &str) -> Result<(), (Verdict, String)> {
-        let fresh = |given: &&Given| match (question.good_for_us, micros(&given.at), micros(now)) {
-            (Some(good), Some(at), Some(now)) => now.saturating_sub(at) <= good,
-            _ => true,
+        let fresh = |given: &&Counted| match (question.good_for_us, micros(now)) {
+            (Some(good), Some(now)) => now.saturating_sub(given.said_us) <= good && !given.lapsed,
+            _ => !given.lapsed,
         };
         let said_go = self.given.iter().filter(|given| {
             given.checkpoint == question.checkpoint && given.head == question.head && given.decision == Decision::Go
         });
-        let said_go: Vec<&Given> = said_go.filter(fresh).collect();
+        let said_go: Vec<&Counted> = said_go.filter(fresh).collect();
         for (role, wanted) in &question.roles {
             let found = said_go.iter().filter(|given| given.role.as_ref() == Some(role)).count() as u64;
             if found < *wanted {

@@ -40,7 +40,7 @@ mod writer;
 mod tests;
 
 pub use anchor::{Anchor, head_line, parse_head_line};
-pub use approval::{CLOCK_SKEW_US, Context, Driver, Given, Question, Refusal, judge};
+pub use approval::{CLOCK_SKEW_US, Context, Counted, Driver, Question, Refusal, judge};
 pub use countersign::{CountersignStatement, Countersignature};
 pub use dsse::{Attestation, PREDICATE_TYPE, Statement, pae};
 pub use hearing::HeardApproval;

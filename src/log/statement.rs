@@ -349,7 +349,9 @@ mod tests {
                 let spaced = text.replacen(": ", ":  ", at + 1);
                 assert!(Approval::parse(&spaced).is_err(), "{spaced}");
             }
-            for (from, to) in [("segment 2", "segment +2"), ("07070707", "0707070A"), ("\n", "\r\n"), ("bytes", "Bytes")] {
+            for (from, to) in
+                [("segment 2", "segment +2"), ("07070707", "0707070A"), ("\n", "\r\n"), ("bytes", "Bytes")]
+            {
                 let other = text.replacen(from, to, 1);
                 assert!(other == text || Approval::parse(&other).is_err(), "{other}");
             }

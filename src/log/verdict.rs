@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::Head;
-use super::approval::{Driver, Given, Question};
+use super::approval::{Counted, Driver, Question};
 use super::hearing::HeardApproval;
 use super::id::RunId;
 use super::sum::Sha256Sum;
@@ -125,7 +125,7 @@ pub struct Report {
     /// What is asked and not over, by checkpoint.
     pub questions: BTreeMap<String, Question>,
     /// The signed answers that count.
-    pub(crate) given: Vec<Given>,
+    pub(crate) given: Vec<Counted>,
     /// Every segment could be walked to its end. Behind a fault there is nothing to say about a tail.
     pub(crate) walked: bool,
     /// Everybody who drove the run: none of them can be its second person.
