@@ -8,14 +8,14 @@ use super::id::RunId;
 use super::keys::PublicKey;
 use super::record::{Record, RecordType};
 use super::signer::CheckError;
-use super::statement::{Decision, Nonce, SignedApproval, Subject};
+use super::statement::{Approval, Decision, Nonce, SignedApproval, Subject};
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
 use super::verdict::Verdict;
 use super::{APPROVAL_NAMESPACE, Head};
 
 /// How far the clock of an approver may be ahead of the driver's, in microseconds.
-pub const CLOCK_SKEW_US: i64 = 300_000_000;
+const CLOCK_SKEW_US: i64 = 300_000_000;
 
 /// Stands for everybody whose approvals are trusted, in the list of those who hold a role.
 const ANYBODY: &str = "*";
@@ -84,19 +84,19 @@ pub struct Driver {
 
 /// What an approval is measured against besides its question.
 #[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The run.
-    pub run: RunId,
+    pub(crate) run: RunId,
     /// The plan that is followed.
-    pub plan_sha256: Sha256Sum,
+    pub(crate) plan_sha256: Sha256Sum,
     /// Whose keys count.
-    pub trust: &'a TrustStore,
+    pub(crate) trust: &'a TrustStore,
     /// Everybody who drove the run up to the answer.
-    pub drivers: &'a [Driver],
+    pub(crate) drivers: &'a [Driver],
     /// When the answer arrives: the form of a record's `t`.
-    pub now: &'a str,
+    pub(crate) now: &'a str,
     /// The approvals that count already, of all questions of the run.
-    pub given: &'a [Counted],
+    pub(crate) given: &'a [Counted],
 }
 
 /// An approval that counts.
@@ -143,23 +143,39 @@ fn tampered<T>(why: impl Into<String>) -> Result<T, Refusal> {
 ///
 /// # Errors
 /// [`Refusal`]; its text goes on from "the approval ".
-pub fn judge(signed: &SignedApproval, question: &Question, context: &Context<'_>) -> Result<Counted, Refusal> {
+pub(crate) fn judge(signed: &SignedApproval, question: &Question, context: &Context<'_>) -> Result<Counted, Refusal> {
     let principal = signer(signed, context)?;
-    let decision = about(signed, question, context)?;
-    entitled(signed, decision, question, &principal)?;
-    new(signed, decision, question, &principal, context)?;
-    in_time(signed, question, context)?;
-    Ok(Counted {
+    would_count(&signed.approval, signed.key(), &principal, question, context)
+}
+
+/// Whether an approval would count if `key`, which is that of `principal`, signed it.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) fn would_count(
+    approval: &Approval,
+    key: &PublicKey,
+    principal: &str,
+    question: &Question,
+    context: &Context<'_>,
+) -> Result<Counted, Refusal> {
+    refuse_driver(key, principal, context)?;
+    let decision = about(approval, question, context)?;
+    entitled(approval, decision, question, principal)?;
+    let counted = Counted {
         checkpoint: question.checkpoint.clone(),
         head: question.head,
         decision,
-        principal,
-        key: signed.key().clone(),
-        role: signed.approval.role.clone(),
-        said_us: micros(&signed.approval.time).unwrap_or_default(),
+        principal: principal.to_string(),
+        key: key.clone(),
+        role: approval.role.clone(),
+        said_us: micros(&approval.time).unwrap_or_default(),
         lapsed: false,
-        nonce: signed.approval.nonce,
-    })
+        nonce: approval.nonce,
+    };
+    new(approval, &counted, context)?;
+    in_time(approval, question, context)?;
+    Ok(counted)
 }
 
 /// Who signed: somebody trusted to approve, and nobody who drove the run.
@@ -186,23 +202,26 @@ pub(crate) fn signer(signed: &SignedApproval, context: &Context<'_>) -> Result<S
             Err(why) => return refusal(Verdict::Untrusted, format!("is by nobody who may approve: {why}")),
         }
     }
-    let is = |d: &&Driver| {
-        // A key that the store gives two names is the operator's if one of them is.
-        d.key == sig.key || d.principal == principal || context.trust.is_also(&sig.key, &d.principal)
-    };
+    refuse_driver(&sig.key, &principal, context)?;
+    Ok(principal)
+}
+
+fn refuse_driver(key: &PublicKey, principal: &str, context: &Context<'_>) -> Result<(), Refusal> {
+    // A key that the store gives two names is the operator's if one of them is.
+    let is = |d: &&Driver| d.key == *key || d.principal == principal || context.trust.is_also(key, &d.principal);
     match context.drivers.iter().find(is) {
         Some(driver) => tampered(format!("was given by the operator ({}) himself", driver.principal.escape_debug())),
-        None => Ok(principal),
+        None => Ok(()),
     }
 }
 
 /// It names exactly this question.
-fn about(signed: &SignedApproval, question: &Question, context: &Context<'_>) -> Result<Decision, Refusal> {
+fn about(approval: &Approval, question: &Question, context: &Context<'_>) -> Result<Decision, Refusal> {
     let elsewhere = |what: &str| tampered(format!("was signed for something else: another {what}"));
-    if signed.approval.plan_sha256 != context.plan_sha256 {
+    if approval.plan_sha256 != context.plan_sha256 {
         return elsewhere("plan");
     }
-    match &signed.approval.of {
+    match &approval.of {
         Subject::Question { run, .. } if *run != context.run => elsewhere("run"),
         Subject::Question { checkpoint, .. } if *checkpoint != question.checkpoint => elsewhere("checkpoint"),
         Subject::Question { head, .. } if *head != question.head => elsewhere("state of the log"),
@@ -213,10 +232,10 @@ fn about(signed: &SignedApproval, question: &Question, context: &Context<'_>) ->
 }
 
 /// The person holds the role, says what must be said, and nothing is red.
-fn entitled(signed: &SignedApproval, decision: Decision, question: &Question, principal: &str) -> Result<(), Refusal> {
+fn entitled(approval: &Approval, decision: Decision, question: &Question, principal: &str) -> Result<(), Refusal> {
     let person = principal.escape_debug();
     let untrusted = |why: String| refusal(Verdict::Untrusted, why);
-    match &signed.approval.role {
+    match &approval.role {
         Some(role) if !question.roles.contains_key(role) => {
             return tampered(format!("is given as {}, which is not asked for", role.escape_debug()));
         }
@@ -233,7 +252,7 @@ fn entitled(signed: &SignedApproval, decision: Decision, question: &Question, pr
     if decision == Decision::NoGo {
         return Ok(());
     }
-    if question.reference && signed.approval.reference.is_none() {
+    if question.reference && approval.reference.is_none() {
         return tampered("has no reference, but one is asked for");
     }
     match question.red.first() {
@@ -243,48 +262,35 @@ fn entitled(signed: &SignedApproval, decision: Decision, question: &Question, pr
 }
 
 /// It was not used before, and its signer has not answered yet.
-fn new(
-    signed: &SignedApproval,
-    decision: Decision,
-    question: &Question,
-    principal: &str,
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    let of_plan = matches!(signed.approval.of, Subject::Plan { .. });
-    let used = |given: &&Counted| {
-        // One approval of a plan may name several checkpoints, and is asked for again where one is asked again.
-        let same = given.nonce == signed.approval.nonce;
-        same && (!of_plan || (given.checkpoint == question.checkpoint && given.head == question.head))
-    };
-    if context.given.iter().any(|given| used(&given)) {
+fn new(approval: &Approval, counted: &Counted, context: &Context<'_>) -> Result<(), Refusal> {
+    let of_plan = matches!(approval.of, Subject::Plan { .. });
+    let here = |given: &Counted| given.checkpoint == counted.checkpoint && given.head == counted.head;
+    // One approval of a plan may name several checkpoints, and counts anew where one is asked again.
+    let used = |given: &Counted| given.nonce == counted.nonce && (!of_plan || here(given));
+    if context.given.iter().any(used) {
         return tampered("was used before");
     }
-    let here = context.given.iter().filter(|given| {
-        given.checkpoint == question.checkpoint
-            && given.head == question.head
-            && given.decision == decision
-            && !given.lapsed
-    });
     let same = |given: &&Counted| {
-        given.principal == principal
-            || given.key == *signed.key()
-            || context.trust.is_also(signed.key(), &given.principal)
+        let person = given.principal == counted.principal
+            || given.key == counted.key
+            || context.trust.is_also(&counted.key, &given.principal);
+        here(given) && given.decision == counted.decision && !given.lapsed && person
     };
-    match here.into_iter().find(same) {
+    match context.given.iter().find(same) {
         Some(given) => tampered(format!("is the second one of {}", given.principal.escape_debug())),
         None => Ok(()),
     }
 }
 
 /// It is neither of the future nor too old.
-fn in_time(signed: &SignedApproval, question: &Question, context: &Context<'_>) -> Result<(), Refusal> {
-    let (Some(now), Some(time)) = (micros(context.now), micros(&signed.approval.time)) else {
+fn in_time(approval: &Approval, question: &Question, context: &Context<'_>) -> Result<(), Refusal> {
+    let (Some(now), Some(time)) = (micros(context.now), micros(&approval.time)) else {
         return tampered("has no valid time");
     };
     if time > now.saturating_add(CLOCK_SKEW_US) {
-        return tampered(format!("is of the future ({})", signed.approval.time));
+        return tampered(format!("is of the future ({})", approval.time));
     }
-    if let Subject::Plan { expires, .. } = &signed.approval.of
+    if let Subject::Plan { expires, .. } = &approval.of
         && micros(expires).is_none_or(|expires| expires < now)
     {
         return tampered(format!("expired at {}", expires.escape_debug()));

@@ -15,6 +15,7 @@
 mod anchor;
 mod approval;
 mod countersign;
+mod desk;
 mod dsse;
 mod hearing;
 mod id;
@@ -40,8 +41,9 @@ mod writer;
 mod tests;
 
 pub use anchor::{Anchor, head_line, parse_head_line};
-pub use approval::{CLOCK_SKEW_US, Context, Counted, Driver, Question, Refusal, judge};
+pub use approval::{Counted, Driver, Question, Refusal};
 pub use countersign::{CountersignStatement, Countersignature};
+pub use desk::Desk;
 pub use dsse::{Attestation, PREDICATE_TYPE, Statement, pae};
 pub use hearing::HeardApproval;
 pub use id::{BadRunId, RunId};
