@@ -7,7 +7,7 @@ use super::library::Files;
 use super::target;
 use crate::drive::world::SecretSource;
 use crate::log::Sha256Sum;
-use crate::plan::{Library, Plan, Request, Unreadable, build, encode};
+use crate::plan::{Around, Library, Plan, Request, Unreadable, build, encode, idle_waivers};
 use crate::runbook::model::Runbook;
 use crate::store::Home;
 use crate::text::{Diagnostic, Severity, Source};
@@ -69,7 +69,9 @@ pub(crate) fn inputs_sealed(kept: &[(String, Vec<u8>)]) -> serde_json::Value {
 
 /// Makes a plan. Reads files and the environment; starts nothing and connects to nothing.
 pub(crate) fn prepare(making: &Making, home: &Home, ask: bool) -> Result<Prepared, CliError> {
-    make(&making.file, making.target.as_deref(), home, |book| inputs::collect(book, making, ask))
+    let now_us = jiff::Timestamp::now().as_microsecond();
+    let around = Around { operator: Some(home.operator_name()), now_us: Some(now_us), ..Around::default() };
+    make(&making.file, making.target.as_deref(), home, around, |book| inputs::collect(book, making, ask))
 }
 
 /// Makes the plan again that a run follows, from the files as they are now and the values it was given then.
@@ -79,27 +81,42 @@ pub(crate) fn prepare_again(plan: &Plan, home: &Home) -> Result<Prepared, CliErr
     // The profile is the second of the files, if there is one.
     let target = plan.target.as_ref().and_then(|_| files.next());
     let bindings = plan.scopes.first().map(|scope| scope.inputs.as_slice()).unwrap_or_default();
-    make(Path::new(file), target, home, |book| inputs::recorded(book, bindings))
+    // Whoever resumes may be one of the people of a role, and what has expired since has no effect any more.
+    let around = Around::default();
+    make(Path::new(file), target, home, around, |book| inputs::recorded(book, bindings))
 }
 
 fn make(
     file: &Path,
     target: Option<&str>,
     home: &Home,
+    around: Around,
     values: impl FnOnce(&Runbook) -> Result<Values, CliError>,
 ) -> Result<Prepared, CliError> {
     let files = Reading::default();
     let (source, book, problems) = Files.checked(file)?;
     let (errors, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|d| d.severity == Severity::Error);
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
-    let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
+    let mut warnings: Vec<_> = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
     let loaded = target.map(|name| target::load(name, file, home)).transpose()?;
     let Values { given, secrets } = values(&book)?;
     files.keep(source.name(), source.text().as_bytes());
     loaded.iter().for_each(|loaded| files.keep(&loaded.source.path, &loaded.bytes));
+    let waivers = match &loaded {
+        Some(loaded) => target::waivers(&loaded.target, &loaded.source)?,
+        None => None,
+    };
+    let operator = around.operator.clone();
+    let mut around = around;
+    if let Some(found) = waivers {
+        files.keep(&found.source.path, &found.bytes);
+        (around.waivers, around.waivers_source) = (found.waivers, Some(found.source));
+    }
+    let given_waivers = around.waivers.clone();
     let (target, target_source) = loaded.map(|loaded| (loaded.target, loaded.source)).unzip();
-    let request = Request { source, runbook: book, given, target, target_source, library: &files };
+    let request = Request { source, runbook: book, given, target, target_source, library: &files, around };
     let plan = build(request).map_err(CliError::Invalid)?;
+    warnings.extend(idle_waivers(&plan, &given_waivers, operator.as_deref()));
     let (bytes, digest) = encode(&plan);
     Ok(Prepared { plan, bytes, digest, secrets, texts: files.texts.into_inner(), warnings })
 }

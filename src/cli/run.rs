@@ -11,7 +11,7 @@ use crate::log::{RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
 use crate::plan::model::NodeKind;
-use crate::plan::{Plan, window};
+use crate::plan::{Plan, paths, window};
 use crate::report::View;
 use crate::store::{Home, Journal, RunClock, RunDir, keys, note_newest, previous_run};
 use std::sync::Arc;
@@ -91,13 +91,17 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     })
 }
 
-/// A run does not even begin outside its window.
+/// A run does not even begin outside its window, unless it begins with what the window does not bind.
 fn in_window(plan: &Plan) -> Result<(), CliError> {
     let Some(allowed) = &plan.schedule.window else { return Ok(()) };
     let phases = match &plan.node(plan.forward).kind {
         NodeKind::Sequence(phases) => phases.as_slice(),
         _ => &[],
     };
+    let free = phases.iter().take(paths::bound_from(plan));
+    if free.into_iter().any(|phase| !plan.only_takes_baselines(*phase)) {
+        return Ok(());
+    }
     let needs_s = phases.iter().filter_map(|phase| plan.node(*phase).estimate_s).sum();
     match window::refusal(allowed, jiff::Timestamp::now().as_microsecond(), needs_s) {
         None => Ok(()),

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::library::{read_limited, sha256};
 use crate::demo::{self, Colour, Paths};
 use crate::plan::model::{SourceDigest, Target};
-use crate::runbook;
+use crate::runbook::{self, model::Waiver};
 use crate::store::Home;
 use crate::text::{Severity, Source};
 use serde_json::{Map, Value, json};
@@ -42,6 +42,27 @@ pub(crate) fn load(wanted: &str, runbook: &Path, home: &Home) -> Result<Loaded, 
         demo = Some(dir);
     }
     Ok(Loaded { target: Target { name, values: Value::Object(values) }, source: digest, bytes, demo })
+}
+
+/// A file of waivers.
+pub(crate) struct Waivers {
+    pub(crate) waivers: Vec<Waiver>,
+    pub(crate) source: SourceDigest,
+    /// Its exact bytes.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The waivers a target names, if it names any.
+pub(crate) fn waivers(target: &Target, profile: &SourceDigest) -> Result<Option<Waivers>, CliError> {
+    let Some(named) = target.values.get("waivers").and_then(Value::as_str) else { return Ok(None) };
+    let path = Path::new(&profile.path).parent().unwrap_or(Path::new("")).join(named);
+    let bytes =
+        read_limited(&path).map_err(|why| CliError::Usage(format!("{why}; target `{}` names it", target.name)))?;
+    let source = SourceDigest { path: path.display().to_string(), sha256: sha256(&bytes) };
+    let text = Source::from_bytes(source.path.clone(), bytes.clone()).map_err(|d| CliError::Invalid(vec![*d]))?;
+    let (waivers, problems) = runbook::read_waivers(&text);
+    let errors: Vec<_> = problems.into_iter().filter(|d| d.severity == Severity::Error).collect();
+    if errors.is_empty() { Ok(Some(Waivers { waivers, source, bytes })) } else { Err(CliError::Invalid(errors)) }
 }
 
 fn find(wanted: &str, runbook: &Path) -> Result<PathBuf, CliError> {

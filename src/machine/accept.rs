@@ -2,6 +2,7 @@
 
 use super::action::Done;
 use super::event::{Answer, Event, Parking, Question, Refusal, Signed};
+use super::gate;
 use super::next::blocking_question;
 use super::schedule;
 use super::state::{State, Status};
@@ -117,7 +118,21 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             if !fits || (positive && missing) {
                 return None;
             }
-            let Backing { role, reference, given_us, signed, .. } = backing;
+            let Backing { role, reference, phrase, given_us, signed } = backing;
+            if asked.question == Question::Checkpoint {
+                let said = gate::Said {
+                    answer,
+                    by: &by,
+                    role: role.as_deref(),
+                    reference: reference.as_deref(),
+                    given_us,
+                    key: signed.as_ref().map(|signed| signed.key.as_str()),
+                    phrase: phrase.as_ref().map(|typed| typed.0.as_str()),
+                };
+                if let Some(why) = gate::refusal(state, asked, &said) {
+                    return Some(Event::Refused { path, by, why });
+                }
+            }
             Some(Event::Answered { path, answer, by, reason, evidence, role, reference, given_us, signed })
         }
         Input::Refused { path, by, why } => {

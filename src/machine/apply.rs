@@ -2,6 +2,7 @@
 
 use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
+use super::gate;
 use super::judge::no_backs_out;
 use super::look;
 use super::rebase::{Conflict, rebase};
@@ -44,7 +45,8 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
                 return Err(illegal("the run has already begun"));
             }
             state.zero = Zero::planned(&state.plan, &started.started);
-            state.window_overridden = started.override_window.is_some();
+            gate::drives(state, &started.operator, started.operator_key.as_ref());
+            overrides(state, started.override_window.as_ref());
             state.started = Some(started.clone());
         }
         Event::BlockStarted { path, items, inputs } => {
@@ -114,6 +116,15 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if matches!(state.insts[id].status, Status::Finished | Status::Running) || state.is_block(id) {
                 return Err(illegal("the step is already over, or its result is still out"));
             }
+            if *verdict == Verdict::Pass && matches!(state.node_of(id).kind, NodeKind::Checkpoint { .. }) {
+                let complete = match &state.insts[id].status {
+                    Status::Asking(asked) => asked.gathers() && gate::is_complete(state, id, asked),
+                    _ => false,
+                };
+                if !complete {
+                    return Err(illegal("what the checkpoint asks for is not there"));
+                }
+            }
             look::keep_baselines(state, id);
             finish(state, id, *verdict, reason.clone(), *then, saved);
         }
@@ -146,20 +157,47 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
             let fresh = is_to_begin(state, id);
             state.insts[id].status = Status::Asking(asked.clone());
+            state.insts[id].gathered = gate::Gathered::default();
             state.active.insert(id);
             if fresh {
                 arm(state, id);
             }
         }
-        Event::Answered { path, answer, by, reason, .. } => {
+        Event::Answered { path, answer, by, reason, role, reference, given_us, signed, .. } => {
             let id = find(state, event, path)?;
+            if let Status::Asking(asked) = &state.insts[id].status
+                && asked.question == Question::Checkpoint
+            {
+                let asked = asked.clone();
+                let key = signed.as_ref().map(|signed| signed.key.as_str());
+                let (role, reference, given_us) = (role.as_deref(), reference.as_deref(), *given_us);
+                let phrase = asked.phrase.as_deref();
+                let said = gate::Said { answer: *answer, by, role, reference, given_us, key, phrase };
+                if let Some(why) = gate::refusal(state, &asked, &said) {
+                    return Err(illegal(&format!("this answer does not count: {why}")));
+                }
+                if *answer == Answer::Go && asked.gathers() {
+                    let role = key.and_then(|_| gate::role_of(&asked, by, role).ok());
+                    let go = gate::Go { by: by.clone(), key: key.map(String::from), role, given_us };
+                    state.insts[id].gathered.given.push(go);
+                    return Ok(());
+                }
+            }
             answered(state, event, id, *answer, by, reason.as_deref())?;
         }
-        Event::Refused { path, .. } | Event::Lapsed { path, .. } => {
+        Event::Refused { path, why, .. } => {
             let id = find(state, event, path)?;
-            if !matches!(state.insts[id].status, Status::Asking(_)) {
-                return Err(illegal("nothing was asked"));
+            let Status::Asking(asked) = &state.insts[id].status else { return Err(illegal("nothing was asked")) };
+            let title = asked.title.clone();
+            if gate::refused(state, id, why) {
+                no_go(state, id, format!("NO-GO to `{title}`: the phrase was not typed"));
             }
+        }
+        Event::Lapsed { path, by } => {
+            let id = find(state, event, path)?;
+            let given = &mut state.insts[id].gathered.given;
+            let Some(at) = given.iter().position(|go| go.by == *by) else { return Err(illegal("no such GO counts")) };
+            given.remove(at);
         }
         Event::AnswerExpired { path } => {
             let id = find(state, event, path)?;
@@ -193,8 +231,9 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
         }
         Event::Parked { reason } => state.parked = Some(reason.clone()),
-        Event::Resumed { in_doubt, changed, override_window, .. } => {
-            state.window_overridden |= override_window.is_some();
+        Event::Resumed { by, in_doubt, changed, override_window, operator_key } => {
+            gate::drives(state, by, operator_key.as_ref());
+            overrides(state, override_window.as_ref());
             state.parked = None;
             // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
             state.interrupt = 0;
@@ -229,6 +268,18 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
 pub(super) fn find(state: &State, event: &Event, path: &str) -> Result<InstId, IllegalEvent> {
     let id = state.by_path.get(path).copied();
     id.ok_or_else(|| IllegalEvent::new(event, format!("the plan has no step `{path}`")))
+}
+
+/// Somebody says why the window does not hold. Where that takes a second person, nothing begins until they have answered.
+fn overrides(state: &mut State, why: Option<&String>) {
+    let Some(why) = why else { return };
+    state.override_why = Some(why.clone());
+    if let Some(gate) = state.override_gate {
+        let inst = &mut state.insts[gate];
+        (inst.status, inst.verdict, inst.reason, inst.then) = (Status::Pending, None, None, None);
+        state.active.remove(&gate);
+        state.again.insert(gate);
+    }
 }
 
 fn is_to_begin(state: &State, id: InstId) -> bool {
@@ -346,7 +397,7 @@ fn answered(
     let Status::Asking(asked) = &state.insts[id].status else {
         return Err(IllegalEvent::new(event, "nothing was asked"));
     };
-    let (question, title) = (asked.question, asked.title.clone());
+    let (question, title, waived) = (asked.question, asked.title.clone(), asked.waived.clone());
     let words = |what: &str| match reason {
         Some(reason) => format!("{what} by {by}: {reason}"),
         None => format!("{what} by {by}"),
@@ -358,6 +409,10 @@ fn answered(
             finish(state, id, Verdict::Pass, Some(words("answered")), None, &saved);
         }
         (Question::Checkpoint, Answer::NoGo) => no_go(state, id, words(&format!("NO-GO to `{title}`"))),
+        (Question::Manual, Answer::NoGo | Answer::Failed) if waived.is_some() => {
+            let reason = waived.map(|waiver| format!("{waiver} ({})", words("not done")));
+            finish(state, id, Verdict::Warn, reason, Some(Then::Continue), &Map::new());
+        }
         (Question::Manual, Answer::NoGo | Answer::Failed) => no_go(state, id, words(&format!("not done: `{title}`"))),
         (Question::Ruling, Answer::Go | Answer::BackOut | Answer::Stop) => {
             let what = if answer == Answer::Go { "accepted" } else { "stopped" };

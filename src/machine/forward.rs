@@ -4,8 +4,8 @@ use super::begin::{intent, title};
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::{failed, then_of};
 use super::names::{Names, show};
-use super::schedule;
 use super::state::{InstId, State, Status, Timestamp};
+use super::{gate, schedule, waiver};
 use crate::plan::model::{Binding, ForEach, Items, NodeKind, Template};
 use crate::runbook::model::Severity;
 use serde_json::{Map, Value};
@@ -90,15 +90,17 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             start_task(state, id, now)
         }
         NodeKind::Manual { words, evidence } => match names.text(words) {
-            Ok(words) => ask(path, Question::Manual, words, Vec::new(), evidence.clone(), None),
+            Ok(words) => Event::Asked(Box::new(Asked {
+                wanted: evidence.clone(),
+                waived: waiver::of_manual(state, id, now),
+                ..Asked::new(path, Question::Manual, words)
+            })),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
-        NodeKind::Checkpoint { title, show, timeout, .. } => {
-            match checkpoint(&names, path, title, show, timeout.as_ref(), now) {
-                Ok(event) => event,
-                Err(trouble) => failed(state, id, Verdict::Fail, trouble),
-            }
-        }
+        NodeKind::Checkpoint { .. } => match checkpoint(state, id, now) {
+            Ok(asked) => Event::Asked(Box::new(asked)),
+            Err(trouble) => failed(state, id, Verdict::Fail, trouble),
+        },
         NodeKind::Wait(pause) => match names.duration_us(pause) {
             Ok(pause) => Event::WaitStarted { path, until_us: now.run_us + pause },
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -130,35 +132,33 @@ fn set(names: &Names<'_>, values: &[(String, Template)]) -> Result<Map<String, V
     values.iter().map(|(name, expression)| Ok((name.clone(), names.expr(expression)?))).collect()
 }
 
-fn checkpoint(
-    names: &Names<'_>,
-    path: String,
-    title: &Template,
-    show: &[(String, Template)],
-    timeout: Option<&Template>,
-    now: Timestamp,
-) -> Result<Event, String> {
+fn checkpoint(state: &State, id: InstId, now: Timestamp) -> Result<Asked, String> {
+    let NodeKind::Checkpoint { title, show, timeout, gate } = &state.node_of(id).kind else {
+        return Err("only a checkpoint asks for a GO".into());
+    };
+    let names = Names::of(state, id);
     let evidence = show.iter().map(|(label, value)| Ok((label.clone(), names.text(value)?)));
-    let evidence = evidence.collect::<Result<Vec<_>, String>>()?;
-    let expires = timeout.map(|t| names.duration_us(t)).transpose()?.map(|us| now.wall_us + us as i64);
-    Ok(ask(path, Question::Checkpoint, names.text(title)?, evidence, Vec::new(), expires))
-}
-
-fn ask(
-    path: String,
-    question: Question,
-    title: String,
-    evidence: Vec<(String, String)>,
-    wanted: Vec<(String, bool)>,
-    expires_wall_us: Option<i64>,
-) -> Event {
-    Event::Asked(Box::new(Asked { evidence, wanted, expires_wall_us, ..Asked::new(path, question, title) }))
+    let mut evidence = evidence.collect::<Result<Vec<_>, String>>()?;
+    let why = state.override_why.as_ref().filter(|_| state.override_gate == Some(id));
+    evidence.extend(why.map(|why| ("why".to_string(), why.clone())));
+    let expires = timeout.as_ref().map(|t| names.duration_us(t)).transpose()?;
+    Ok(Asked {
+        evidence,
+        expires_wall_us: expires.map(|us| now.wall_us.saturating_add(us as i64)),
+        roles: gate.roles.clone(),
+        people: gate.people.clone(),
+        phrase: gate.phrase.clone(),
+        good_for_us: gate.good_for_us,
+        reference: gate.reference,
+        red: gate::red(state, id),
+        ..Asked::new(state.insts[id].path.clone(), Question::Checkpoint, names.text(title)?)
+    })
 }
 
 /// Asks a person what became of a step nobody saw the end of.
 pub(super) fn ask_in_doubt(state: &State, id: InstId, why: &str) -> Event {
     let words = format!("`{}` was running when the tool stopped{why}: did it happen?", title(state, id));
-    ask(state.insts[id].path.clone(), Question::InDoubt, words, Vec::new(), Vec::new(), None)
+    Event::Asked(Box::new(Asked::new(state.insts[id].path.clone(), Question::InDoubt, words)))
 }
 
 fn items(names: &Names<'_>, each: &ForEach) -> Result<Vec<(String, Value)>, String> {

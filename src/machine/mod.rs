@@ -16,6 +16,7 @@ mod apply;
 mod begin;
 mod compare;
 mod forward;
+mod gate;
 mod judge;
 mod look;
 mod names;
@@ -26,6 +27,7 @@ mod state;
 mod ruling;
 mod schedule;
 mod undo;
+mod waiver;
 mod watch;
 
 #[cfg(test)]
@@ -35,6 +37,7 @@ pub use accept::{Backing, Input, Typed, accept, answers};
 pub use apply::apply;
 pub(crate) use begin::title;
 pub use compare::{Change, How, changes};
+pub use gate::{Driver, Gathered, Go, RoleStanding, phrase_typed, red, standing};
 pub use look::{Probe, Seen};
 pub use next::next;
 pub use plans::Plans;
@@ -42,3 +45,4 @@ pub use rebase::{Conflict, rebase};
 pub use schedule::Zero;
 pub use state::{IllegalEvent, Inst, InstId, Scope, State, Status, Timestamp};
 pub(crate) use state::{body_path, join, stage_path};
+pub use waiver::is_waived;

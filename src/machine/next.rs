@@ -5,12 +5,16 @@ use super::action::Ended;
 use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, judge, look, schedule, undo};
+use super::{begin, gate, judge, look, schedule, undo, waiver};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
 /// The next event, or none when the run waits for the world, for a person or for time.
 pub fn next(state: &State, now: Timestamp) -> Option<Event> {
+    decide(state, now).map(|event| waiver::soften(state, now, event))
+}
+
+fn decide(state: &State, now: Timestamp) -> Option<Event> {
     if state.outcome.is_some() || state.started.is_none() || state.parked.is_some() {
         return None;
     }
@@ -63,6 +67,7 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             Status::Asking(asked) if asked.question != Question::InDoubt && given_up(state, *id) => {
                 Some(judge::failed(state, *id, Verdict::Fail, "withdrawn: the run stopped going forward".into()))
             }
+            Status::Asking(asked) if asked.gathers() => gate::next(state, *id, asked, now),
             // Undos, probes and members of blocks alike go on when their pause is over.
             Status::Pausing { .. } if !stands_still(state) => advance(state, *id, now),
             _ => None,
@@ -72,7 +77,8 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
 
 /// A pause or a question in the forward part has no future once the run is to turn.
 fn given_up(state: &State, id: InstId) -> bool {
-    let forward = state.root_of(id) == state.forward && state.insts[id].owner.is_none();
+    let in_forward = state.root_of(id) == state.forward || Some(id) == state.override_gate;
+    let forward = in_forward && state.insts[id].owner.is_none();
     forward && state.direction == Direction::Forward && state.halt.is_some()
 }
 

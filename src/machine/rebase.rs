@@ -66,6 +66,8 @@ fn bare(old: &State, plan: Arc<Plan>) -> State {
         clock: old.clock,
         late_failures: old.late_failures,
         zero: old.zero.clone(),
+        drivers: old.drivers.clone(),
+        override_why: old.override_why.clone(),
         ..State::new(Plans { first: plan, accepted: old.accepted.clone() })
     }
 }

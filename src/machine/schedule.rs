@@ -2,11 +2,12 @@
 //!
 //! Nothing that waits for its time has begun. Time comes only with `now`; what depends on it stands in the events.
 
-use super::event::{Event, Verdict};
+use super::event::{Event, Then, Verdict};
+use super::judge::then_of;
 use super::state::{IllegalEvent, InstId, State, Status, Timestamp};
 use crate::plan::model::{NodeKind, Plan, Rounds};
 use crate::plan::units::duration_words;
-use crate::plan::window;
+use crate::plan::{paths, window};
 use serde_json::{Map, Value, json};
 
 /// What begins this much later than its mark was missed, in microseconds.
@@ -40,8 +41,15 @@ impl Zero {
 /// # Errors
 /// Why it may not begin any more.
 pub(super) fn hold(state: &State, id: InstId, now: Timestamp) -> Result<Option<Event>, String> {
-    if let Some(words) = too_late(state, id, now).or_else(|| outside(state, id, now)) {
+    if let Some(words) = too_late(state, id, now) {
         return Err(words);
+    }
+    if let Some(words) = outside(state, id, now) {
+        // Nothing failed: the window says no, as a person would.
+        let backs_out = then_of(state, id) == Some(Then::Rollback);
+        let then = if backs_out { Then::Rollback } else { Then::Stop };
+        let reason = format!("the window is closed: {words}");
+        return Ok(Some(Event::Ruled { path: state.insts[id].path.clone(), then, reason }));
     }
     let Some(due_wall_us) = due(state, id)? else { return Ok(None) };
     let path = state.insts[id].path.clone();
@@ -93,10 +101,14 @@ fn too_late(state: &State, id: InstId, now: Timestamp) -> Option<String> {
 /// Whether the window keeps a phase from beginning. Taking back, and what runs on every exit path, are never held.
 fn outside(state: &State, id: InstId, now: Timestamp) -> Option<String> {
     let window = state.plan.schedule.window.as_ref()?;
-    if state.insts[id].parent != Some(state.forward) || state.window_overridden {
+    if state.insts[id].parent != Some(state.forward) || state.override_why.is_some() {
         return None;
     }
     let siblings = &state.insts[state.forward].children;
+    let place = siblings.iter().position(|phase| *phase == id)?;
+    if place < paths::bound_from(&state.plan) {
+        return None;
+    }
     let left = siblings.iter().filter(|phase| state.insts[**phase].status != Status::Finished);
     let needs_s: u64 = left.filter_map(|phase| state.node_of(*phase).estimate_s).sum();
     window::refusal(window, now.wall_us, needs_s).map(|refusal| refusal.to_string())

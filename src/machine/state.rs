@@ -2,6 +2,7 @@
 
 use super::action::{Action, Done, LogMark};
 use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
+use super::gate::{self, Driver, Gathered};
 use super::look::Lookout;
 use super::plans::Plans;
 use super::schedule::Zero;
@@ -20,6 +21,9 @@ pub struct Timestamp {
     /// Microseconds of this run in which somebody drove it, never running backwards. Durations and pauses use it.
     pub run_us: u64,
 }
+
+/// Path of the question whether the window may be overridden.
+pub(super) const OVERRIDE: &str = "window~override";
 
 /// Index of an instance in [`State`].
 pub type InstId = usize;
@@ -83,6 +87,8 @@ pub struct Inst {
     pub due_wall_us: Option<i64>,
     /// Its time was missed by this much, in microseconds.
     pub missed_us: Option<u64>,
+    /// An open checkpoint: what it has so far.
+    pub gathered: Gathered,
     /// It may have changed something: an attempt ran that is not shown to have changed nothing.
     pub touched: bool,
 }
@@ -158,8 +164,12 @@ pub struct State {
     pub direction: Direction,
     /// The first trigger that ended going forward, and what it asked for.
     pub halt: Option<(Cause, Then)>,
-    /// A person said why it may go on outside its window.
-    pub window_overridden: bool,
+    /// Everybody who drove it so far, in order.
+    pub drivers: Vec<Driver>,
+    /// Why it may go on outside its window, in somebody's words.
+    pub override_why: Option<String>,
+    /// Who else has a say in that.
+    pub override_gate: Option<InstId>,
     /// What `at`, `not_after` and `until` count from.
     pub zero: Zero,
     /// Steps that are neither pending nor finished, and blocks that wait for their time.
@@ -222,7 +232,9 @@ impl State {
             rollback: None,
             direction: Direction::Forward,
             halt: None,
-            window_overridden: false,
+            drivers: Vec::new(),
+            override_why: None,
+            override_gate: None,
             zero: Zero::default(),
             active: BTreeSet::new(),
             armed: BTreeSet::new(),
@@ -238,6 +250,7 @@ impl State {
         };
         state.forward = state.add(plan.forward, String::new(), None, 0);
         state.always = plan.always.map(|n| state.add(n, "always".into(), None, 0));
+        state.override_gate = plan.schedule.second_look().map(|n| state.add(n, OVERRIDE.into(), None, 0));
         state.rollback = plan.rollback.map(|n| state.add(n, "rollback".into(), None, 0));
         state
     }
@@ -260,7 +273,8 @@ impl State {
             match &self.insts[*id].status {
                 Status::Pausing { until_us } => run = Some(run.map_or(*until_us, |r| r.min(*until_us))),
                 Status::Asking(asked) => {
-                    if let Some(at) = asked.expires_wall_us {
+                    let lapses = gate::lapses_at(&self.insts[*id].gathered, asked);
+                    for at in asked.expires_wall_us.into_iter().chain(lapses) {
                         wall = Some(wall.map_or(at, |w| w.min(at)));
                     }
                 }
@@ -353,6 +367,7 @@ impl State {
             verdict_of_person: None,
             due_wall_us: None,
             missed_us: None,
+            gathered: Gathered::default(),
             touched: false,
         });
         id

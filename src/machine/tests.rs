@@ -5,7 +5,10 @@ mod dialogue;
 
 mod backing_out;
 mod forward;
+mod gates;
 mod illegal;
 mod people;
 mod rebased;
 mod resume;
+mod waivers;
+mod windows;

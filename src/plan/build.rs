@@ -1,6 +1,7 @@
 //! Building a plan: every file resolved, every input bound, every template with its place.
 
-use super::convert::{checkpoint_kind, default_repeat, line_of, pairs, request, retry, template};
+use super::convert::{default_repeat, line_of, pairs, request, retry, template};
+use super::gates::Around;
 use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
@@ -24,6 +25,8 @@ pub struct Request<'a> {
     pub target_source: Option<SourceDigest>,
     /// Access to included runbooks.
     pub library: &'a dyn Library,
+    /// Who makes it and when, and what is waived.
+    pub around: Around,
 }
 
 /// A value given for an input.
@@ -77,40 +80,47 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         problems: Vec::new(),
         open: vec![request.source.name().to_string()],
         target: request.target.clone(),
+        around: request.around,
     };
     builder.sources.extend(request.target_source);
+    builder.sources.extend(builder.around.waivers_source.take());
     let book = request.runbook;
     builder.check_target(&book);
     builder.bind_top_inputs(&book, &request.given);
     let at = Position { scope: 0, source: &request.source, metrics: &book.metrics };
     builder.metrics(&book, &at);
-    let schedule = builder.schedule(&book, &at);
+    let mut schedule = builder.schedule(&book, &at);
     let forward = builder.phases(&book, &at);
     let always = builder.optional_steps("always", &book.always, &book, &at);
     let rollback = match &book.rollback {
         doc::Rollback::Undo => None,
         doc::Rollback::Steps(steps) => builder.optional_steps("rollback", steps, &book, &at),
     };
+    if let Some(window) = &mut schedule.window {
+        window.second_look = builder.second_look(&book, &at);
+    }
     if !builder.problems.is_empty() {
         return Err(builder.problems);
     }
-    Ok(Plan {
+    let mut plan = Plan {
         format: FORMAT.into(),
         name: book.name.value.clone(),
         title: book.title.as_ref().map(|t| t.value.clone()),
         target: request.target,
-        scopes: builder.scopes,
-        nodes: builder.nodes,
+        scopes: std::mem::take(&mut builder.scopes),
+        nodes: std::mem::take(&mut builder.nodes),
         forward,
         always,
         rollback,
         on_failure: book.on_failure,
-        secrets: builder.secrets,
-        metrics: builder.metrics,
+        secrets: std::mem::take(&mut builder.secrets),
+        metrics: std::mem::take(&mut builder.metrics),
         schedule,
         waivers: Vec::new(),
-        sources: builder.sources,
-    })
+        sources: std::mem::take(&mut builder.sources),
+    };
+    plan.waivers = builder.waivers(&plan);
+    if builder.problems.is_empty() { Ok(plan) } else { Err(builder.problems) }
 }
 
 pub(super) struct Builder<'a> {
@@ -124,6 +134,7 @@ pub(super) struct Builder<'a> {
     /// Files being included, outermost first.
     pub(super) open: Vec<String>,
     pub(super) target: Option<Target>,
+    pub(super) around: Around,
 }
 
 /// Where the builder stands: the scope of templates, the file paths are relative to, the metrics tables name.
@@ -203,7 +214,7 @@ impl Builder<'_> {
     fn phase(&mut self, phase: &doc::Phase, at: &Position<'_>) -> NodeId {
         let mut children: Vec<NodeId> = phase.steps.iter().map(|step| self.step(step, at)).collect();
         if let Some(checkpoint) = &phase.checkpoint {
-            let kind = checkpoint_kind(checkpoint);
+            let kind = self.checkpoint(checkpoint);
             children.push(self.block("checkpoint", &checkpoint.place, at, kind));
         }
         let id = self.block(&phase.id, &phase.place, at, NodeKind::Sequence(children));
@@ -275,7 +286,7 @@ impl Builder<'_> {
                 NodeKind::Task(Box::new(self.task(step, at)))
             }
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
-            doc::Kind::Checkpoint(c) => checkpoint_kind(c),
+            doc::Kind::Checkpoint(c) => self.checkpoint(c),
             doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),
             doc::Kind::Wait(doc::Wait::Until(mark)) => NodeKind::WaitUntil(until(mark)),
             // A table without `otherwise` or `no_data`, or with limits that are wrong, is a problem that was reported.

@@ -25,15 +25,6 @@ pub(super) fn line_of(place: &Place) -> String {
     format!("{}:{}", place.source.name(), place.line_col().0)
 }
 
-pub(super) fn checkpoint_kind(checkpoint: &doc::Checkpoint) -> NodeKind {
-    NodeKind::Checkpoint {
-        title: template(&checkpoint.title),
-        show: pairs(&checkpoint.show),
-        timeout: checkpoint.timeout.as_ref().map(template),
-        gate: Gate::default(),
-    }
-}
-
 pub(super) fn retry(retry: &doc::Retry, place: &Place) -> Retry {
     let default = Template { text: "1s".into(), at: line_of(place) };
     Retry {

@@ -6,8 +6,10 @@ pub mod model;
 mod build;
 mod convert;
 mod decisions;
+mod gates;
 mod include;
 pub(crate) mod known;
+pub mod paths;
 mod schedule;
 mod stages;
 #[cfg(test)]
@@ -16,6 +18,7 @@ pub mod window;
 
 pub use crate::runbook::units;
 pub use build::{Given, Library, Request, Unreadable, build};
+pub use gates::{Around, idle_waivers};
 pub use model::Plan;
 
 use sha2::{Digest, Sha256};

@@ -15,7 +15,7 @@ pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
-pub use gate::{Gate, Waiver};
+pub use gate::{Gate, WAIVED, Waiver};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -456,6 +456,16 @@ impl Plan {
     /// The node of an id from this plan.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]
+    }
+
+    /// Whether a phase does nothing but note how things are before any change.
+    pub fn only_takes_baselines(&self, id: NodeId) -> bool {
+        match &self.nodes[id].kind {
+            NodeKind::Sequence(steps) => {
+                steps.iter().all(|step| matches!(self.nodes[*step].kind, NodeKind::Baseline(_)))
+            }
+            _ => false,
+        }
     }
 
     /// The table that runs beside a node.

@@ -73,5 +73,6 @@ fn window(window: &doc::Window) -> Window {
         forbid: spans(&window.forbid),
         must_end_inside: window.must_end_inside,
         exempt: window.exempt.clone(),
+        second_look: None,
     }
 }

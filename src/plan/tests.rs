@@ -38,6 +38,7 @@ fn request<'a>(text: &str, shelf: &'a Shelf) -> Request<'a> {
         target: Some(Target { name: "prod".into(), values }),
         target_source: None,
         library: shelf,
+        around: Default::default(),
     }
 }
 

@@ -4,12 +4,14 @@
 
 use crate::text::Place;
 
+mod gate;
 mod metric;
 mod schedule;
 mod stages;
 mod table;
 mod watch;
 
+pub use gate::{Checkpoint, Waiver, is_phrase, is_principal, is_role};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
@@ -448,19 +450,6 @@ pub struct Manual {
     pub words: Text,
     /// Evidence asked for: name, and whether it is required.
     pub evidence: Vec<(String, bool)>,
-}
-
-/// A go/no-go.
-#[derive(Debug, Clone)]
-pub struct Checkpoint {
-    /// The question; a template.
-    pub title: Text,
-    /// Evidence shown: label and template.
-    pub show: Vec<(String, Text)>,
-    /// No answer within this time is NO-GO.
-    pub timeout: Option<Text>,
-    /// The first key.
-    pub place: Place,
 }
 
 /// Another runbook.

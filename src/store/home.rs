@@ -149,6 +149,11 @@ impl Home {
         Ok(trust::load_revoked(&self.config.join(trust::REVOKED_FILE))?.unwrap_or_default())
     }
 
+    /// The name under which this user would sign now; makes no key.
+    pub fn operator_name(&self) -> String {
+        signing::operator_name(&self.config)
+    }
+
     /// The key this user signs with, made on first use. `say` tells a person to touch a security key.
     ///
     /// # Errors

@@ -111,6 +111,14 @@ pub(crate) fn chosen(config_dir: &Path) -> Result<Option<Chosen>, StoreError> {
     Ok(Some(Chosen { path: PathBuf::from(path), public }))
 }
 
+/// The name under which this user would sign now; nothing is made or signed for it.
+pub(crate) fn operator_name(config_dir: &Path) -> String {
+    let store = || keys::load_trust(&config_dir.join(keys::TRUST_FILE)).ok().flatten();
+    let known =
+        chosen(config_dir).ok().flatten().and_then(|key| store()?.principal_of(&key.public).map(str::to_string));
+    known.filter(|name| check_principal(name).is_ok()).unwrap_or_else(keys::principal)
+}
+
 /// The public half of the key in a file, private or public.
 ///
 /// # Errors

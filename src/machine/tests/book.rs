@@ -290,3 +290,52 @@ impl Book {
         self.plan.nodes.len() - 1
     }
 }
+
+/// What a GO takes.
+pub(super) fn gate(roles: &[(&str, u32, &[&str])], phrase: Option<&str>, good_for: Option<&str>) -> Gate {
+    let named = |list: &[&str]| list.iter().map(|who| who.to_string()).collect();
+    Gate {
+        roles: roles.iter().map(|(role, count, _)| (role.to_string(), *count)).collect(),
+        people: roles.iter().map(|(role, _, people)| (role.to_string(), named(people))).collect(),
+        phrase: phrase.map(String::from),
+        good_for_us: good_for.and_then(crate::plan::units::duration_us),
+        reference: false,
+    }
+}
+
+pub(super) fn gated(id: &str, gate: Gate) -> Piece {
+    piece(id, Kind::Plain(NodeKind::Checkpoint { title: t("Go?"), show: Vec::new(), timeout: None, gate }))
+}
+
+impl Book {
+    pub(super) fn waiver(mut self, step: &str, person: &str, until: &str) -> Book {
+        let reason = "CHG-7".to_string();
+        self.plan.waivers.push(Waiver { step: step.into(), person: person.into(), reason, until: until.into() });
+        self
+    }
+
+    /// Further phases after the first.
+    pub(super) fn phase(mut self, id: &str, steps: Vec<Piece>) -> Book {
+        let phase = self.add(seq(id, steps), 0);
+        if let NodeKind::Sequence(phases) = &mut self.plan.nodes[self.plan.forward].kind {
+            phases.push(phase);
+        }
+        self
+    }
+
+    /// A window that is only open in the night, UTC, and what overriding it takes.
+    pub(super) fn nightly(mut self, second: Option<Gate>) -> Book {
+        let span = Span {
+            text: "01:00-02:00 UTC".into(),
+            days: (0..7).collect(),
+            from_min: 60,
+            to_min: 120,
+            zone: "UTC".into(),
+        };
+        let second_look = second.map(|gate| self.add(gated("window", gate), 0));
+        let window =
+            Window { allow: vec![span], forbid: Vec::new(), must_end_inside: false, exempt: Vec::new(), second_look };
+        self.plan.schedule.window = Some(window);
+        self
+    }
+}

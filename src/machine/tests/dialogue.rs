@@ -3,7 +3,7 @@
 use super::book::Book;
 use crate::machine::action::{Captured, Done, Ended};
 use crate::machine::event::*;
-use crate::machine::{Input, State, Timestamp, accept, apply, next};
+use crate::machine::{Backing, Input, State, Timestamp, Typed, accept, apply, next};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -18,10 +18,48 @@ pub(super) struct Run {
 impl Run {
     /// A run that has begun.
     pub(super) fn of(book: Book) -> Run {
+        Run::overriding(book, None)
+    }
+
+    /// A run that has begun outside its window, for this reason.
+    pub(super) fn overriding(book: Book, why: Option<&str>) -> Run {
         let state = State::new(Arc::new(book.plan()));
         let mut run = Run { state, log: Vec::new(), now: Timestamp::default(), heard: 0 };
-        run.commit(started());
+        let mut first = started();
+        if let Event::RunStarted(started) = &mut first {
+            started.override_window = why.map(String::from);
+        }
+        run.commit(first);
         run
+    }
+
+    /// A signed answer that is given now.
+    pub(super) fn signed(&mut self, path: &str, answer: Answer, by: &str, role: Option<&str>) -> String {
+        let given_us = Some(self.now.wall_us);
+        self.answered_by(path, answer, by, Backing { role: role.map(String::from), given_us, ..signature(by) })
+    }
+
+    /// A GO with this typed for the phrase.
+    pub(super) fn types(&mut self, path: &str, by: &str, words: &str) -> String {
+        let phrase = Some(Typed(words.into()));
+        self.answered_by(
+            path,
+            Answer::Go,
+            by,
+            Backing { phrase, given_us: Some(self.now.wall_us), ..Backing::default() },
+        )
+    }
+
+    pub(super) fn answered_by(&mut self, path: &str, answer: Answer, by: &str, backing: Backing) -> String {
+        let (path, by, evidence) = (path.to_string(), by.to_string(), Map::new());
+        self.input(Input::Answer { path, answer, by, reason: None, evidence, backing });
+        self.said()
+    }
+
+    pub(super) fn resumed_by(&mut self, by: &str, override_window: Option<&str>) -> String {
+        let override_window = override_window.map(String::from);
+        self.input(Input::Resume { by: by.into(), override_window, key: Some(format!("SHA256:{by}")) });
+        self.said()
     }
 
     /// What the machine said since it was last asked, blocks left out.
@@ -118,6 +156,13 @@ impl Run {
     }
 }
 
+/// The signature of somebody with a key of their own.
+pub(super) fn signature(by: &str) -> Backing {
+    let signed =
+        Signed { key: format!("SHA256:{by}"), statement: "statement".into(), sig: "sig".into(), nonce: "nonce".into() };
+    Backing { signed: Some(signed), ..Backing::default() }
+}
+
 pub(super) fn started() -> Event {
     Event::RunStarted(RunStarted {
         run: "01".into(),
@@ -131,7 +176,7 @@ pub(super) fn started() -> Event {
         tool: "0".into(),
         dir: None,
         override_window: None,
-        operator_key: None,
+        operator_key: Some("SHA256:ann".into()),
     })
 }
 

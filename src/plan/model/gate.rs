@@ -1,5 +1,8 @@
 //! What a checkpoint takes beside the word of whoever drives the run, and which failures somebody answers for.
 
+use super::{Node, NodeKind};
+use crate::plan::paths::without_keys;
+use crate::runbook::model::Effect;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,4 +47,42 @@ pub struct Waiver {
     pub reason: String,
     /// The last day it holds, `2026-12-31`, in UTC.
     pub until: String,
+}
+
+impl Waiver {
+    /// Whether it is for the step of a path, one of its items or all of them.
+    pub fn names(&self, path: &str) -> bool {
+        self.step == path || self.step == without_keys(path)
+    }
+
+    /// Whether it is for a step of the plan, whose path has no keys of items yet.
+    pub fn is_for(&self, path: &str) -> bool {
+        without_keys(&self.step) == path
+    }
+
+    /// Whether it still holds at a moment, in microseconds since 1970: to the end of its last day, in UTC.
+    pub fn holds_at(&self, now_us: i64) -> bool {
+        let last = self.until.parse::<jiff::civil::Date>();
+        let today = jiff::Timestamp::from_microsecond(now_us).map(|now| now.to_zoned(jiff::tz::TimeZone::UTC).date());
+        last.is_ok_and(|last| today.is_ok_and(|today| today <= last))
+    }
+
+    /// `waived by ana until 2026-12-31: CHG-7`.
+    pub fn words(&self) -> String {
+        format!("{WAIVED}{} until {}: {}", self.person, self.until, self.reason)
+    }
+}
+
+/// How the reason of a step that was waived begins.
+pub const WAIVED: &str = "waived by ";
+
+impl Node {
+    /// Whether somebody may answer for its failure: it only looks, or a person does it.
+    pub fn can_be_waived(&self) -> bool {
+        match &self.kind {
+            NodeKind::Task(_) | NodeKind::Watch(_) => self.effect == Effect::Read,
+            NodeKind::Manual { .. } => true,
+            _ => false,
+        }
+    }
 }

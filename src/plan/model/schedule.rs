@@ -1,6 +1,6 @@
 //! When a plan and its parts may run.
 
-use super::Template;
+use super::{NodeId, Template};
 use crate::runbook::model::Exempt;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,11 @@ impl Schedule {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         *self == Schedule::default()
+    }
+
+    /// The checkpoint that somebody else answers before a run goes on outside its window.
+    pub fn second_look(&self) -> Option<NodeId> {
+        self.window.as_ref().and_then(|window| window.second_look)
     }
 }
 
@@ -48,6 +53,9 @@ pub struct Window {
     /// Parts that may happen at any time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exempt: Vec<Exempt>,
+    /// The checkpoint that somebody else answers before a run goes on outside of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_look: Option<NodeId>,
 }
 
 /// A weekly span of time.

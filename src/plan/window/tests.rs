@@ -10,7 +10,7 @@ fn span(days: &[u8], from: (u16, u16), to: (u16, u16), zone: &str) -> Span {
 }
 
 fn window(allow: Vec<Span>, forbid: Vec<Span>) -> Window {
-    Window { allow, forbid, must_end_inside: false, exempt: Vec::new() }
+    Window { allow, forbid, must_end_inside: false, exempt: Vec::new(), second_look: None }
 }
 
 /// The next allowed time where this one is refused.

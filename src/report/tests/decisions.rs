@@ -37,6 +37,7 @@ fn planned(text: &str) -> Plan {
         target: Some(Target { name: "prod".into(), values }),
         target_source: None,
         library: &Nothing,
+        around: Default::default(),
     };
     build(request).unwrap()
 }

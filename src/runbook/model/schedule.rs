@@ -70,6 +70,8 @@ pub struct Window {
     pub must_end_inside: bool,
     /// Parts of a run that may happen at any time.
     pub exempt: Vec<Exempt>,
+    /// Role of which somebody must agree before the run goes on outside of it.
+    pub override_role: Option<Text>,
     /// The key in the file.
     pub place: Place,
 }

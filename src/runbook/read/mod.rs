@@ -5,6 +5,7 @@ mod cell;
 mod contract;
 mod cursor;
 mod file;
+mod gate;
 mod groups;
 mod http;
 mod inputs;
@@ -29,6 +30,7 @@ use cursor::{Field, Obj, Reader};
 use scalars::{SLUG_RULE, is_id, is_slug};
 
 pub use contract::contract_accepts;
+pub use gate::read_waivers;
 pub use keys::{keys, kinds, metric_sources};
 pub use target::{Profile, read_target};
 

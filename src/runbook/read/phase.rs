@@ -1,9 +1,8 @@
-//! Phases and checkpoints.
+//! Phases.
 
 use super::cursor::{Field, Obj, Reader};
 use super::keys;
-use super::scalars::is_anything;
-use crate::runbook::model::{Checkpoint, Marks, Phase};
+use crate::runbook::model::{Marks, Phase};
 use crate::text::Code;
 
 /// Phase ids that are the names of other parts of a run.
@@ -55,17 +54,6 @@ impl<'a> Reader<'a> {
             steps: obj.get("steps").map(|f| self.steps(f)).unwrap_or_default(),
             checkpoint: obj.get("checkpoint").and_then(|f| self.checkpoint(f)),
             place: self.place(id.map_or(obj.at, |id| id.node.span)),
-        })
-    }
-
-    pub(super) fn checkpoint(&mut self, field: Field<'a>) -> Option<Checkpoint> {
-        let obj = self.object(field, super::advice::object_name("checkpoint"), keys::CHECKPOINT)?;
-        let title = self.required(&obj, "title", "\"Go on?\"").and_then(|f| self.text(f));
-        Some(Checkpoint {
-            title: title.unwrap_or_else(|| self.text_of(field.node, "")),
-            show: obj.get("show").map(|f| self.named_texts(f, is_anything)).unwrap_or_default(),
-            timeout: obj.get("timeout").and_then(|f| self.duration(f)),
-            place: self.place(obj.at),
         })
     }
 }

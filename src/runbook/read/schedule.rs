@@ -89,6 +89,7 @@ impl<'a> Reader<'a> {
                 .into_iter()
                 .filter_map(|item| self.word(item, &exempt))
                 .collect(),
+            override_role: obj.get("override").and_then(|f| self.role(f)),
             place: self.place(field.key),
         })
     }

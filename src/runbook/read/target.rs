@@ -40,6 +40,10 @@ impl<'a> Reader<'a> {
         for entry in entries.iter().filter(|e| !is_env_name(e.name)) {
             self.bad_name(entry.name, entry.key, "templates read it as `target.NAME`: letters, digits and underscores");
         }
+        find("roles").into_iter().for_each(|f| self.people(f));
+        for word in ["environment", "waivers"] {
+            find(word).and_then(|f| self.string(f, "text"));
+        }
         let values = entries.iter().filter(|e| !matches!(e.name, "target" | "name"));
         let values: Map<String, Value> = values.map(|e| (e.name.to_string(), self.data(e.node))).collect();
         Some(Profile { name: name.map(|n| n.value), values: Value::Object(values) })
