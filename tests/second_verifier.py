@@ -732,7 +732,6 @@ class Question:
         good = record.get("good_for_us")
         self.good_for_us = good if is_count(good) and good < 2**63 else None
         self.reference = record.get("reference") is True
-        self.red = texts(record.get("red"))
         self.doubtful = False
 
     def holds(self, role, person):
@@ -750,7 +749,8 @@ class Hearing:
         kind = record["type"]
         event = record["event"] if kind == "event" else None
         path = text_of(record, "checkpoint" if kind == "approval.request" else "path")
-        if kind == "approval.request" or event == "asked":
+        asked = event == "asked" and record.get("question") == "checkpoint"
+        if kind == "approval.request" or asked:
             self.open[path] = Question(record, head)
         elif kind == "approval":
             self.approval(record, head[0])
@@ -845,8 +845,8 @@ class Hearing:
                 raise Bad("an approval in no role")
             if not any(question.holds(role, person) for role in question.roles):
                 raise Untrusted("an approval by somebody who holds no role")
-        if decision == "go" and (question.red or (question.reference and not said["reference"])):
-            raise Bad("a GO over red, or without its reference")
+        if decision == "go" and question.reference and not said["reference"]:
+            raise Bad("a GO without its reference")
 
     def check_new(self, said, path, question, decision, key, person):
         for given in self.given:

@@ -15,6 +15,7 @@ mod inputs;
 mod keys;
 mod library;
 mod plan;
+mod post;
 mod prepare;
 mod probe;
 mod resume;

@@ -7,7 +7,7 @@ use super::prepare::{inputs_sealed, prepare};
 use super::session::{self, Session, drive};
 use super::target;
 use crate::drive::record;
-use crate::log::{RunStart, Sha256Sum};
+use crate::log::{Desk, Driver, RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
 use crate::plan::model::NodeKind;
@@ -61,14 +61,9 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| !["run", "operator", "host", "plan_sha256"].contains(&name.as_str()));
     extra.insert("files".into(), inputs_sealed(&texts));
-    let start = RunStart {
-        run,
-        operator: &started.operator,
-        host: &started.host,
-        plan_sha256: Sha256Sum::of(&prepared.bytes),
-        prev_run,
-        extra,
-    };
+    let plan_sha256 = Sha256Sum::of(&prepared.bytes);
+    let start = RunStart { run, operator: &started.operator, host: &started.host, plan_sha256, prev_run, extra };
+    let driver = Driver { segment: 1, key: identity.signer.public_key(), principal: identity.principal.clone() };
     let journal = Journal::create(&dir, identity.signer, start, &now).map_err(|error| {
         // Nothing was done yet: a run that could not be signed has never been.
         let _ = dir.discard();
@@ -86,6 +81,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         clock,
         secrets,
         operator: started.operator,
+        desk: Desk::new(run, plan_sha256, None, Some(driver)),
         no_input: args.making.no_input,
         detach_waits: args.detach_waits,
     })

@@ -35,14 +35,14 @@ pub struct Question {
     pub good_for_us: Option<i64>,
     /// An approval must name something outside of this program.
     pub reference: bool,
-    /// What is red, so that nobody can say GO.
-    pub red: Vec<String>,
 }
 
 impl Question {
     /// The question that a record asks, if it asks one. What is not of the form it should have counts as not there.
     pub(crate) fn of(record: &Record, head: Head) -> Option<Question> {
-        let is_event = record.kind == RecordType::Event && record.text("event") == Some("asked");
+        let is_event = record.kind == RecordType::Event
+            && record.text("event") == Some("asked")
+            && record.text("question") == Some("checkpoint");
         let checkpoint = match record.kind {
             RecordType::ApprovalRequest => record.text("checkpoint").unwrap_or_default(),
             _ if is_event => record.text("path").unwrap_or_default(),
@@ -60,7 +60,6 @@ impl Question {
             people: object("people").map(|(role, people)| (role.clone(), texts(people))).collect(),
             good_for_us: field("good_for_us").and_then(Value::as_u64).and_then(|us| i64::try_from(us).ok()),
             reference: field("reference").and_then(Value::as_bool).unwrap_or_default(),
-            red: field("red").map(texts).unwrap_or_default(),
         })
     }
 
@@ -231,7 +230,7 @@ fn about(approval: &Approval, question: &Question, context: &Context<'_>) -> Res
     }
 }
 
-/// The person holds the role, says what must be said, and nothing is red.
+/// The person holds the role and says what must be said. Whether anything is red is for the machine to know.
 fn entitled(approval: &Approval, decision: Decision, question: &Question, principal: &str) -> Result<(), Refusal> {
     let person = principal.escape_debug();
     let untrusted = |why: String| refusal(Verdict::Untrusted, why);
@@ -255,10 +254,7 @@ fn entitled(approval: &Approval, decision: Decision, question: &Question, princi
     if question.reference && approval.reference.is_none() {
         return tampered("has no reference, but one is asked for");
     }
-    match question.red.first() {
-        Some(red) => tampered(format!("is a GO against what is red: {}", red.escape_debug())),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// It was not used before, and its signer has not answered yet.

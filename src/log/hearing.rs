@@ -79,7 +79,7 @@ pub(crate) struct Heard {
     /// All signed answers in the log.
     pub(crate) approvals: Vec<HeardApproval>,
     /// Questions with an answer that may count for others.
-    doubtful: BTreeSet<(String, u32, u64)>,
+    pub(crate) doubtful: BTreeSet<(String, u32, u64)>,
 }
 
 /// What a hearing is held by.
