@@ -7,10 +7,10 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::Head;
-use super::approval::{Context, Counted, Driver, Question, Refusal, judge, micros};
+use super::approval::{Context, Counted, Driver, Question, Refusal, judge, micros, signer};
 use super::id::RunId;
 use super::record::{Record, RecordType};
-use super::statement::{Decision, SignedApproval};
+use super::statement::{Decision, SignedApproval, Subject};
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
 use super::verdict::Verdict;
@@ -40,7 +40,59 @@ pub struct HeardApproval {
     pub void: Option<String>,
 }
 
+/// What an approval of a plan is worth before there is a run: whom it would count for, or why it is void.
+pub fn judge_of_plan(signed: &SignedApproval, plan_sha256: Sha256Sum, trust: &TrustStore, now: &str) -> HeardApproval {
+    let said = &signed.approval;
+    let mut told = HeardApproval {
+        checkpoint: String::new(),
+        decision: Decision::Go.to_string(),
+        by: trust.principal_of(signed.key()).unwrap_or_default().to_string(),
+        key: signed.key().fingerprint(),
+        role: said.role.clone(),
+        reference: said.reference.clone(),
+        reason: said.reason.clone(),
+        at: said.time.clone(),
+        of_plan: true,
+        void: None,
+    };
+    let run = RunId::from_parts(0, [0; 10]);
+    let context = Context { run, plan_sha256, trust, drivers: &[], now, given: &[] };
+    told.void = match &said.of {
+        Subject::Question { .. } => Some("answers a question of a run, not a plan".to_string()),
+        Subject::Plan { checkpoints, expires, .. } => {
+            told.checkpoint = checkpoints.join(", ");
+            let expired = micros(expires).zip(micros(now)).is_none_or(|(expires, now)| expires < now);
+            match signer(signed, &context) {
+                Err(refusal) => Some(refusal.why),
+                Ok(_) if said.plan_sha256 != plan_sha256 => {
+                    Some(format!("is for another plan, {}", said.plan_sha256.short()))
+                }
+                Ok(_) if expired => Some(format!("expired at {expires}")),
+                Ok(_) => None,
+            }
+        }
+    };
+    told
+}
+
 impl HeardApproval {
+    /// A file that should hold an approval and does not.
+    pub fn unreadable(why: String) -> HeardApproval {
+        let nothing = String::new;
+        HeardApproval {
+            checkpoint: nothing(),
+            decision: nothing(),
+            by: nothing(),
+            key: nothing(),
+            role: None,
+            reference: None,
+            reason: None,
+            at: nothing(),
+            of_plan: true,
+            void: Some(why),
+        }
+    }
+
     /// The approval as data.
     pub fn json(&self) -> Value {
         json!({
@@ -170,7 +222,7 @@ impl Heard {
         let question = self.open.get(checkpoint);
         let Some(question) = question else {
             // Whoever may not approve at all may not answer out of turn either.
-            super::approval::signer(signed, &context)?;
+            signer(signed, &context)?;
             return Err(tampered("answers nothing that was asked"));
         };
         let given = judge(signed, question, &context)?;
@@ -202,7 +254,7 @@ impl Heard {
             reference: said.reference.clone(),
             reason: said.reason.clone(),
             at: record.t.clone(),
-            of_plan: matches!(said.of, super::statement::Subject::Plan { .. }),
+            of_plan: matches!(said.of, Subject::Plan { .. }),
             void: refused.map(|refusal| refusal.why.clone()),
         });
     }

@@ -45,7 +45,7 @@ pub use approval::{Counted, Driver, Question, Refusal};
 pub use countersign::{CountersignStatement, Countersignature};
 pub use desk::Desk;
 pub use dsse::{Attestation, PREDICATE_TYPE, Statement, pae};
-pub use hearing::HeardApproval;
+pub use hearing::{HeardApproval, judge_of_plan};
 pub use id::{BadRunId, RunId};
 pub use json::MAX_LINE;
 pub use keys::PublicKey;

@@ -127,6 +127,15 @@ pub fn deliver_shared(run: RunId, text: &str) -> Result<Option<PathBuf>, StoreEr
     put(&dir, &format!("{run}.{}", letter_name(text)), text, 0o644).map(Some)
 }
 
+/// Puts an approval of a plan into the directory beside it, which is made if it is not there.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put_approval(dir: &Path, text: &str) -> Result<PathBuf, StoreError> {
+    fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+    put(dir, &letter_name(text), text, 0o644)
+}
+
 fn shared() -> Option<PathBuf> {
     std::env::var_os(SHARED).map(PathBuf::from).filter(|path| path.is_absolute())
 }
@@ -161,8 +170,11 @@ fn put(dir: &Path, name: &str, text: &str, mode: u32) -> Result<PathBuf, StoreEr
 }
 
 /// The text of a file that may be an answer. No link is followed, and no more is read than an answer can hold.
-pub(crate) fn read(path: &Path) -> Result<String, String> {
-    let said = |e: StoreError| e.to_string();
+///
+/// # Errors
+/// Words that go on from the name of the file.
+pub fn read(path: &Path) -> Result<String, String> {
+    let said = |e: StoreError| format!("cannot be read: {e}");
     let file = files::open_file(path).map_err(said)?.ok_or("is gone")?;
     let mut bytes = Vec::new();
     let limit = MAX_APPROVAL as u64 + 1;
