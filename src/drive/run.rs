@@ -111,7 +111,7 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
         let mut person = true;
         loop {
             let now = self.clock.now();
-            if let Err(error) = self.drain(&mut batch, now, &mut synced_us) {
+            if let Err(error) = self.drain(&mut batch, now, &mut synced_us, &mut asked) {
                 self.end_everything().await;
                 return Err(error);
             }
@@ -136,7 +136,7 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                 }
             };
             // What time decides comes before what was said too late.
-            if let Err(error) = self.drain(&mut batch, self.clock.now(), &mut synced_us) {
+            if let Err(error) = self.drain(&mut batch, self.clock.now(), &mut synced_us, &mut asked) {
                 self.end_everything().await;
                 return Err(error);
             }
@@ -154,7 +154,13 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
     }
 
     /// Commits what was accepted and all that follows from it, then acts on it.
-    fn drain(&mut self, batch: &mut Vec<Event>, now: Timestamp, synced_us: &mut u64) -> Result<(), DriveError> {
+    fn drain(
+        &mut self,
+        batch: &mut Vec<Event>,
+        now: Timestamp,
+        synced_us: &mut u64,
+        asked: &mut Option<String>,
+    ) -> Result<(), DriveError> {
         let ruled_before = self.ruled();
         for event in batch.iter() {
             apply(&mut self.state, event).map_err(DriveError::Illegal)?;
@@ -178,6 +184,10 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                     self.world.cancel(false);
                 }
                 Event::Interrupted { stage: 3 } => self.world.cancel(true),
+                // An answer that does not count, or is not enough, leaves the question open: it is put again.
+                Event::Refused { path, .. } | Event::Answered { path, .. } if asked.as_ref() == Some(path) => {
+                    *asked = asked.take().filter(|path| self.is_answered(path));
+                }
                 _ => {}
             }
             self.audience.tell(&event, &self.state, now);
@@ -187,6 +197,10 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             self.world.cancel(false);
         }
         Ok(())
+    }
+
+    fn is_answered(&self, path: &str) -> bool {
+        self.state.questions().iter().all(|question| question.path != path)
     }
 
     /// Whether a decision table, or the answer to what it asked, ended going forward.

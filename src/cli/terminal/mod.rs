@@ -3,6 +3,7 @@
 //! * [`plain`]: lines, where there is no terminal. * [`live`]: lines and a redrawn block, on a terminal.
 //! * [`events`]: JSON lines on standard output. * [`prompt`]: questions at the controlling terminal.
 
+mod awaited;
 mod color;
 mod events;
 mod frame;

@@ -108,9 +108,20 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             if view.state().inst(path).is_some_and(|inst| inst.status == Status::Finished) {
                 return Some(finished(&row, &words));
             }
-            // What ends a step is told with the step's end.
-            let passing = *answer != Answer::Again;
+            // What ends a step is told with the step's end; of several people each is told.
+            let gathers = matches!(&view.state().inst(path)?.status, Status::Asking(asked) if asked.gathers());
+            let passing = *answer != Answer::Again && !gathers;
             Some(Notice { word: "answer".into(), took_us: None, passing, ..of_row(&row, visible_line(&words)) })
+        }
+        Event::Refused { path, by, why } => {
+            let row = view.row(path)?;
+            let words = visible_line(&format!("the answer of {by} does not count: {why}"));
+            Some(Notice { mark: Mark::Warn, word: "REFUSED".into(), took_us: None, ..of_row(&row, words) })
+        }
+        Event::Lapsed { path, by } => {
+            let row = view.row(path)?;
+            let words = visible_line(&format!("the GO of {by} is too old now"));
+            Some(Notice { mark: Mark::Warn, word: "LAPSED".into(), took_us: None, ..of_row(&row, words) })
         }
         Event::WaitStarted { path, until_us } => {
             let row = view.row(path)?;

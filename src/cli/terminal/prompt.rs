@@ -1,8 +1,11 @@
 //! Asking the person at the terminal. A thread of its own reads lines; nothing ever waits for it.
 
+use super::awaited::Awaited;
 use super::question::{Conversation, Reply};
 use crate::drive::run::Incoming;
-use crate::machine::{Backing, Input};
+use crate::machine::event::{Answer, Asked};
+use crate::machine::{Backing, Input, Typed};
+use serde_json::Map;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -103,6 +106,20 @@ impl Prompt {
         }
     }
 
+    /// What the open question waits for may have changed.
+    pub(super) fn renew(&mut self, awaited: &dyn Fn(&Asked) -> Awaited) {
+        let mut shared = lock(&self.shared);
+        let said = shared.open.as_mut().and_then(|open| open.renew(awaited).map(|words| words + &open.prompt()));
+        if let Some(words) = said {
+            shared.say(&words);
+        }
+    }
+
+    /// Whether this question waits for an answer here.
+    pub(super) fn is_open_at(&self, path: &str) -> bool {
+        lock(&self.shared).open.as_ref().is_some_and(|open| open.path() == path)
+    }
+
     /// Whether a question waits for an answer here.
     pub(super) fn is_open(&self) -> bool {
         lock(&self.shared).open.is_some()
@@ -139,10 +156,22 @@ impl Reader {
             let incoming = match reply {
                 Reply::Say(_) => continue,
                 Reply::Gone => Incoming::TerminalLost,
+                Reply::Wait => {
+                    lock(shared).open = None;
+                    Incoming::TerminalLost
+                }
                 Reply::Answer { answer, reason, evidence } => {
                     let Some(open) = lock(shared).open.take() else { continue };
                     let (path, by) = (open.path().to_string(), operator.to_string());
-                    Incoming::Input(Input::Answer { path, answer, by, reason, evidence, backing: Backing::default() })
+                    let backing = Backing { given_us: Some(now_us()), ..Backing::default() };
+                    Incoming::Input(Input::Answer { path, answer, by, reason, evidence, backing })
+                }
+                Reply::Go { reason, reference, phrase } => {
+                    let Some(open) = lock(shared).open.take() else { continue };
+                    let (path, by, evidence) = (open.path().to_string(), operator.to_string(), Map::new());
+                    let (phrase, given_us) = (phrase.map(Typed), Some(now_us()));
+                    let backing = Backing { reference, phrase, given_us, ..Backing::default() };
+                    Incoming::Input(Input::Answer { path, answer: Answer::Go, by, reason, evidence, backing })
                 }
             };
             let gone = matches!(incoming, Incoming::TerminalLost);
@@ -151,6 +180,10 @@ impl Reader {
             }
         }
     }
+}
+
+fn now_us() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }
 
 /// Gives a line to the open question and says what it has to say. A line that no question waits for is ignored.

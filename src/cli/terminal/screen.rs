@@ -1,5 +1,6 @@
 //! The audience of a driven run: keeps the view, writes what the chosen form says, and asks.
 
+use super::awaited::Awaited;
 use super::live::{EVERY_US, Live, Size};
 use super::plain::Plain;
 use super::prompt::Prompt;
@@ -115,7 +116,7 @@ impl Screen {
 }
 
 impl Audience for Screen {
-    fn tell(&mut self, event: &Event, _: &State, now: Timestamp) {
+    fn tell(&mut self, event: &Event, state: &State, now: Timestamp) {
         if self.view.see(now, event).is_err() {
             // The driver has applied it already, so this cannot happen; a screen must not end a run in any case.
             return;
@@ -135,15 +136,31 @@ impl Audience for Screen {
         if !text.is_empty() && matches!(self.form, Form::Plain(_)) {
             self.prompt.iter_mut().for_each(Prompt::repeat);
         }
+        // Only these can change what an open checkpoint waits for.
+        let may = matches!(
+            event,
+            Event::Looked { .. }
+                | Event::StepFinished { .. }
+                | Event::BlockFinished { .. }
+                | Event::Answered { .. }
+                | Event::Lapsed { .. }
+        );
+        if let (true, Some(prompt)) = (may, &mut self.prompt) {
+            prompt.renew(&|asked| Awaited::of(state, asked));
+        }
     }
 
-    fn ask(&mut self, asked: &Asked, _: &State) -> bool {
+    fn ask(&mut self, asked: &Asked, state: &State) -> bool {
+        if self.prompt.as_ref().is_some_and(|prompt| prompt.is_open_at(&asked.path)) {
+            return true;
+        }
         self.settle();
         let row = self.view.row(&asked.path);
         let total = self.view.total();
         let number = row.as_ref().and_then(|row| row.number).map(|n| format!("{n}/{total}")).unwrap_or_default();
         let Some(prompt) = &mut self.prompt else { return false };
         let conversation = Conversation::new(asked, number, prompt.operator(), self.look);
+        let conversation = conversation.with_awaited(Awaited::of(state, asked));
         prompt.ask(match row.filter(|_| asked.question == Question::Failure) {
             Some(row) => conversation.with_output(&row),
             None => conversation,

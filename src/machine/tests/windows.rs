@@ -24,13 +24,13 @@ fn a_window_binds_all_of_a_run_that_only_looks() {
 
 /// Begins its changes in the night and has more to do when the window has closed.
 fn too_slow() -> Book {
-    let book = Book::new(vec![wait("w", "90m")]).phase("q", vec![change("a"), wait("x", "1h")]);
+    let book = Book::new(vec![wait("w", "90m").read()]).phase("q", vec![change("a"), wait("x", "1h")]);
     book.phase("r", vec![change("b")]).nightly(None)
 }
 
 fn until_closed(book: Book) -> (Run, String) {
     let mut run = Run::of(book);
-    assert_eq!(run.said(), "wait p.w");
+    assert_eq!(run.said(), "wait p.w until 5400s");
     assert_eq!(run.seconds(90 * 60), "pass p.w, start q.a");
     run.passes("q.a");
     let said = run.seconds(3600);

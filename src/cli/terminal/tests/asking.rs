@@ -1,8 +1,9 @@
+use crate::cli::terminal::awaited::Awaited;
 use crate::cli::terminal::prompt::{Prompt, Tty};
 use crate::cli::terminal::question::{Conversation, Reply};
 use crate::drive::run::Incoming;
-use crate::machine::Input;
 use crate::machine::event::{Answer, Asked, Question};
+use crate::machine::{Input, RoleStanding};
 use crate::report::tests::{Script, plan, tail};
 use crate::report::{Look, View};
 use serde_json::{Map, json};
@@ -130,6 +131,9 @@ fn only_what_is_an_answer_answers() {
     for (question, line, wanted) in cases {
         let reply = talk(&asked(question)).hear(line);
         match wanted {
+            Some(Reply::Answer { answer: Answer::Go, reason, .. }) => {
+                assert_eq!(reply, Reply::Go { reason, reference: None, phrase: None }, "{line:?}");
+            }
             Some(wanted) => assert_eq!(reply, wanted, "{line:?}"),
             None => assert!(matches!(&reply, Reply::Say(words) if !words.contains('\x1b')), "{line:?}: {reply:?}"),
         }
@@ -263,4 +267,118 @@ fn nobody_is_asked_where_the_terminal_cannot_be_read() {
     let (send, _incoming) = unbounded_channel();
     desk.prompt = Prompt::new(tty, "ana".into(), send);
     assert!(!desk.prompt.ask(talk(&asked(Question::Checkpoint))));
+}
+
+fn gated(phrase: Option<&str>) -> Asked {
+    Asked {
+        roles: [("release-manager".to_string(), 2)].into(),
+        people: [("release-manager".to_string(), vec!["li".to_string(), "mo\x1b[2J".to_string()])].into(),
+        phrase: phrase.map(String::from),
+        good_for_us: Some(900_000_000),
+        ..asked(Question::Checkpoint)
+    }
+}
+
+fn one_of_two() -> Awaited {
+    let role = RoleStanding {
+        role: "release-manager".into(),
+        needed: 2,
+        given: vec!["li".into()],
+        could: vec!["mo\x1b[2J".into()],
+    };
+    Awaited { roles: vec![role], ..Awaited::default() }
+}
+
+#[test]
+fn a_checkpoint_of_roles_shows_who_is_awaited_and_lets_the_operator_only_say_no_or_wait() {
+    let mut talk = talk(&gated(None)).with_awaited(one_of_two());
+    assert_data_eq!(
+        talk.screen() + &talk.prompt(),
+        str![[r#"
+
+ ◆ 3/8 preflight.checkpoint  (go or no-go)
+    Put v1.42.0 live?
+
+    colour now               blue␛[2J
+    5xx ratio                0.08%
+    release-manager: 1 of 2 said GO (li) · awaited: mo␛[2J
+    a GO stays good for 15m 00s
+
+    no answer by 16:11:02 UTC = NO-GO
+    [n] NO-GO   [w] WAIT, leave it open   (words may follow the letter)
+ ana, n/w: 
+"#]]
+    );
+    assert!(matches!(talk.hear("g\n"), Reply::Say(words) if words.contains("`g` is not one of the answers")));
+    assert_eq!(talk.hear("w\n"), Reply::Wait);
+    assert_eq!(talk.hear("n not today\n"), answer(Answer::NoGo, Some("not today")));
+}
+
+#[test]
+fn a_phrase_is_typed_on_a_line_of_its_own_and_taken_as_it_stands() {
+    let mut talk = talk(&Asked { phrase: Some("deploy fully".into()), ..asked(Question::Checkpoint) });
+    assert_eq!(talk.prompt(), " ana, g/n/w: ");
+    assert!(matches!(talk.hear("deploy fully\n"), Reply::Say(words) if words.contains("is not one of the answers")));
+    assert_eq!(talk.hear("g looks good\n"), Reply::Say(String::new()));
+    assert_eq!(talk.prompt(), " ana, type the phrase exactly (an empty line goes back): ");
+    assert!(matches!(talk.hear("\n"), Reply::Say(words) if words.contains("[g] GO")));
+    assert_eq!(talk.prompt(), " ana, g/n/w: ");
+    talk.hear("g looks good\n");
+    let typed = Reply::Go { reason: Some("looks good".into()), reference: None, phrase: Some(" deploy fully ".into()) };
+    assert_eq!(talk.hear(" deploy fully \r\n"), typed);
+}
+
+#[test]
+fn a_reference_is_asked_for_where_no_role_gives_it() {
+    let mut talk = talk(&Asked { reference: true, ..asked(Question::Checkpoint) });
+    assert_eq!(talk.hear("g"), Reply::Say(String::new()));
+    assert_eq!(talk.prompt(), " ana, where else is it written down (ticket, link): ");
+    let go = Reply::Go { reason: None, reference: Some("CHG-7".into()), phrase: None };
+    assert_eq!(talk.hear("CHG-7\n"), go);
+}
+
+#[test]
+fn over_red_there_is_no_go_to_choose_and_it_comes_back_when_it_is_green() {
+    let red = Awaited { red: vec!["preflight.grafana fail: exit 1\x1b[2J".into()], ..Awaited::default() };
+    let mut talk = talk(&asked(Question::Checkpoint)).with_awaited(red.clone());
+    let screen = talk.screen();
+    assert!(screen.contains("RED preflight.grafana fail: exit 1␛[2J\n    nobody may say GO over red"), "{screen}");
+    assert_eq!(talk.prompt(), " ana, n/w: ");
+    assert!(matches!(talk.hear("go"), Reply::Say(_)));
+    assert_eq!(talk.renew(&|_| red.clone()), None, "nothing changed");
+    let words = talk.renew(&|_| Awaited::default()).unwrap();
+    assert!(words.contains("[g] GO") && talk.prompt() == " ana, g/n: ", "{words}");
+}
+
+#[test]
+fn nobody_leaves_a_question_beside_which_a_table_looks() {
+    let mut talk = talk(&gated(None)).with_awaited(Awaited { must_stay: true, ..one_of_two() });
+    assert!(matches!(talk.hear("w"), Reply::Say(words) if words.contains("somebody has to stay")));
+}
+
+#[test]
+fn a_phrase_reaches_the_driver_and_no_screen_repeats_it() {
+    let mut desk = desk(true);
+    let asked = Asked { phrase: Some("deploy fully".into()), ..asked(Question::Checkpoint) };
+    assert!(desk.prompt.ask(talk(&asked)));
+    desk.keys.write_all(b"g\ndeploy wrongly\n").unwrap();
+    match desk.incoming.blocking_recv().unwrap() {
+        Incoming::Input(input @ Input::Answer { .. }) => {
+            assert!(!format!("{input:?}").contains("wrongly"), "{input:?}");
+            let Input::Answer { backing, .. } = input else { unreachable!() };
+            assert_eq!(backing.phrase.unwrap().0, "deploy wrongly");
+            assert!(backing.given_us.is_some());
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!desk.shown_until("type the phrase exactly").contains("wrongly"));
+}
+
+#[test]
+fn to_wait_leaves_the_question_to_others() {
+    let mut desk = desk(true);
+    assert!(desk.prompt.ask(talk(&gated(None)).with_awaited(one_of_two())));
+    desk.keys.write_all(b"w\n").unwrap();
+    assert!(matches!(desk.incoming.blocking_recv().unwrap(), Incoming::TerminalLost));
+    assert!(!desk.prompt.is_open());
 }
