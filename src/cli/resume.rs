@@ -11,7 +11,7 @@ use super::session::{self, Session, drive};
 use super::survivors;
 use crate::drive::record;
 use crate::drive::world::SecretSource;
-use crate::log::{Desk, Driver, Sha256Sum, Signer, Verdict};
+use crate::log::{Desk, Sha256Sum, Signer, Verdict};
 use crate::machine::event::{Changed, Event};
 use crate::machine::{Input, State, Timestamp, accept};
 use crate::plan::Plan;
@@ -62,11 +62,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     extra.retain(|name, _| ["in_doubt", "changed", "override_window", "operator_key"].contains(&name.as_str()));
     extra.extend(inputs.map(|files| ("files".to_string(), files)));
     let plan_sha256 = turned.or_else(|| followed(&point.log)).unwrap_or(Sha256Sum::ZERO);
-    let driver = Driver {
-        segment: point.next_segment(),
-        key: identity.signer.public_key(),
-        principal: identity.principal.clone(),
-    };
+    let driver = home.driver(point.next_segment(), &identity)?;
     let desk = Desk::new(dir.run(), plan_sha256, Some(&point.report), Some(driver));
     let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {

@@ -8,7 +8,7 @@ use super::prepare::{Prepared, inputs_sealed, made_from, prepare};
 use super::session::{self, Session, drive};
 use super::target;
 use crate::drive::record;
-use crate::log::{Desk, Driver, RunStart, Sha256Sum};
+use crate::log::{Desk, RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
 use crate::plan::model::NodeKind;
@@ -73,7 +73,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     extra.insert("files".into(), inputs_sealed(&texts));
     let plan_sha256 = Sha256Sum::of(&prepared.bytes);
     let start = RunStart { run, operator: &started.operator, host: &started.host, plan_sha256, prev_run, extra };
-    let driver = Driver { segment: 1, key: identity.signer.public_key(), principal: identity.principal.clone() };
+    let driver = home.driver(1, &identity)?;
     let journal = Journal::create(&dir, identity.signer, start, &now).map_err(|error| {
         // Nothing was done yet: a run that could not be signed has never been.
         let _ = dir.discard();
