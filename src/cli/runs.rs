@@ -144,8 +144,8 @@ pub(crate) fn load_plans(dir: &RunDir, log: &SealedLog) -> Result<Plans, CliErro
 /// The SHA-256 of the plan that a run follows at the end of its log.
 pub(crate) fn followed(log: &SealedLog) -> Option<Sha256Sum> {
     let first = log.records.first().and_then(|record| record.text("plan_sha256"));
-    let turned = log.records.iter().filter(|r| r.kind == RecordType::RunResume).filter_map(turned_to);
-    turned.map(|(_, sha256)| sha256).last().or(first).and_then(Sha256Sum::from_hex)
+    let turned = log.records.iter().rev().filter(|r| r.kind == RecordType::RunResume).find_map(turned_to);
+    turned.map(|(_, sha256)| sha256).or(first).and_then(Sha256Sum::from_hex)
 }
 
 /// File and SHA-256 of the plan a resumption turned to, if it did.

@@ -186,10 +186,13 @@ fn who_may_not_approve_a_plan_is_told_so() {
     assert!(log_of(&team.alice).contains("was given by the operator (alice@example.com) himself"));
 }
 
+/// Changes something, and maybe the environment of the call.
+type Meddle = Box<dyn Fn(&Team, Test) -> Test>;
+
 /// SEC-4: whatever a plan was made from is changed between review and run, one thing after the other.
 #[test]
 fn a_change_between_review_and_run_is_refused_whatever_it_is() {
-    let edit = |name: &'static str, from: &'static str, to: &'static str| -> Box<dyn Fn(&Team, Test) -> Test> {
+    let edit = |name: &'static str, from: &'static str, to: &'static str| -> Meddle {
         Box::new(move |team, test| {
             let text = team.alice.read(name);
             assert!(text.contains(from), "{name}: {text}");
@@ -197,7 +200,7 @@ fn a_change_between_review_and_run_is_refused_whatever_it_is() {
             test
         })
     };
-    let changes: Vec<(&str, Box<dyn Fn(&Team, Test) -> Test>, &str)> = vec![
+    let changes: Vec<(&str, Meddle, &str)> = vec![
         ("runbook: a step", edit("a.yml", "echo looked", "echo looked twice"), "step    before.look changed"),
         ("runbook: a comment", edit("a.yml", "target: required", "# x\ntarget: required"), "file    a.yml has changed"),
         (
@@ -205,7 +208,11 @@ fn a_change_between_review_and_run_is_refused_whatever_it_is() {
             edit("a.yml", "{ id: sub,", "{ id: more, shell: id }, { id: sub,"),
             "step    before.more added",
         ),
-        ("runbook: a step less", edit("a.yml", ", { id: sub, run: { runbook: sub.yml } }", ""), "step    before.sub removed"),
+        (
+            "runbook: a step less",
+            edit("a.yml", ", { id: sub, run: { runbook: sub.yml } }", ""),
+            "step    before.sub removed",
+        ),
         ("runbook: a checkpoint", edit("a.yml", "dba: 1, lead: 1", "lead: 1"), "step    before.checkpoint changed"),
         ("runbook: a default", edit("a.yml", "default: eu", "default: us"), "input   region: \"eu\" → \"us\""),
         ("runbook: where a secret comes from", edit("a.yml", "env:TOKEN", "env:OTHER"), "file    a.yml has changed"),
