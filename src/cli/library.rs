@@ -139,6 +139,7 @@ fn tidy(path: &Path) -> PathBuf {
     out
 }
 
-fn shown(path: &Path) -> String {
+/// A path as people write it.
+pub(crate) fn shown(path: &Path) -> String {
     tidy(path).display().to_string()
 }

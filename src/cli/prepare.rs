@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) texts: Vec<(String, Vec<u8>)>,
     /// Warnings of `check` about the runbook.
     pub(crate) warnings: Vec<Diagnostic>,
+    /// Waivers that have no effect, and why.
+    pub(crate) idle: Vec<Diagnostic>,
 }
 
 impl Prepared {
@@ -35,8 +37,14 @@ impl Prepared {
         texts.map(|(at, (path, bytes))| (kept_name(plan, at, path), bytes.clone())).collect()
     }
 
-    /// `2 warnings RB0403 RB0601: runbook check FILE`, where there are any.
+    /// `2 warnings RB0403 RB0601: runbook check FILE`, and a line for each waiver without effect.
     pub(crate) fn findings(&self, file: &Path) -> Option<String> {
+        let idle = self.idle.iter().map(|d| format!("{} {}: it has no effect", d.code, d.message));
+        let lines: Vec<String> = self.checked(file).into_iter().chain(idle).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    fn checked(&self, file: &Path) -> Option<String> {
         let codes: BTreeSet<String> = self.warnings.iter().map(|d| d.code.to_string()).collect();
         let codes = codes.into_iter().collect::<Vec<_>>().join(" ");
         let number = match self.warnings.len() {
@@ -111,7 +119,7 @@ fn make(
     let (source, book, problems) = Files.checked(file)?;
     let (errors, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|d| d.severity == Severity::Error);
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
-    let mut warnings: Vec<_> = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
+    let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
     let loaded = target.map(|name| target::load(name, file, home)).transpose()?;
     let Values { given, secrets } = values(&book)?;
     files.keep(source.name(), source.text().as_bytes());
@@ -130,9 +138,9 @@ fn make(
     let (target, target_source) = loaded.map(|loaded| (loaded.target, loaded.source)).unzip();
     let request = Request { source, runbook: book, given, target, target_source, library: &files, around };
     let plan = build(request).map_err(CliError::Invalid)?;
-    warnings.extend(idle_waivers(&plan, &given_waivers, operator.as_deref()));
+    let idle = idle_waivers(&plan, &given_waivers, operator.as_deref());
     let (bytes, digest) = encode(&plan);
-    Ok(Prepared { plan, bytes, digest, secrets, texts: files.texts.into_inner(), warnings })
+    Ok(Prepared { plan, bytes, digest, secrets, texts: files.texts.into_inner(), warnings, idle })
 }
 
 /// Files, each read once and kept as it was read.

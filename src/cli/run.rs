@@ -34,6 +34,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     if args.override_window.is_none() {
         in_window(&prepared.plan)?;
     }
+    prepared.idle.iter().for_each(|d| super::say(&format!("{} {}: it has no effect\n", d.code, d.message)));
     let texts = prepared.kept(1);
     let secrets = session::secrets(prepared.secrets)?;
     let identity = home.signing_key(super::say)?;

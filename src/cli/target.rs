@@ -1,7 +1,7 @@
 //! Target profiles: data about where a runbook acts.
 
 use super::error::CliError;
-use super::library::{read_limited, sha256};
+use super::library::{read_limited, sha256, shown};
 use crate::demo::{self, Colour, Paths};
 use crate::plan::model::{SourceDigest, Target};
 use crate::runbook::{self, model::Waiver};
@@ -58,7 +58,7 @@ pub(crate) fn waivers(target: &Target, profile: &SourceDigest) -> Result<Option<
     let path = Path::new(&profile.path).parent().unwrap_or(Path::new("")).join(named);
     let bytes =
         read_limited(&path).map_err(|why| CliError::Usage(format!("{why}; target `{}` names it", target.name)))?;
-    let source = SourceDigest { path: path.display().to_string(), sha256: sha256(&bytes) };
+    let source = SourceDigest { path: shown(&path), sha256: sha256(&bytes) };
     let text = Source::from_bytes(source.path.clone(), bytes.clone()).map_err(|d| CliError::Invalid(vec![*d]))?;
     let (waivers, problems) = runbook::read_waivers(&text);
     let errors: Vec<_> = problems.into_iter().filter(|d| d.severity == Severity::Error).collect();

@@ -263,7 +263,7 @@ mod tests {
             },
             Event::Refused { path: "a.go".into(), by: "ana".into(), why: Refusal::WrongPhrase },
             Event::Refused { path: "a.go".into(), by: "ana".into(), why: Refusal::Red(vec!["p.a: exit 1".into()]) },
-            Event::Lapsed { path: "a.go".into(), by: "li".into() },
+            Event::Lapsed { path: "a.go".into(), by: "li".into(), role: Some("lead".into()) },
             Event::Answered {
                 path: "a.go".into(),
                 answer: Answer::Go,

@@ -193,10 +193,12 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
                 no_go(state, id, format!("NO-GO to `{title}`: the phrase was not typed"));
             }
         }
-        Event::Lapsed { path, by } => {
+        Event::Lapsed { path, by, role } => {
             let id = find(state, event, path)?;
             let given = &mut state.insts[id].gathered.given;
-            let Some(at) = given.iter().position(|go| go.by == *by) else { return Err(illegal("no such GO counts")) };
+            let Some(at) = given.iter().position(|go| go.by == *by && go.role == *role) else {
+                return Err(illegal("no such GO counts"));
+            };
             given.remove(at);
         }
         Event::AnswerExpired { path } => {

@@ -215,6 +215,9 @@ pub enum Event {
         path: String,
         /// Whose.
         by: String,
+        /// In which role it was given; none for the phrase.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
     },
     /// No answer came in time.
     AnswerExpired {

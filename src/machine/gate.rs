@@ -179,6 +179,11 @@ pub(super) fn is_driver(state: &State, by: &str, key: Option<&str>) -> bool {
 /// Somebody drives the run from now on.
 pub(super) fn drives(state: &mut State, principal: &str, key: Option<&String>) {
     state.drivers.push(Driver { principal: principal.to_string(), key: key.cloned() });
+    // What they said before as somebody else does not count any more; a phrase was typed by whoever drove then.
+    let same = |go: &Go| go.by == principal || (key.is_some() && go.key.as_ref() == key);
+    for id in state.active.clone() {
+        state.insts[id].gathered.given.retain(|go| go.role.is_none() || !same(go));
+    }
 }
 
 /// What follows for an open question that gathers answers, if anything does now.
@@ -186,7 +191,7 @@ pub(super) fn next(state: &State, id: InstId, asked: &Asked, now: Timestamp) -> 
     let path = state.insts[id].path.clone();
     let lapsed = state.insts[id].gathered.given.iter().find(|go| is_void(asked, go, now.wall_us));
     if let Some(go) = lapsed {
-        return Some(Event::Lapsed { path, by: go.by.clone() });
+        return Some(Event::Lapsed { path, by: go.by.clone(), role: go.role.clone() });
     }
     if !is_complete(state, id, asked) {
         return None;

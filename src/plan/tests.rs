@@ -156,3 +156,145 @@ fn an_included_runbook_may_not_have_a_schedule_of_its_own() {
     );
     assert_eq!(problems.iter().map(|p| p.code).collect::<Vec<_>>(), [Code::INNER_SCHEDULE; 2]);
 }
+
+mod gates {
+    use super::*;
+    use crate::plan::{Around, idle_waivers, paths};
+    use crate::runbook::read_waivers;
+
+    const BOOK: &str = "runbook: v1\nname: demo\nphases:\n  - id: look\n    steps:\n      - { id: a, shell: 'true', effect: read }\n      \
+                        - { id: e, for_each: { in: [x, y], steps: [{ id: b, shell: 'true', effect: read }] } }\n      \
+                        - { id: i, run: { runbook: inner.yml } }\n  - id: change\n    steps:\n      - { id: c, shell: make }\n";
+    const INNER: &str = "runbook: v1\nname: inner\nsteps: [{ id: d, shell: 'true', effect: read }]\n";
+
+    fn roled<'a>(roles: &str, people: serde_json::Value, operator: Option<&str>, shelf: &'a Shelf) -> Request<'a> {
+        let book = format!(
+            "runbook: v1\nname: demo\nsteps:\n  - id: go\n    checkpoint: {{ title: Go?, roles: {{ {roles} }} }}\n"
+        );
+        let mut request = request(&book, shelf);
+        request.target = Some(Target { name: "prod".into(), values: json!({ "roles": people }) });
+        request.around.operator = operator.map(String::from);
+        request
+    }
+
+    fn codes(request: Request<'_>) -> Vec<Code> {
+        build(request).err().unwrap_or_default().into_iter().map(|problem| problem.code).collect()
+    }
+
+    #[test]
+    fn a_checkpoint_knows_its_people_from_the_target() {
+        let people = json!({ "lead": ["mo", "li", "mo"], "dba": ["kim"], "cook": ["eve"] });
+        let plan = build(roled("lead: 2, dba: 1", people, None, &Shelf(""))).unwrap();
+        let gates = plan.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Checkpoint { gate, .. } => Some(gate),
+            _ => None,
+        });
+        let gate = gates.last().unwrap();
+        assert_eq!(json!(gate.people), json!({ "dba": ["kim"], "lead": ["li", "mo"] }));
+        assert_eq!(json!(gate.roles), json!({ "dba": 1, "lead": 2 }));
+    }
+
+    #[test]
+    fn quorums_must_be_met_by_different_people_who_do_not_run_it() {
+        let none = Vec::new();
+        let cases = [
+            ("lead: 1", json!({ "lead": ["li"] }), None, none.clone()),
+            ("lead: 1", json!({ "lead": ["li"] }), Some("li"), vec![Code::TOO_FEW_PEOPLE]),
+            ("lead: 1", json!({ "lead": ["li", "mo"] }), Some("li"), none.clone()),
+            ("lead: 1, dba: 1", json!({ "lead": ["li"], "dba": ["li"] }), None, vec![Code::TOO_FEW_PEOPLE]),
+            ("lead: 1, dba: 1", json!({ "lead": ["li"], "dba": ["li", "mo"] }), None, none.clone()),
+            ("lead: 1, dba: 1", json!({ "lead": ["li"], "dba": ["li", "mo"] }), Some("mo"), vec![Code::TOO_FEW_PEOPLE]),
+            ("a: 1, b: 1, c: 1", json!({ "a": ["x", "y"], "b": ["x", "z"], "c": ["x"] }), None, none.clone()),
+            ("a: 2, b: 1", json!({ "a": ["x", "y"], "b": ["x", "y"] }), None, vec![Code::TOO_FEW_PEOPLE]),
+            ("lead: 1", json!({ "dba": ["li"] }), None, vec![Code::ROLE_UNKNOWN]),
+            ("lead: 1", json!("li"), None, vec![Code::ROLE_UNKNOWN]),
+            // Nobody is everybody because a target says so.
+            ("lead: 1", json!({ "lead": ["*"] }), None, vec![Code::ROLE_UNKNOWN]),
+        ];
+        for (roles, people, operator, wanted) in cases {
+            let shown = format!("{roles} {people} {operator:?}");
+            assert_eq!(codes(roled(roles, people, operator, &Shelf(""))), wanted, "{shown}");
+        }
+    }
+
+    #[test]
+    fn overriding_a_window_takes_somebody_else_where_it_says_so_or_in_production() {
+        let second = |window: &str, values: serde_json::Value| {
+            let book = format!("runbook: v1\nname: demo\nwindow: {{ {window} }}\nsteps: [{{ id: a, wait: 1s }}]\n");
+            let shelf = Shelf("");
+            let mut request = request(&book, &shelf);
+            request.target = Some(Target { name: "prod".into(), values });
+            let plan = build(request).unwrap();
+            let node = plan.schedule.second_look()?;
+            match &plan.node(node).kind {
+                NodeKind::Checkpoint { gate, .. } => Some(json!(gate.people)),
+                _ => None,
+            }
+        };
+        let night = "allow: 00:00-03:00 UTC";
+        assert_eq!(second(night, json!({ "environment": "staging" })), None);
+        assert_eq!(second(night, json!({ "environment": "production" })), Some(json!({ "second-person": ["*"] })));
+        let named = json!({ "environment": "staging", "roles": { "lead": ["li"] } });
+        assert_eq!(second(&format!("{night}, override: lead"), named), Some(json!({ "lead": ["li"] })));
+    }
+
+    fn waiving(waivers: &str, now: &str) -> Around {
+        let (waivers, problems) = read_waivers(&Source::new("waivers.yml", waivers));
+        assert!(problems.is_empty(), "{problems:?}");
+        let now_us = now.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+        Around { now_us: Some(now_us), waivers, ..Around::default() }
+    }
+
+    fn waiver(step: &str) -> String {
+        format!("- {{ step: '{step}', person: li, reason: CHG-7, until: 2026-03-02 }}\n")
+    }
+
+    #[test]
+    fn a_waiver_holds_to_the_end_of_its_day_and_is_kept_where_it_names_a_step() {
+        for (step, kept) in
+            [("look.a", 1), ("look.e.b", 1), ("look.e[x].b", 1), ("look.i/d", 1), ("look.nothing", 0), ("look", 0)]
+        {
+            let mut request = request(BOOK, &Shelf(INNER));
+            request.around = waiving(&waiver(step), "2026-03-02T23:59:59Z");
+            let plan = build(request).unwrap_or_else(|problems| panic!("{problems:?}"));
+            assert_eq!(plan.waivers.len(), kept, "{step}");
+            let idle = idle_waivers(&plan, &waiving(&waiver(step), "2026-03-02T00:00:00Z").waivers, None);
+            assert_eq!(idle.len(), 1 - kept, "{step}");
+        }
+        let mut late = request(BOOK, &Shelf(INNER));
+        late.around = waiving(&waiver("look.a"), "2026-03-03T00:00:00Z");
+        assert_eq!(codes(late), [Code::WAIVER_EXPIRED]);
+        let mut change = request(BOOK, &Shelf(INNER));
+        change.around = waiving(&waiver("change.c"), "2026-03-01T00:00:00Z");
+        assert_eq!(codes(change), [Code::WAIVER_FOR_A_CHANGE]);
+    }
+
+    #[test]
+    fn a_waiver_by_the_operator_is_told() {
+        let mut request = request(BOOK, &Shelf(INNER));
+        let around = waiving(&waiver("look.a"), "2026-03-01T00:00:00Z");
+        let waivers = around.waivers.clone();
+        request.around = around;
+        let plan = build(request).unwrap();
+        assert_eq!(idle_waivers(&plan, &waivers, Some("li"))[0].code, Code::WAIVER_BY_OPERATOR);
+        assert!(idle_waivers(&plan, &waivers, Some("mo")).is_empty());
+    }
+
+    #[test]
+    fn a_window_binds_from_the_first_phase_that_changes_anything() {
+        let mut all = request(BOOK, &Shelf(INNER));
+        all.around = Around::default();
+        let plan = build(all).unwrap();
+        assert_eq!(paths::bound_from(&plan), 1);
+        assert_eq!(paths::without_keys("a[x.y].b[5%]/c"), "a.b/c");
+        let looks = planned("runbook: v1\nname: demo\nsteps: [{ id: a, shell: 'true', effect: read }]\n");
+        assert_eq!(paths::bound_from(&looks), 0);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_leaves_no_trace_in_a_plan() {
+        let plain = planned("runbook: v1\nname: demo\nsteps: [{ id: go, checkpoint: { title: Go? } }]\n");
+        let text = String::from_utf8(encode(&plain).0).unwrap();
+        assert!(!text.contains("gate") && !text.contains("waivers") && !text.contains("second_look"), "{text}");
+    }
+}

@@ -1,7 +1,8 @@
 //! The run as JSON, for programs. Fields are only ever added.
 
+use super::answers::{Decision, Given};
 use super::exit::exit_code;
-use super::view::{Decision, Ending, Row, Standing, View};
+use super::view::{Ending, Row, Standing, View};
 use super::words::{ending_words, time_words};
 use crate::machine::Timestamp;
 use crate::plan::model::Binding;
@@ -31,7 +32,7 @@ pub fn json(view: &View) -> Value {
         "took_us": view.took_us(),
         "inputs": inputs(view),
         "counts": {
-            "total": counts.total, "ok": counts.ok, "warned": counts.warned, "failed": counts.failed,
+            "total": counts.total, "ok": counts.ok, "warned": counts.warned, "waived": counts.waived, "failed": counts.failed,
             "skipped": counts.skipped, "undone": counts.undone, "undo_failed": counts.undo_failed,
             "missed": counts.missed,
         },
@@ -40,6 +41,10 @@ pub fn json(view: &View) -> Value {
         },
         "rows": view.rows().iter().map(row).collect::<Vec<_>>(),
         "decisions": view.decisions().iter().map(decision).collect::<Vec<_>>(),
+        "waivers": view.plan().waivers.iter().map(|waiver| {
+            let used: Vec<String> = view.rows().iter().map(|row| row.path.clone()).filter(|path| waiver.names(path) && view.is_waived(path)).collect();
+            json!({ "step": waiver.step, "person": waiver.person, "reason": waiver.reason, "until": waiver.until, "used": used })
+        }).collect::<Vec<_>>(),
         "open_questions": view.open_questions(),
         "missed": view.missed().iter().map(|missed| {
             json!({ "path": missed.path, "due_wall_us": missed.due_wall_us, "late_us": missed.late_us })
@@ -105,6 +110,25 @@ fn decision(decision: &Decision) -> Value {
         "reason": decision.given.as_ref().and_then(|given| given.reason.as_deref()),
         "evidence": decision.given.as_ref().map(|given| &given.evidence),
         "answered": decision.given.as_ref().map(|given| time(given.at)),
+        "roles": decision.asked.roles,
+        "red": decision.asked.red,
+        "answers": decision.answers.iter().map(given).collect::<Vec<_>>(),
+        "refused": decision.refused.iter().map(|refused| {
+            json!({ "by": refused.by, "why": refused.why, "words": refused.why.to_string(), "time": time(refused.at) })
+        }).collect::<Vec<_>>(),
+    })
+}
+
+fn given(given: &Given) -> Value {
+    json!({
+        "answer": given.answer,
+        "by": given.by,
+        "role": given.role,
+        "reason": given.reason,
+        "reference": given.reference,
+        "key": given.key,
+        "lapsed": given.lapsed,
+        "time": time_words(given.at),
     })
 }
 

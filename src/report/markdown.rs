@@ -1,11 +1,13 @@
 //! A deployment report in Markdown: result, phases and steps with times, answers and evidence, what is left changed.
 
+use super::answers::{Decision, Given};
 use super::exit::exit_code;
 use super::summary::{counted, missed_words};
-use super::view::{Decision, Kind, Part, Row, View};
+use super::view::{Kind, Part, Row, View};
 use super::visible::{visible, visible_line};
 use super::words::{answer_words, changed_words, ending_words, time_words, verdict_words};
 use crate::machine::event::{Changed, Parking};
+use crate::machine::standing;
 use crate::plan::model::Binding;
 use crate::plan::units::duration_words;
 use crate::template;
@@ -20,6 +22,7 @@ pub fn markdown(view: &View) -> String {
     part(view, &[Part::Rollback, Part::Undo], "Backing out", &mut out);
     part(view, &[Part::Always], "On every exit path", &mut out);
     decisions(view, &mut out);
+    waivers(view, &mut out);
     changes(view, &mut out);
     failures(view, &mut out);
     out
@@ -160,24 +163,8 @@ fn decisions(view: &View, out: &mut String) {
     }
     out.push_str("## Decisions of people\n\n| asked | step | question | answer | by | answered | words |\n");
     out.push_str("|---|---|---|---|---|---|---|\n");
-    for Decision { asked, at, given, settled } in view.decisions() {
-        let (answer, by, when, words) = match given {
-            None if settled.is_some() => (
-                "not needed any more".into(),
-                String::new(),
-                String::new(),
-                text(settled.as_deref().unwrap_or_default()),
-            ),
-            Some(given) => (
-                format!("**{}**", answer_words(given.answer)),
-                text(&given.by),
-                time_words(given.at),
-                text(given.reason.as_deref().unwrap_or_default()),
-            ),
-            None => ("no answer".into(), String::new(), String::new(), String::new()),
-        };
-        let (path, title) = (code(&asked.path), text(&asked.title));
-        out.push_str(&format!("| {} | {path} | {title} | {answer} | {by} | {when} | {words} |\n", time_words(*at)));
+    for decision in view.decisions() {
+        answered(view, decision, out);
     }
     out.push('\n');
     for Decision { asked, given, .. } in view.decisions() {
@@ -194,6 +181,63 @@ fn decisions(view: &View, out: &mut String) {
             out.push('\n');
         }
     }
+}
+
+/// A line for each answer, and for each that did not count.
+fn answered(view: &View, decision: &Decision, out: &mut String) {
+    let Decision { asked, at, given, settled, answers, refused } = decision;
+    let (asked_at, path, title) = (time_words(*at), code(&asked.path), text(&asked.title));
+    let mut line = |answer: &str, by: &str, when: &str, words: &str| {
+        out.push_str(&format!("| {asked_at} | {path} | {title} | {answer} | {by} | {when} | {words} |\n"));
+    };
+    for refused in refused {
+        line("not counted", &text(&refused.by), &time_words(refused.at), &text(&refused.why.to_string()));
+    }
+    for given in answers {
+        line(&said(given), &text(&given.by), &time_words(given.at), &words_with(given));
+    }
+    match (given, settled) {
+        (Some(_), _) => {}
+        (None, Some(settled)) => line("not needed any more", "", "", &text(settled)),
+        (None, None) => {
+            let open = view.open_questions().iter().any(|open| open.path == asked.path);
+            let roles = if open { standing(view.state(), asked) } else { Vec::new() };
+            let missing = roles.iter().filter(|role| role.given.len() < role.needed as usize);
+            let missing: Vec<String> =
+                missing.map(|role| format!("{} of {} {}", role.given.len(), role.needed, text(&role.role))).collect();
+            line(if answers.is_empty() { "no answer" } else { "not complete" }, "", "", &missing.join(", "));
+        }
+    }
+}
+
+fn said(given: &Given) -> String {
+    let role = given.role.as_ref().map(|role| format!(" as {}", text(role))).unwrap_or_default();
+    let lapsed = if given.lapsed { ", got too old" } else { "" };
+    format!("**{}**{role}{lapsed}", answer_words(given.answer))
+}
+
+fn words_with(given: &Given) -> String {
+    let reference = given.reference.as_ref().map(|reference| format!("see {}", text(reference)));
+    let key = given.key.as_ref().map(|key| format!("signed with {}", code(key)));
+    let parts = given.reason.as_deref().map(text).into_iter().chain(reference).chain(key);
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+/// Failures that somebody answers for, and where that was needed.
+fn waivers(view: &View, out: &mut String) {
+    if view.plan().waivers.is_empty() {
+        return;
+    }
+    out.push_str("## Waivers\n\n| step | by | until | reason | needed |\n|---|---|---|---|---|\n");
+    let rows = view.rows();
+    for waiver in &view.plan().waivers {
+        let used = rows.iter().filter(|row| waiver.names(&row.path) && view.is_waived(&row.path));
+        let used: Vec<String> = used.map(|row| code(&row.path)).collect();
+        let used = if used.is_empty() { "no".to_string() } else { format!("**yes**: {}", used.join(", ")) };
+        let (step, person, reason) = (code(&waiver.step), text(&waiver.person), text(&waiver.reason));
+        out.push_str(&format!("| {step} | {person} | {} | {reason} | {used} |\n", text(&waiver.until)));
+    }
+    out.push('\n');
 }
 
 fn plain(value: &Value) -> String {

@@ -1,6 +1,7 @@
 //! Reports: from a plan and the events of a run to text and data. Pure; the terminal, `show`, `report` and the plan
 //! preview all draw from here.
 
+mod answers;
 mod changes;
 mod data;
 pub mod exit;
@@ -16,6 +17,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use answers::{Decision, Given, RefusedAnswer};
 pub use data::json;
 pub use exit::exit_code;
 pub use look::Look;
@@ -23,7 +25,7 @@ pub use markdown::markdown;
 pub use preview::{PreviewStyle, preview};
 pub(crate) use summary::wrap;
 pub use summary::{summary, summary_in};
-pub use view::{Changes, Counts, Decision, Ending, Given, Kind, Missed, Part, Row, Standing, Takeover, View, path_of};
+pub use view::{Changes, Counts, Ending, Kind, Missed, Part, Row, Standing, Takeover, View, path_of};
 pub use visible::{visible, visible_line};
 pub(crate) use words::plural;
 pub use words::{

@@ -32,6 +32,15 @@ pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String 
     out.push_str(&changes(view, look));
     for asked in view.open_questions() {
         out.push_str(&labelled("open question", &visible_line(&asked.title), look));
+        for role in crate::machine::standing(view.state(), asked) {
+            let said = format!("{} of {} said GO as {}", role.given.len(), role.needed, visible_line(&role.role));
+            out.push_str(&labelled("", &said, look));
+        }
+    }
+    let waived = view.rows().into_iter().filter(|row| row.kind.is_step() && view.is_waived(&row.path));
+    let waived: Vec<(String, String)> = waived.map(|row| (row.path, row.reason.unwrap_or_default())).collect();
+    if !waived.is_empty() {
+        out.push_str(&labelled("waived", &listed(&waived), look));
     }
     let missed: Vec<(String, String)> = view.missed().iter().map(missed_words).collect();
     if !missed.is_empty() {
@@ -58,7 +67,8 @@ fn failures(view: &View) -> Vec<Row> {
     let mut rows: Vec<Row> = view.rows().into_iter().filter(|row| row.kind.is_step() && row.is_failed()).collect();
     let Some(cause) = view.cause() else { return rows };
     // A table beside the run is no step of it, but it says what the steps it ended cannot.
-    let guard = view.row(&cause.path).filter(|_| cause.path.ends_with("~guard"));
+    let beside = cause.path.ends_with("~guard") || cause.path.ends_with("~override");
+    let guard = view.row(&cause.path).filter(|_| beside);
     rows.extend(guard.map(|row| Row { reason: Some(cause.reason.clone()), tail: String::new(), attempts: 0, ..row }));
     rows.sort_by_key(|row| cause.path != row.path);
     rows
@@ -195,6 +205,7 @@ pub(crate) fn counted(counts: &Counts) -> String {
     let parts = [
         (counts.ok, "ok"),
         (counts.warned, "warned"),
+        (counts.waived, "waived"),
         (counts.failed, "failed"),
         (counts.skipped, "skipped"),
         (counts.undone, "backed out"),

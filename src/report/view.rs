@@ -1,14 +1,12 @@
 //! A run for people: its events folded through the machine, with the times at which things happened.
 
+use super::answers::{self, Decision};
 use super::outline::{Spot, kind_of, outline};
 use crate::decide::{Because, Ruling};
-use crate::machine::event::{
-    Answer, Asked, Cause, Changed, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict,
-};
-use crate::machine::{IllegalEvent, InstId, Plans, State, Status, Timestamp, apply, title};
+use crate::machine::event::{Asked, Cause, Changed, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict};
+use crate::machine::{IllegalEvent, InstId, Plans, State, Status, Timestamp, apply, is_waived, title};
 use crate::plan::model::Plan;
 use crate::runbook::model::Effect;
-use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,34 +30,6 @@ struct Times {
     began: Option<Timestamp>,
     ended: Option<Timestamp>,
     title: Option<String>,
-}
-
-/// A question that was put to a person, and what came of it.
-#[derive(Debug, Clone)]
-pub struct Decision {
-    /// The question.
-    pub asked: Asked,
-    /// When it was put.
-    pub at: Timestamp,
-    /// The answer; none while it is open, and after its deadline passed.
-    pub given: Option<Given>,
-    /// What was seen instead, where what it was about has gone.
-    pub settled: Option<String>,
-}
-
-/// An answer as it was given.
-#[derive(Debug, Clone)]
-pub struct Given {
-    /// What.
-    pub answer: Answer,
-    /// Who.
-    pub by: String,
-    /// Words.
-    pub reason: Option<String>,
-    /// Evidence.
-    pub evidence: Map<String, Value>,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// Somebody took over a run that was left.
@@ -212,6 +182,8 @@ pub struct Counts {
     pub ok: usize,
     /// Failed but declared soft.
     pub warned: usize,
+    /// Failed, and somebody answers for it.
+    pub waived: usize,
     /// Failed, inconclusive or unavailable.
     pub failed: usize,
     /// Not run because of a condition.
@@ -227,7 +199,7 @@ pub struct Counts {
 impl Counts {
     /// Steps going forward that are over.
     pub fn done(&self) -> usize {
-        self.ok + self.warned + self.failed + self.skipped
+        self.ok + self.warned + self.waived + self.failed + self.skipped
     }
 }
 
@@ -305,23 +277,8 @@ impl View {
         match event {
             Event::RunStarted(_) => self.began = at,
             Event::BlockStarted { items: Some(_), .. } => self.count_steps(),
-            Event::Asked(asked) => {
-                self.decisions.push(Decision { asked: (**asked).clone(), at, given: None, settled: None });
-            }
-            Event::Answered { path, answer, by, reason, evidence, .. } => {
-                let open = self.decisions.iter_mut().rev().find(|d| d.asked.path == *path);
-                if let Some(decision) = open {
-                    let (by, reason, evidence) = (by.clone(), reason.clone(), evidence.clone());
-                    decision.given = Some(Given { answer: *answer, by, reason, evidence, at });
-                }
-            }
             Event::Missed { path, due_wall_us, late_us } => {
                 self.missed.push(Missed { path: path.clone(), due_wall_us: *due_wall_us, late_us: *late_us });
-            }
-            Event::Withdrawn { path, reason } => {
-                if let Some(decision) = self.decisions.iter_mut().rev().find(|d| d.asked.path == *path) {
-                    decision.settled = Some(reason.clone());
-                }
             }
             Event::Resumed { by, in_doubt, changed, override_window, .. } => {
                 let changed = changed.as_deref().cloned();
@@ -342,6 +299,7 @@ impl View {
             }
             _ => {}
         }
+        answers::see(&mut self.decisions, &self.state, event, at);
         if let Some(path) = path_of(event) {
             self.note_times(path, event, at);
         }
@@ -497,12 +455,18 @@ impl View {
                 (Part::Always, _) if failed => counts.failed += 1,
                 (Part::Always, _) => {}
                 (Part::Forward, Some(Verdict::Skipped)) => counts.skipped += 1,
+                (Part::Forward, Some(Verdict::Warn)) if self.is_waived(&row.path) => counts.waived += 1,
                 (Part::Forward, Some(Verdict::Warn)) => counts.warned += 1,
                 (Part::Forward, _) if failed => counts.failed += 1,
                 (Part::Forward, _) => counts.ok += 1,
             }
         }
         counts
+    }
+
+    /// Whether a step ended by a waiver.
+    pub fn is_waived(&self, path: &str) -> bool {
+        self.state.by_path.get(path).is_some_and(|id| is_waived(&self.state, *id))
     }
 
     /// Questions and answers in order.

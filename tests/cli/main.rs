@@ -14,6 +14,7 @@ mod disk;
 mod exit_codes;
 mod files;
 mod flow;
+mod gates;
 mod golden;
 mod http;
 mod keys;

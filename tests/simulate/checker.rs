@@ -22,6 +22,7 @@ pub(crate) fn check(plan: &Plan, log: &Log, complete: bool) -> Checked {
         parked: false,
         late_failure: false,
         outcome: None,
+        drivers: Vec::new(),
         now: Timestamp::default(),
         position: 0,
     };
@@ -50,6 +51,8 @@ pub(crate) struct Judge<'p> {
     pub(crate) parked: bool,
     pub(crate) late_failure: bool,
     pub(crate) outcome: Option<Outcome>,
+    /// Everybody who drove the run, and their keys.
+    pub(crate) drivers: Vec<(String, Option<String>)>,
     pub(crate) now: Timestamp,
     pub(crate) position: usize,
 }
@@ -63,7 +66,10 @@ impl Judge<'_> {
         ensure(self.outcome.is_none() || matches!(event, Event::LateResult { .. }), "something after the end")?;
         ensure((self.position == 0) == matches!(event, Event::RunStarted(_)), "a run begins once")?;
         match event {
-            Event::RunStarted(_) => Ok(()),
+            Event::RunStarted(started) => {
+                self.drivers.push((started.operator.clone(), started.operator_key.clone()));
+                Ok(())
+            }
             Event::BlockStarted { path, items, .. } => {
                 let id = self.tree.find(path)?;
                 self.begin(id, true)?;
@@ -104,11 +110,14 @@ impl Judge<'_> {
                 Ok(())
             }
             Event::Asked(asked) => self.asked(asked),
-            Event::Answered { path, answer, .. } => self.answered(path, *answer),
-            Event::Refused { path, .. } | Event::Lapsed { path, .. } => {
+            Event::Answered { path, answer, .. } => {
                 let id = self.tree.find(path)?;
-                ensure(self.tree.items[id].asked.is_some(), "nothing was asked")
+                let settles = self.gate_answered(id, event)?;
+                ensure(self.tree.items[id].asked.is_some(), "nothing was asked")?;
+                if settles { self.answered(path, *answer) } else { Ok(()) }
             }
+            Event::Refused { path, why, .. } => self.gate_refused(path, why),
+            Event::Lapsed { path, by, role } => self.gate_lapsed(path, by, role.as_ref()),
             Event::AnswerExpired { path } => {
                 let id = self.tree.find(path)?;
                 let asked = self.tree.items[id].asked.take().ok_or("nothing was asked")?;
@@ -131,7 +140,8 @@ impl Judge<'_> {
                 let running = self.tree.items.iter().any(|i| i.running);
                 ensure(!running || matches!(reason, Parking::Trouble(_)), "parked while steps run")
             }
-            Event::Resumed { in_doubt, changed, .. } => {
+            Event::Resumed { by, in_doubt, changed, operator_key, .. } => {
+                self.drivers.push((by.clone(), operator_key.clone()));
                 self.resumed(in_doubt)?;
                 if changed.is_some() {
                     self.turned_to_another_plan();
@@ -305,6 +315,9 @@ impl Judge<'_> {
         if begins {
             self.begin(id, false)?;
         }
+        if verdict == Verdict::Pass && matches!(self.tree.node(id).kind, NodeKind::Checkpoint { .. }) {
+            return self.gate_passed(id);
+        }
         let answered = self.tree.items[id].answered;
         let then = verdicts::of_finish(&self.tree, id, verdict, saved, self.situation(begins))?;
         if let (Verdict::Pass, NodeKind::Set(values)) = (verdict, &self.tree.node(id).kind) {
@@ -333,7 +346,7 @@ impl Judge<'_> {
     }
 
     /// Something is over: note what it means for the run.
-    fn finish(&mut self, id: Id, verdict: Verdict, then: Option<Then>) {
+    pub(crate) fn finish(&mut self, id: Id, verdict: Verdict, then: Option<Then>) {
         let item = &mut self.tree.items[id];
         item.finished = Some((verdict, then));
         item.finished_at = Some(self.position);
@@ -349,7 +362,7 @@ impl Judge<'_> {
     }
 
     /// A person said no, or nobody answered.
-    fn no(&mut self, id: Id) {
+    pub(crate) fn no(&mut self, id: Id) {
         let first = self.halt.is_none() && self.direction == Direction::Forward;
         let then = if self.tree.no_backs_out(id) { Then::Rollback } else { Then::Stop };
         self.finish(id, Verdict::Fail, Some(then));
@@ -389,6 +402,7 @@ impl Judge<'_> {
                 let again = std::mem::take(&mut self.tree.items[id].void);
                 let expires = timeout.as_ref().map(|_| self.now.wall_us + 600_000_000);
                 ensure(asked.expires_wall_us == expires, "another time to answer")?;
+                self.gate_asked(id, asked)?;
                 if again {
                     self.may_start()?;
                     self.still_forward(id)?;

@@ -7,6 +7,7 @@
 
 mod checker;
 mod ends;
+mod gates;
 mod mutants;
 mod plans;
 mod rng;
@@ -95,7 +96,7 @@ fn asked_again(log: &Log) -> u64 {
 }
 
 /// What must happen in some run, or the runs prove less than they claim.
-const WANTED: [&str; 18] = [
+const WANTED: [&str; 32] = [
     "asked checkpoint",
     "asked failure",
     "asked in_doubt",
@@ -106,6 +107,20 @@ const WANTED: [&str; 18] = [
     "ended rollback_failed",
     "ended rolled_back",
     "expired",
+    "lapsed",
+    "refused bad",
+    "refused not_entitled",
+    "refused operator",
+    "refused phrase_needed",
+    "refused red",
+    "refused twice",
+    "refused unsigned",
+    "refused which_role",
+    "refused wrong_phrase",
+    "passed by phrase",
+    "passed by roles",
+    "passed by both",
+    "signed no",
     "interrupted 2",
     "interrupted 3",
     "late",
@@ -124,6 +139,20 @@ fn kinds(log: &Log) -> BTreeSet<String> {
             Event::Asked(asked) => format!("asked {}", word(serde_json::to_value(asked.question).ok()?)),
             Event::RunEnded { outcome } => format!("ended {}", word(serde_json::to_value(outcome).ok()?)),
             Event::AnswerExpired { .. } => "expired".into(),
+            Event::Lapsed { .. } => "lapsed".into(),
+            Event::Refused { why, .. } => match serde_json::to_value(why).ok()? {
+                serde_json::Value::Object(why) => format!("refused {}", why.keys().next()?),
+                why => format!("refused {}", word(why)),
+            },
+            Event::Answered { answer: Answer::NoGo, signed: Some(_), .. } => "signed no".into(),
+            Event::StepFinished { reason: Some(reason), .. } if reason.starts_with("GO: ") => {
+                let how = match (reason.contains("the phrase by"), reason.contains('(')) {
+                    (true, true) => "both",
+                    (true, false) => "phrase",
+                    _ => "roles",
+                };
+                format!("passed by {how}")
+            }
             Event::Interrupted { stage } => format!("interrupted {stage}"),
             Event::LateResult { .. } => "late".into(),
             Event::Parked { .. } => "parked".into(),

@@ -1,6 +1,7 @@
 //! Machines that are broken on purpose. A check that catches none of them is a defect of the check.
 
-use runbook::machine::event::{Answer, Direction, Event, Outcome, Question, StepStarted, Verdict};
+use crate::gates;
+use runbook::machine::event::{Answer, Direction, Event, Outcome, Question, Refusal, StepStarted, Verdict};
 use runbook::machine::{IllegalEvent, Input, State, Status, Timestamp, accept, apply, next};
 use runbook::plan::model::{NodeKind, Plan};
 use std::collections::HashMap;
@@ -46,7 +47,9 @@ mutants! {
     StartsAfterTheFirstPress, RunsOnceStepsAgain, ForgetsDoubts, IgnoresCaps, IgnoresTheOrderOfSequences,
     IgnoresFailFast, IgnoresConditions, TriesOnceMore, NeverPauses, TakesInconclusiveForPass, TakesEmptyListsForPass,
     LosesSavedValues, CallsNoDone, DecidesAgainOnReplay, ParksWhileStepsRun, TurnsAFailureIntoAWarning,
-    BacksOutWhereItShouldStop, KeepsAnswersForAnotherPlan, ForgetsWhatRanWhenItTurns,
+    BacksOutWhereItShouldStop, KeepsAnswersForAnotherPlan, ForgetsWhatRanWhenItTurns, CountsTheOperator, ForgetsEarlierDrivers,
+    CountsOnePersonTwice, PassesOverRed, TakesAnyPhrase, HalvesQuorums, ForgetsThatGosAge, LetsStrangersSpeak,
+    NeedsNoPhrase, NeverTiresOfWrongPhrases,
 }
 
 impl Broken {
@@ -105,6 +108,9 @@ impl Machine for Mutant {
     }
 
     fn accept(&mut self, state: &State, input: Input) -> Option<Event> {
+        if let Some(event) = self.accepts_at_a_gate(state, &input) {
+            return Some(event);
+        }
         let event = accept(state, input.clone());
         match (self.how, input, event) {
             (Broken::ForgetsDoubts, _, Some(Event::Resumed { by, .. })) => Some(Event::Resumed {
@@ -135,6 +141,14 @@ impl Machine for Mutant {
             Broken::GoesForwardAfterAHalt if state.direction == Direction::Forward && state.halt.is_some() => {
                 next(&State { halt: None, ..state.clone() }, now)?
             }
+            Broken::CountsTheOperator | Broken::ForgetsEarlierDrivers => {
+                let keep_last = self.how == Broken::ForgetsEarlierDrivers;
+                gates::without_drivers(&mut state.clone(), keep_last, |state| next(state, now))?
+            }
+            Broken::PassesOverRed => match next(state, now) {
+                Some(event) => event,
+                None => gates::greened(&mut state.clone(), |state| next(state, now)).filter(is_gathered_go)?,
+            },
             _ => next(state, now)?,
         };
         Some(match (self.how, event) {
@@ -189,7 +203,7 @@ impl Machine for Mutant {
             return Ok(());
         }
         let changed = self.changed(state, event);
-        let applied = apply(state, changed.as_ref().unwrap_or(event));
+        let applied = self.applied(state, changed.as_ref().unwrap_or(event));
         self.spoil(state, event);
         // These machines do not look whether what they do fits.
         let blind = [Broken::StartsTwice, Broken::RerunsWhatPassed, Broken::UndoesTwice, Broken::RunsOnceStepsAgain];
@@ -198,6 +212,54 @@ impl Machine for Mutant {
 }
 
 impl Mutant {
+    /// A GO that the machine takes although it should refuse it.
+    fn accepts_at_a_gate(&self, state: &State, input: &Input) -> Option<Event> {
+        let Input::Answer { path, answer: Answer::Go, by, reason, evidence, backing } = input else { return None };
+        let Some(Event::Refused { why, .. }) = accept(state, input.clone()) else { return None };
+        let takes = match (self.how, why) {
+            (Broken::CountsTheOperator | Broken::ForgetsEarlierDrivers, Refusal::Operator) => {
+                let keep_last = self.how == Broken::ForgetsEarlierDrivers;
+                return gates::without_drivers(&mut state.clone(), keep_last, |state| accept(state, input.clone()));
+            }
+            (Broken::PassesOverRed, Refusal::Red(_)) => {
+                return gates::greened(&mut state.clone(), |state| accept(state, input.clone()));
+            }
+            (Broken::CountsOnePersonTwice, Refusal::Twice) => {
+                return gates::forgetting(&mut state.clone(), path, |state| accept(state, input.clone()));
+            }
+            (how, why) => how == Broken::TakesAnyPhrase && why == Refusal::WrongPhrase,
+        };
+        takes.then(|| Event::Answered {
+            path: path.clone(),
+            answer: Answer::Go,
+            by: by.clone(),
+            reason: reason.clone(),
+            evidence: evidence.clone(),
+            role: None,
+            reference: None,
+            given_us: backing.given_us,
+            signed: None,
+        })
+    }
+
+    fn applied(&self, state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
+        match (self.how, event) {
+            (Broken::CountsTheOperator, Event::Answered { signed: Some(_), .. } | Event::StepFinished { .. }) => {
+                gates::without_drivers(state, false, |state| apply(state, event))
+            }
+            (Broken::ForgetsEarlierDrivers, Event::Answered { .. } | Event::StepFinished { .. }) => {
+                gates::without_drivers(state, true, |state| apply(state, event))
+            }
+            (Broken::PassesOverRed, event) if is_gathered_go(event) => {
+                gates::greened(state, |state| apply(state, event))
+            }
+            (Broken::CountsOnePersonTwice, Event::Answered { path, .. }) => {
+                gates::forgetting(state, path, |state| apply(state, event))
+            }
+            _ => apply(state, event),
+        }
+    }
+
     /// What the machine makes of an event before it applies it.
     fn changed(&self, state: &State, event: &Event) -> Option<Event> {
         match (self.how, event) {
@@ -209,9 +271,18 @@ impl Mutant {
                 }
                 Some(answered)
             }
-            (Broken::LetsQuestionsNeverExpire, Event::Asked(asked)) => {
+            (_, Event::Asked(asked)) => {
                 let mut asked = asked.clone();
-                asked.expires_wall_us = None;
+                match self.how {
+                    Broken::LetsQuestionsNeverExpire => asked.expires_wall_us = None,
+                    Broken::HalvesQuorums => asked.roles.values_mut().for_each(|count| *count = count.div_ceil(2)),
+                    Broken::ForgetsThatGosAge => asked.good_for_us = None,
+                    Broken::LetsStrangersSpeak => {
+                        asked.people.values_mut().for_each(|people| people.push("eve".into()));
+                    }
+                    Broken::NeedsNoPhrase => asked.phrase = None,
+                    _ => return None,
+                }
                 Some(Event::Asked(asked))
             }
             _ => None,
@@ -229,6 +300,11 @@ impl Mutant {
             }
             (Broken::ForgetsWhatRanWhenItTurns, _) if turns => {
                 state.insts.iter_mut().for_each(|inst| inst.touched = false);
+            }
+            (Broken::NeverTiresOfWrongPhrases, Event::Refused { path, .. }) => {
+                if let Some(id) = state.by_path.get(path) {
+                    state.insts[*id].gathered.wrong = 0;
+                }
             }
             (Broken::StartsTwice, Event::StepStarted(step)) if !self.spent && !self.replaying => {
                 self.once_more = Some(step.path.clone());
@@ -271,4 +347,13 @@ fn first_finished(state: &State, step: StepStarted) -> StepStarted {
         return step;
     }
     StepStarted { path: format!("{}~undo", first.path), action: first.undo.clone().unwrap_or(step.action), ..step }
+}
+
+/// A GO at a checkpoint, or the end of one that has all it asks for.
+fn is_gathered_go(event: &Event) -> bool {
+    match event {
+        Event::Answered { answer: Answer::Go, .. } => true,
+        Event::StepFinished { reason: Some(reason), .. } => reason.starts_with("GO: "),
+        _ => false,
+    }
 }

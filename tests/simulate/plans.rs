@@ -182,7 +182,7 @@ impl Maker<'_> {
             }
             15 | 16 => {
                 let timeout = self.rng.chance(60).then(|| t("10m"));
-                NodeKind::Checkpoint { title: t("go?"), show: Vec::new(), timeout, gate: Default::default() }
+                NodeKind::Checkpoint { title: t("go?"), show: Vec::new(), timeout, gate: crate::gates::gate(self.rng) }
             }
             17 => NodeKind::Wait(t("30s")),
             _ => {

@@ -3,11 +3,12 @@
 //! No clock and no threads: everything follows from the seed. The log it makes is judged by `checker`, which knows
 //! nothing of how it came about.
 
+use crate::gates;
 use crate::mutants::Machine;
 use crate::rng::Rng;
 use crate::turning;
 use runbook::machine::action::{Captured, Done, Ended};
-use runbook::machine::event::{Answer, Asked, Changed, Event, Follow, Question, RunStarted, StoredPlan};
+use runbook::machine::event::{Answer, Asked, Changed, Event, Follow, Question, Refusal, RunStarted, StoredPlan};
 use runbook::machine::{Input, Plans, State, Status, Timestamp, answers};
 use runbook::plan::model::Plan;
 use serde_json::{Map, Value};
@@ -183,6 +184,10 @@ impl<'a> Scene<'a> {
             return self.deliver();
         }
         if let Some(asked) = questions.first() {
+            if asked.question == Question::Checkpoint {
+                let said = gates::kindly(&self.state, asked, self.now);
+                return self.say_at_gate(asked, said).map(|_| ());
+            }
             let answer = match asked.question {
                 Question::Checkpoint => Answer::Go,
                 Question::Manual | Question::InDoubt => Answer::Done,
@@ -264,6 +269,17 @@ impl<'a> Scene<'a> {
     fn answer(&mut self, asked: &Asked) -> Result<(), Trouble> {
         let fitting = answers(asked.question);
         let positive = self.rng.chance(self.luck.min(80));
+        if asked.question == Question::Checkpoint && self.rng.chance(if asked.gathers() { 90 } else { 15 }) {
+            if self.rng.chance(3) {
+                let (path, by) = (asked.path.clone(), "eve".to_string());
+                return self.input(Input::Refused { path, by, why: Refusal::Bad("forged".into()) }).map(|_| ());
+            }
+            let said = match self.rng.chance(50) {
+                true => gates::kindly(&self.state, asked, self.now),
+                false => gates::anything(&self.state, asked, positive, self.now, &mut self.rng),
+            };
+            return self.say_at_gate(asked, said).map(|_| ());
+        }
         let answer = match asked.question {
             _ if self.rng.chance(4) => self.rng.pick(&[Answer::Go, Answer::Again, Answer::Stop]),
             Question::Checkpoint | Question::Manual if positive => fitting[0],
@@ -287,11 +303,29 @@ impl<'a> Scene<'a> {
         self.input(Input::Answer {
             path: asked.path.clone(),
             answer,
-            by: "ann".into(),
+            by: self.state.drivers.last().map_or("ann".into(), |driver| driver.principal.clone()),
             reason: None,
             evidence,
             backing: Default::default(),
         })
+    }
+
+    fn say_at_gate(&mut self, asked: &Asked, said: gates::Said) -> Result<bool, Trouble> {
+        let gates::Said { answer, by, backing } = said;
+        let wrong = backing.phrase.as_ref().is_some_and(|typed| Some(&typed.0) != asked.phrase.as_ref());
+        let before = self.log.len();
+        let (path, evidence) = (asked.path.clone(), Map::new());
+        let taken = self.input(Input::Answer { path, answer, by, reason: None, evidence, backing })?;
+        let phrase_alone = asked.phrase.is_some() && answer == Answer::Go;
+        for (_, event) in &self.log[before..] {
+            if serde_json::to_string(event).unwrap_or_default().contains(gates::WRONG) {
+                return Err("what was typed for a phrase stands in the log".into());
+            }
+            if wrong && phrase_alone && matches!(event, Event::Answered { signed: None, .. }) {
+                return Err("something else was taken for the phrase".into());
+            }
+        }
+        Ok(taken)
     }
 
     /// The tool dies: whatever the world was doing is lost, and only the log is left.
@@ -307,9 +341,10 @@ impl<'a> Scene<'a> {
         self.now = log.last().map_or(self.now, |(at, _)| *at);
         self.log = log;
         self.state = self.replay()?;
-        let Some(Event::Resumed { by, in_doubt, .. }) =
-            self.machine.accept(&self.state, Input::Resume { by: "bob".into(), override_window: None, key: None })
-        else {
+        let Some(Event::Resumed { by, in_doubt, .. }) = self.machine.accept(
+            &self.state,
+            Input::Resume { by: "bob".into(), override_window: None, key: Some("SHA256:bob".into()) },
+        ) else {
             return Ok(None);
         };
         let Some(edited) = turning::edited(&self.state, &mut self.rng).map(Arc::new) else { return Ok(None) };
@@ -322,7 +357,7 @@ impl<'a> Scene<'a> {
             in_doubt,
             changed: Some(Box::new(changed)),
             override_window: None,
-            operator_key: None,
+            operator_key: Some("SHA256:bob".into()),
         })?;
         self.drain_quietly()?;
         self.go_on()?;
@@ -347,7 +382,7 @@ impl<'a> Scene<'a> {
         if self.state.started.is_none() || self.state.is_over() {
             return Ok(());
         }
-        self.input(Input::Resume { by: "bob".into(), override_window: None, key: None })?;
+        self.input(Input::Resume { by: "bob".into(), override_window: None, key: Some("SHA256:bob".into()) })?;
         self.drain_quietly()
     }
 
@@ -379,6 +414,10 @@ fn digest(state: &State) -> u64 {
         let until = if let Status::Pausing { until_us } = inst.status { until_us } else { 0 };
         let status = std::mem::discriminant(&inst.status);
         (&inst.path, status, until, inst.verdict.map(|v| v as u8), inst.then.map(|t| t as u8)).hash(&mut sum);
+        for go in &inst.gathered.given {
+            (&go.by, &go.key, &go.role, go.given_us).hash(&mut sum);
+        }
+        (inst.gathered.wrong, state.drivers.len()).hash(&mut sum);
         (inst.attempt, inst.cursor, inst.touched, inst.streak, inst.finished_at, inst.poll_until_us).hash(&mut sum);
     }
     for scope in &state.scopes {
@@ -402,6 +441,6 @@ fn started(plan: &Plan) -> Event {
         tool: "0".into(),
         dir: None,
         override_window: None,
-        operator_key: None,
+        operator_key: Some("SHA256:ann".into()),
     })
 }

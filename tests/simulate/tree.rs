@@ -54,6 +54,8 @@ pub(crate) struct Item {
     /// It may be run although it is in doubt.
     pub(crate) cleared: bool,
     pub(crate) asked: Option<Box<Asked>>,
+    /// Of an open checkpoint: what it has so far.
+    pub(crate) gathered: crate::gates::Gathered,
     /// A checkpoint whose answer was for an earlier plan.
     pub(crate) void: bool,
     pub(crate) answered: Option<Answer>,
@@ -203,6 +205,7 @@ impl<'p> Tree<'p> {
             doubt: false,
             cleared: false,
             asked: None,
+            gathered: Default::default(),
             void: false,
             answered: None,
             unjudged: None,

@@ -118,7 +118,7 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let words = visible_line(&format!("the answer of {by} does not count: {why}"));
             Some(Notice { mark: Mark::Warn, word: "REFUSED".into(), took_us: None, ..of_row(&row, words) })
         }
-        Event::Lapsed { path, by } => {
+        Event::Lapsed { path, by, .. } => {
             let row = view.row(path)?;
             let words = visible_line(&format!("the GO of {by} is too old now"));
             Some(Notice { mark: Mark::Warn, word: "LAPSED".into(), took_us: None, ..of_row(&row, words) })

@@ -208,7 +208,7 @@ fn words(event: &Event) -> Option<String> {
         Event::Held { path, .. } => format!("hold {path}"),
         Event::Missed { path, .. } => format!("missed {path}"),
         Event::Refused { path, why, .. } => format!("refuse {path}: {why}"),
-        Event::Lapsed { path, by } => format!("lapse {path} of {by}"),
+        Event::Lapsed { path, by, .. } => format!("lapse {path} of {by}"),
         Event::RunEnded { outcome } => format!("end {}", snake(serde_json::to_value(outcome).ok()?)),
     })
 }

@@ -4,6 +4,7 @@
 
 mod act;
 mod decisions;
+mod gates;
 mod names;
 mod paths;
 mod table;
@@ -49,9 +50,10 @@ pub fn preview(plan: &Plan, digest: &str, style: &PreviewStyle) -> String {
     given(plan, &mut page);
     paths::draw(plan, &names, &mut page);
     page.line("");
-    if let Some(findings) = &style.findings {
-        page.line(&format!("  {}", visible_line(findings)));
+    for finding in style.findings.iter().flat_map(|findings| findings.lines()) {
+        page.line(&format!("  {}", visible_line(finding)));
     }
+    let counts = Counts { waived: plan.waivers.len(), ..counts };
     page.line(&counts.line(&style.look));
     page.line(&format!("digest {digest}"));
     page.lines.join("\n") + "\n"
@@ -109,6 +111,12 @@ fn given(plan: &Plan, page: &mut Page<'_>) {
     if let Some(window) = &plan.schedule.window {
         page.labelled("window", &decisions::window(window));
     }
+    if let Some(takes) = gates::override_takes(plan) {
+        page.labelled("override", &format!("with --override-window, and then: {takes}"));
+    }
+    for waiver in &plan.waivers {
+        page.labelled("waived", &gates::waived(waiver));
+    }
     page.labelled("files", &files.join(dot));
 }
 
@@ -136,6 +144,8 @@ pub(super) struct Counts {
     pub(super) ask: usize,
     pub(super) wait: usize,
     pub(super) set: usize,
+    /// Waivers for steps of it.
+    pub(super) waived: usize,
     pub(super) estimate_s: u64,
 }
 
@@ -147,7 +157,7 @@ impl Counts {
             n => format!(" ({n} irreversible)"),
         };
         parts.push(format!("{} change{irreversible}", self.change));
-        for (n, word) in [(self.ask, "ask"), (self.wait, "wait"), (self.set, "set")] {
+        for (n, word) in [(self.ask, "ask"), (self.wait, "wait"), (self.set, "set"), (self.waived, "waived")] {
             if n > 0 {
                 parts.push(format!("{n} {word}"));
             }

@@ -2,7 +2,7 @@
 
 use super::act::{What, back_out, patience, what};
 use super::names::Names;
-use super::{Counts, Page, decisions, short};
+use super::{Counts, Page, decisions, gates, short};
 use crate::plan::model::{ForEach, Items, Node, NodeId, NodeKind, Plan};
 use crate::report::look::Ink;
 use crate::report::{plural, visible_line, wrap};
@@ -180,6 +180,11 @@ impl Table<'_, '_> {
         self.beside(id, indent);
         if let NodeKind::Decide(decision) = &node.kind {
             decisions::rows(self.names, node.scope, decision, 4, self.page);
+        }
+        if let NodeKind::Checkpoint { gate, .. } = &node.kind {
+            for line in wrap(&gates::takes(gate), self.page.width() - indent).iter().filter(|line| !line.is_empty()) {
+                self.page.line(&format!("{}{line}", " ".repeat(indent)));
+            }
         }
         if let NodeKind::Watch(watch) = &node.kind {
             decisions::patterns(watch, indent, self.page);

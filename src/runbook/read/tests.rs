@@ -1,4 +1,5 @@
-use super::{read, read_target};
+use super::{read, read_target, read_waivers};
+use crate::runbook::model::Text;
 use crate::runbook::model::{Effect, HttpBody, Kind, Runbook, Step, Tree};
 use crate::text::{Code, Diagnostic, Severity, Source};
 use serde_json::json;
@@ -173,4 +174,102 @@ fn the_contract_speaks_only_where_the_reader_is_silent() {
     super::contract::check(&source(&one("shell: [a]")), &root, &mut found);
     assert!(found.iter().any(|p| p.code == Code::CONTRACT), "alone it rejects the file");
     assert!(problems(&one("shell: [a]")).iter().all(|p| p.code != Code::CONTRACT), "beside the reader it is silent");
+}
+
+#[jsonschema::validator(path = "schema/waiver.schema.json")]
+struct WaiverContract;
+
+#[jsonschema::validator(path = "schema/target.schema.json")]
+struct TargetContract;
+
+#[test]
+fn waivers_are_a_list_and_each_says_what_who_why_and_until_when() {
+    let good = "- { step: a.b, person: ana@example.com, reason: CHG-7, until: 2026-12-31 }\n";
+    let (waivers, found) = read_waivers(&source(good));
+    assert!(found.is_empty(), "{found:?}");
+    let said = |text: &Text| text.value.clone();
+    let words = [&waivers[0].step, &waivers[0].person, &waivers[0].reason, &waivers[0].until].map(said);
+    assert_eq!(words, ["a.b", "ana@example.com", "CHG-7", "2026-12-31"]);
+    assert!(read_waivers(&source("[]\n")).1.is_empty(), "that nothing is waived can be said");
+    let cases = [
+        (good.replace("until", "til"), Code::UNKNOWN_KEY),
+        (good.replace("2026-12-31", "2026-02-30"), Code::BAD_VALUE),
+        (good.replace("2026-12-31", "tomorrow"), Code::BAD_VALUE),
+        (good.replace("2026-12-31", "20261231"), Code::WRONG_TYPE),
+        (good.replace("ana@example.com", "'ana, li'"), Code::BAD_PRINCIPAL),
+        (good.replace("ana@example.com", "\u{430}na@example.com"), Code::BAD_PRINCIPAL),
+        (good.replace("ana@example.com", "'*'"), Code::BAD_PRINCIPAL),
+        (good.replace("CHG-7", "' '"), Code::EMPTY),
+        (good.replace("CHG-7", "7"), Code::WRONG_TYPE),
+        (good.replace(", until: 2026-12-31", ""), Code::MISSING_KEY),
+        (good.replace("- {", "{").replace("}\n", "}"), Code::WRONG_TYPE),
+    ];
+    for (text, code) in cases {
+        let (_, found) = read_waivers(&source(&text));
+        assert!(found.iter().any(|problem| problem.code == code), "{text}: {found:?}");
+    }
+    assert!(WaiverContract::is_valid(&crate::text::parse(&source(good)).root.unwrap().json()));
+}
+
+#[test]
+fn the_contract_of_waivers_and_targets_rejects_nothing_that_is_read() {
+    let values = ["", "x", "x y", "5", "true", "[]", "[x]", "{}", "{ x: y }", "'{{ x }}'", "2026-12-31", "\u{430}"];
+    let mut read = 0;
+    for value in values {
+        for key in ["step", "person", "reason", "until"] {
+            let entry = |name: &str, good: &str| format!("{name}: {}", if name == key { value } else { good });
+            let fields = [("step", "a"), ("person", "li"), ("reason", "r"), ("until", "2026-12-31")];
+            let fields: Vec<String> = fields.iter().map(|(name, good)| entry(name, good)).collect();
+            let text = format!("-\n  {}\n", fields.join("\n  "));
+            let accepted = read_waivers(&source(&text)).1.is_empty();
+            let json = crate::text::parse(&source(&text)).root.unwrap().json();
+            assert!(!accepted || WaiverContract::is_valid(&json), "{text}");
+            read += u32::from(accepted);
+        }
+        for text in [
+            format!("target: v1\nroles: {value}\n"),
+            format!("target: v1\nroles:\n  lead: {value}\n"),
+            format!("target: v1\nwaivers: {value}\n"),
+            format!("target: v1\nenvironment: {value}\n"),
+        ] {
+            let accepted = read_target(&source(&text)).1.iter().all(|problem| problem.severity != Severity::Error);
+            let json = crate::text::parse(&source(&text)).root.unwrap().json();
+            assert!(!accepted || TargetContract::is_valid(&json), "{text}");
+            read += u32::from(accepted);
+        }
+    }
+    assert!(read > 10, "{read}");
+}
+
+#[test]
+fn a_target_says_who_holds_a_role_by_names_that_cannot_be_mistaken() {
+    let target = |roles: &str| read_target(&source(&format!("target: v1\nroles: {roles}\n"))).1;
+    assert!(target("{ release-manager: [ana@example.com, li], tech_lead: [mo] }").is_empty());
+    for (roles, code) in [
+        ("[ana]", Code::WRONG_TYPE),
+        ("{ lead: ana }", Code::WRONG_TYPE),
+        ("{ lead: [] }", Code::EMPTY),
+        ("{ Lead: [ana] }", Code::BAD_NAME),
+        ("{ lead: ['ana li'] }", Code::BAD_PRINCIPAL),
+        ("{ lead: ['*'] }", Code::BAD_PRINCIPAL),
+        ("{ lead: ['ana@ex*mple.com'] }", Code::BAD_PRINCIPAL),
+        ("{ lead: ['an\u{430}'] }", Code::BAD_PRINCIPAL),
+        ("{ lead: ['ana\\u200b'] }", Code::BAD_PRINCIPAL),
+        ("{ lead: [5] }", Code::WRONG_TYPE),
+    ] {
+        assert!(target(roles).iter().any(|problem| problem.code == code), "{roles}: {:?}", target(roles));
+    }
+}
+
+#[test]
+fn a_phrase_is_one_line_that_everybody_can_see() {
+    let phrase = |value: &str| problems(&one(&format!("checkpoint: {{ title: Go?, phrase: {value} }}")));
+    for good in ["deploy fully to production", "\"Ja, jetzt ausrollen!\"", "\u{4e0a}\u{7ebf}"] {
+        assert!(phrase(good).is_empty(), "{good}");
+    }
+    for bad in
+        ["\" x\"", "\"x \"", "\"a\\tb\"", "\"a\\nb\"", "\"a\\u202eb\"", "\"a\\u200bb\"", "\"{{ inputs.x }}\"", "\"\""]
+    {
+        assert_eq!(phrase(bad)[0].code, Code::BAD_PHRASE, "{bad}");
+    }
 }
