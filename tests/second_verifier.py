@@ -43,6 +43,10 @@ class Unchecked(Exception):
     """Nobody here can tell."""
 
 
+class Untrusted(Exception):
+    """Somebody may have said it, but nobody whose word counts here."""
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -656,13 +660,221 @@ def claims_of(record):
         yield file, length, digest, kind != "step.output"
 
 
+# --- Approvals (step 6) --------------------------------------------------------------------------------------------
+
+def text_of(record, name):
+    value = record.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def concerns_people(record):
+    if record["type"] == "event":
+        return record["event"] in ("asked", "lapsed", "step_finished", "answer_expired", "withdrawn")
+    return record["type"] in ("approval.request", "approval")
+
+
+VALUE = r"[^\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+LAST = (
+    rf"role: (?P<role>{VALUE}*)\nreference: (?P<reference>{VALUE}*)\nreason: (?P<reason>{VALUE}*)\n"
+    r"time: (?P<time>[^\n]+)\nnonce: (?P<nonce>[0-9a-f]{32})\n"
+)
+ANSWER = re.compile(
+    rf"runbook-approval v2\nrun: (?P<run>[^\n]+)\ncheckpoint: (?P<checkpoint>{VALUE}+)\ndecision: (?P<decision>go|no-go)\n"
+    r"plan: sha256:(?P<plan>[0-9a-f]{64})\n"
+    r"log: (?P<log>segment (?P<segment>0|[1-9][0-9]*), (?P<bytes>0|[1-9][0-9]*) bytes sha256:[0-9a-f]{64})\n" + LAST
+)
+OF_PLAN = re.compile(
+    rf"runbook-plan-approval v1\nplan: sha256:(?P<plan>[0-9a-f]{{64}})\nrunbook: (?P<runbook>{VALUE}+)\n"
+    rf"target: (?P<target>{VALUE}*)\n(?P<checkpoints>(?:checkpoint: {VALUE}+\n)+)expires: (?P<expires>[^\n]+)\n" + LAST
+)
+
+
+def read_statement(text):
+    """The fields of an approval, by name."""
+    found = ANSWER.fullmatch(text) or OF_PLAN.fullmatch(text)
+    if not found:
+        raise Bad("not an approval of this version")
+    said = found.groupdict()
+    said["of_plan"] = found.re is OF_PLAN
+    values = [value for name, value in said.items() if name not in ("checkpoints", "of_plan") and value]
+    if said["of_plan"]:
+        said["checkpoints"] = [line.removeprefix("checkpoint: ") for line in said["checkpoints"].split("\n")[:-1]]
+        values += said["checkpoints"]
+    elif not is_run(said["run"]) or int(said["segment"]) >= 2**32 or int(said["bytes"]) >= 2**64:
+        raise Bad("not an approval of this version")
+    if any(len(value.encode()) > 1000 for value in values):
+        raise Bad("a value of an approval is too long")
+    if not all(is_time(said[name]) for name in ("time", "expires") if name in said):
+        raise Bad("an approval has no valid time")
+    return said
+
+
+def micros(t):
+    moment = datetime.datetime.strptime(t, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc)
+    since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+class Question:
+    """What was asked. What is not of the form it should have counts as not there."""
+
+    def __init__(self, record, head):
+        def fields(name):
+            value = record.get(name)
+            return value if isinstance(value, dict) else {}
+
+        def texts(value):
+            return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+        self.head = head
+        self.roles = {role: count for role, count in fields("roles").items() if is_count(count)}
+        self.people = {role: texts(people) for role, people in fields("people").items()}
+        good = record.get("good_for_us")
+        self.good_for_us = good if is_count(good) and good < 2**63 else None
+        self.reference = record.get("reference") is True
+        self.doubtful = False
+
+    def holds(self, role, person):
+        return role in self.roles and any(one in (person, "*") for one in self.people.get(role, []))
+
+
+class Hearing:
+    """What people were asked and what they answered, in order."""
+
+    def __init__(self, case):
+        self.case, self.trust = case, case.run.trust
+        self.open, self.given = {}, []
+
+    def take(self, record, head):
+        kind = record["type"]
+        event = record["event"] if kind == "event" else None
+        path = text_of(record, "checkpoint" if kind == "approval.request" else "path")
+        asked = event == "asked" and record.get("question") == "checkpoint"
+        if kind == "approval.request" or asked:
+            self.open[path] = Question(record, head)
+        elif kind == "approval":
+            self.approval(record, head[0])
+        elif event == "lapsed":
+            self.lapse(record, path)
+        else:
+            question = self.open.pop(path, None) if isinstance(record.get("path"), str) else None
+            if question and event == "step_finished" and record.get("verdict") == "pass":
+                self.check_quorum(path, question, record["t"])
+
+    def lapse(self, record, path):
+        question = self.open.get(path)
+        for given in self.given:
+            if question and (given["path"], given["head"], given["person"]) == (path, question.head, record.get("by")):
+                given["lapsed"] = True
+
+    def approval(self, record, number):
+        text = record.get("sig")
+        if not isinstance(text, str):
+            return
+        path = text_of(record, "checkpoint")
+        used = read_signature(text)[2]
+        said = read_statement(text_of(record, "statement"))
+        question = self.open.get(path)
+        try:
+            key, person = self.signer(record, text, used, said, number)
+            if question is None:
+                raise Bad("an approval nobody asked for")
+            decision = self.judge(record, path, said, question, key, person, number)
+        except Untrusted:
+            if question:
+                question.doubtful = True
+            raise
+        told = {name: text_of(record, name) for name in ("decision", "role", "reference", "reason")}
+        expected = {name: said[name] for name in ("role", "reference", "reason")} | {"decision": decision}
+        if told != expected or (isinstance(record.get("nonce"), str) and record["nonce"] != said["nonce"]):
+            raise Bad("the record says other than what was signed")
+        self.given.append({
+            "path": path, "head": question.head, "decision": decision, "person": person, "key": key,
+            "role": said["role"], "said_us": micros(said["time"]), "nonce": said["nonce"], "lapsed": False,
+        })
+
+    def signer(self, record, text, used, said, number):
+        digest = hashlib.new(used.decode(), text_of(record, "statement").encode()).digest()
+        try:
+            key = check_signature(text, APPROVAL_ROLE, digest, used)
+        except Unchecked as why:
+            raise Untrusted(str(why)) from None
+        person = None
+        for t in (said["time"], record["t"]):
+            person = self.trust.owner(key, APPROVAL_ROLE, t)
+            if person is None:
+                raise Untrusted("an approval by somebody who may not approve")
+        for since, driver, name in self.case.drivers:
+            if since <= number and (driver == key or person == name or self.trust.is_also(key, name)):
+                raise Bad("an approval by the operator")
+        return key, person
+
+    def judge(self, record, path, said, question, key, person, number):
+        if said["plan"] != self.case.plan_sum(number):
+            raise Bad("an approval of another plan")
+        if said["of_plan"]:
+            if path not in said["checkpoints"]:
+                raise Bad("an approval of other checkpoints")
+        else:
+            segment, size, digest = question.head
+            where = f"segment {segment}, {size} bytes sha256:{digest}"
+            if (said["run"], said["checkpoint"], said["log"]) != (self.case.segments[0].run, path, where):
+                raise Bad("an approval of something else")
+        decision = "go" if said["of_plan"] else said["decision"]
+        self.check_entitled(said, question, decision, person)
+        self.check_new(said, path, question, decision, key, person)
+        now, then = micros(record["t"]), micros(said["time"])
+        if then > now + 300_000_000:
+            raise Bad("an approval of the future")
+        if said["of_plan"] and micros(said["expires"]) < now:
+            raise Bad("an approval that had expired")
+        if question.good_for_us is not None and now - then > question.good_for_us:
+            raise Bad("an approval that was too old")
+        return decision
+
+    @staticmethod
+    def check_entitled(said, question, decision, person):
+        role = said["role"]
+        if role:
+            if role not in question.roles:
+                raise Bad("an approval in a role nobody asked for")
+            if not question.holds(role, person):
+                raise Untrusted("an approval by somebody who does not hold the role")
+        elif question.roles:
+            if decision == "go":
+                raise Bad("an approval in no role")
+            if not any(question.holds(role, person) for role in question.roles):
+                raise Untrusted("an approval by somebody who holds no role")
+        if decision == "go" and question.reference and not said["reference"]:
+            raise Bad("a GO without its reference")
+
+    def check_new(self, said, path, question, decision, key, person):
+        for given in self.given:
+            here = (given["path"], given["head"]) == (path, question.head)
+            if given["nonce"] == said["nonce"] and (here or not said["of_plan"]):
+                raise Bad("an approval that was used before")
+            same = given["person"] == person or given["key"] == key or self.trust.is_also(key, given["person"])
+            if here and same and given["decision"] == decision and not given["lapsed"]:
+                raise Bad("the same person twice")
+
+    def check_quorum(self, path, question, t):
+        for role, wanted in question.roles.items():
+            found = 0
+            for given in self.given:
+                here = (given["path"], given["head"], given["decision"]) == (path, question.head, "go")
+                fresh = question.good_for_us is None or micros(t) - given["said_us"] <= question.good_for_us
+                found += here and given["role"] == role and fresh and not given["lapsed"]
+            if found < wanted:
+                raise (Untrusted if question.doubtful else Bad)("a checkpoint passed without its people")
+
+
 class Case:
     """Gathers what is wrong; the worst of it is the verdict."""
 
     def __init__(self, run):
         self.run = run
         self.worst, self.why = "COMPLETE", []
-        self.segments, self.claims, self.asked, self.approvals, self.drivers = [], {}, {}, [], []
+        self.segments, self.claims, self.people, self.drivers = [], {}, [], []
 
     def find(self, verdict, why):
         self.why.append(f"{verdict}: {why}")
@@ -728,14 +940,12 @@ class Case:
     def take(self, record, head, pending):
         for file, length, digest, closed in claims_of(record):
             self.claims[file] = (length, digest, closed)
-        checkpoint = record.get("checkpoint")
-        checkpoint = checkpoint if isinstance(checkpoint, str) else ""
+        if concerns_people(record):
+            self.people.append((record, head))
         if record["type"] == "approval.request":
-            self.asked[checkpoint] = head
-            pending.add(checkpoint)
+            pending.add(text_of(record, "checkpoint"))
         elif record["type"] == "approval":
-            pending.discard(checkpoint)
-            self.approvals.append((record, checkpoint, self.asked.pop(checkpoint, None), head[0]))
+            pending.discard(text_of(record, "checkpoint"))
         elif record["type"] == "step.start" and pending:
             raise Bad("a step was started while an approval was pending")
 
@@ -773,37 +983,12 @@ class Case:
                 self.drivers.append((segment.number, segment.identity, owner))
 
     def check_approvals(self):
-        for record, checkpoint, head, number in self.approvals:
-            text = record.get("sig")
-            if not isinstance(text, str):
-                continue
-            statement = record.get("statement")
-            statement = statement if isinstance(statement, str) else ""
-            used = read_signature(text)[2]
-            digest = hashlib.new(used.decode(), statement.encode()).digest()
+        hearing = Hearing(self)
+        for record, head in self.people:
             try:
-                key = check_signature(text, APPROVAL_ROLE, digest, used)
-            except Unchecked as why:
+                hearing.take(record, head)
+            except Untrusted as why:
                 self.find("UNTRUSTED", str(why))
-                continue
-            owner = self.run.trust.owner(key, APPROVAL_ROLE, record["t"])
-            if owner is None:
-                self.find("UNTRUSTED", "an approval by somebody who may not approve")
-                continue
-            for since, driver, name in self.drivers:
-                if since <= number and (driver == key or owner == name or self.run.trust.is_also(key, name)):
-                    raise Bad("an approval by the operator")
-            if head is None:
-                raise Bad("an approval nobody asked for")
-            decision = record.get("decision")
-            decision = decision if isinstance(decision, str) else ""
-            expected = (
-                f"runbook-approval v1\nrun: {self.segments[0].run}\ncheckpoint: {checkpoint}\n"
-                f"decision: {decision}\nplan: sha256:{self.plan_sum(number)}\n"
-                f"log: segment {head[0]}, {head[1]} bytes sha256:{head[2]}\n"
-            )
-            if statement != expected:
-                raise Bad("an approval of something else")
 
     def check_files(self):
         for file, (length, digest, closed) in self.claims.items():

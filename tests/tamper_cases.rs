@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// T01–T47 attacks on a log, T50–T69 on everything around it, C01–C10 crashes.
+/// T01–T47 attacks on a log, T50–T69 on everything around it, T70–T86 on approvals, C01–C10 crashes.
 fn listed() -> Vec<String> {
-    let attacks = (0..=47).chain(50..=69).map(|number| format!("t{number:02}"));
+    let attacks = (0..=47).chain(50..=86).map(|number| format!("t{number:02}"));
     attacks.chain((1..=10).map(|number| format!("c{number:02}"))).collect()
 }
 

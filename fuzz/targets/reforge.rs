@@ -2,8 +2,8 @@
 //! so that what is wrong is wrong elsewhere.
 
 use runbook::log::{
-    APPROVAL_NAMESPACE, ApprovalStatement, Evidence, Head, NAMESPACE, OutputState, Report, RunId, SecretKey, Segment,
-    Sha256Sum, Signer as _, SshSig, TrustStore, verify,
+    APPROVAL_NAMESPACE, Approval, Decision, Evidence, Head, NAMESPACE, Nonce, OutputState, Report, RunId, SecretKey,
+    Segment, Sha256Sum, Signer as _, SshSig, Subject, TrustStore, verify,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -163,6 +163,8 @@ impl Smith {
             self.plan = Sha256Sum::from_hex(text(fields, "plan_sha256")).unwrap_or(Sha256Sum::ZERO);
         } else if is(fields, "approval.request") {
             self.asked.insert(checkpoint, None);
+        } else if is(fields, "event") && text(fields, "event") == "asked" {
+            self.asked.insert(text(fields, "path").to_string(), None);
         } else if is(fields, "run.resume")
             && let Some((bytes, sealed)) = &self.before
         {
@@ -172,9 +174,19 @@ impl Smith {
         } else if is(fields, "approval")
             && let Some(Some(head)) = self.asked.get(&checkpoint).copied()
         {
-            let decision = text(fields, "decision");
-            let (run, plan_sha256) = (self.run, self.plan);
-            let statement = ApprovalStatement { run, checkpoint: &checkpoint, decision, plan_sha256, head }.to_text();
+            let decision = Decision::from_word(text(fields, "decision")).unwrap_or(Decision::Go);
+            let said = |name| Some(text(fields, name).to_string()).filter(|value| !value.is_empty());
+            let statement = Approval {
+                of: Subject::Question { run: self.run, checkpoint, decision, head },
+                plan_sha256: self.plan,
+                role: said("role"),
+                reference: said("reference"),
+                reason: said("reason"),
+                time: text(fields, "t").to_string(),
+                // Of its own as long as nobody asks the same twice.
+                nonce: Nonce(std::array::from_fn(|at| head.sha256.0[at])),
+            };
+            let statement = statement.to_text();
             self.set(APPROVALS, fields, "sig", signed(&self.approver, APPROVAL_NAMESPACE, statement.as_bytes()));
             self.set(APPROVALS, fields, "statement", statement);
         }

@@ -79,6 +79,14 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// The key that signs runs, and whose keys are trusted
     Keys(KeysArgs),
+    /// Say GO to a checkpoint of another person's run, signed with your own key
+    Go(AnswerArgs),
+    /// Say NO-GO to a checkpoint of another person's run, signed with your own key
+    NoGo(AnswerArgs),
+    /// Approve a plan before it is run
+    Approve(ApproveArgs),
+    /// Who approved a run or a plan, and what of it counts
+    Approvals(ApprovalsArgs),
     /// Vouch for another person's run with your own key
     Countersign(CountersignArgs),
     /// Write a signed in-toto statement about a run
@@ -116,6 +124,12 @@ pub(crate) struct Making {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) making: Making,
+    /// FILE is a plan that `plan -o` wrote: run exactly it, with the approvals beside it, or nothing (exit 6)
+    #[arg(long, conflicts_with_all = ["target", "input", "inputs", "dry_run"])]
+    pub(crate) plan: bool,
+    /// With --plan: an approval that lies elsewhere than in FILE.approvals/
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    pub(crate) approval: Vec<PathBuf>,
     /// Only show the plan
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -128,12 +142,88 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "More: docs/approvals.md")]
+pub(crate) struct AnswerArgs {
+    /// Run id, the beginning of one, or a run directory
+    #[arg(required_unless_present = "deliver")]
+    pub(crate) run: Option<String>,
+    /// Path of the checkpoint, or the end of it
+    #[arg(required_unless_present = "deliver")]
+    pub(crate) checkpoint: Option<String>,
+    /// The role you speak in; needed only where you hold several of those asked for
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Where else it is written down, such as a ticket
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reference: Option<String>,
+    /// Write the answer to this file, for whoever drives the run, instead of delivering it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Deliver an answer that somebody else wrote to a file; signs nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "role", "reason", "reference", "out", "yes"])]
+    pub(crate) deliver: Option<PathBuf>,
+    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// Sign without being asked again
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "More: docs/approvals.md")]
+pub(crate) struct ApproveArgs {
+    /// A plan that `runbook plan -o` wrote
+    pub(crate) plan: PathBuf,
+    /// The role you speak in; needed only where you hold several of those asked for
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// Only this checkpoint, by its path [default: all that ask for the role]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) checkpoint: Vec<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Where else it is written down, such as a ticket
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reference: Option<String>,
+    /// How long it counts
+    #[arg(long, value_name = "DURATION", default_value = super::approve::USUAL_EXPIRY)]
+    pub(crate) expires: String,
+    /// Write it to this file instead of PLAN.approvals/
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// Sign without being asked again
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ApprovalsArgs {
+    /// Run id, the beginning of one, a run directory, or a plan that `plan -o` wrote
+    #[arg(value_name = "RUN|PLAN")]
+    pub(crate) what: String,
+    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) making: Making,
     /// Whole scripts, conditions and saved values
     #[arg(long)]
     pub(crate) full: bool,
+    /// Write the plan to this file too, to be approved and run exactly like this; no secret is in it
+    #[arg(short, long, value_name = "PLAN")]
+    pub(crate) out: Option<PathBuf>,
     /// Exit 10 when the plan changes anything
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,

@@ -56,6 +56,33 @@ pub(crate) fn recorded(book: &Runbook, bindings: &[InputBinding]) -> Result<Valu
     Ok(values)
 }
 
+/// The same values as were given before, as far as they were typed; all others are read again where they came from.
+pub(crate) fn read_again(book: &Runbook, bindings: &[InputBinding]) -> Result<Values, CliError> {
+    let mut values = Values::default();
+    let of_files = bindings.iter().filter_map(|binding| Some((binding, file_of(&binding.origin)?)));
+    for (binding, path) in of_files {
+        let mut all = Values::default();
+        from_file(Path::new(path), &mut all)?;
+        values.given.extend(all.given.remove(&binding.name).map(|given| (binding.name.clone(), given)));
+    }
+    let typed = bindings.iter().filter(|binding| matches!(binding.origin.as_str(), "-i" | "asked"));
+    for binding in typed.filter(|binding| binding.kind != InputKind::Secret) {
+        if let Binding::Known(value) = &binding.value {
+            let given = Given { value: value.clone(), origin: binding.origin.clone() };
+            values.given.insert(binding.name.clone(), given);
+        }
+    }
+    for input in &book.inputs {
+        settle(input, &mut values, input.kind == InputKind::Secret)?;
+    }
+    Ok(values)
+}
+
+/// The file of an origin `FILE:LINE`, as values of a file of inputs have it.
+fn file_of(origin: &str) -> Option<&str> {
+    origin.rsplit_once(':').filter(|(_, line)| line.parse::<u32>().is_ok()).map(|(path, _)| path)
+}
+
 fn from_file(path: &Path, values: &mut Values) -> Result<(), CliError> {
     let bytes = read_limited(path).map_err(CliError::Usage)?;
     let source = Source::from_bytes(path.display().to_string(), bytes).map_err(|d| CliError::Invalid(vec![*d]))?;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
 
 mod ahead;
+mod approve;
 mod args;
 mod attest;
 mod changed;
@@ -11,10 +12,13 @@ mod countersign;
 mod demo;
 mod error;
 mod explain;
+mod go;
 mod inputs;
 mod keys;
 mod library;
 mod plan;
+mod planned;
+mod post;
 mod prepare;
 mod probe;
 mod resume;
@@ -28,6 +32,7 @@ mod terminal;
 mod timestamp;
 mod verify;
 
+use crate::log::Decision;
 use args::{Cli, Command};
 use clap::Parser as _;
 use error::CliError;
@@ -69,6 +74,10 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Command::Report(args) => runs::report(&common, args),
         Command::Verify(args) => verify::run(&common, args),
         Command::Keys(args) => keys::run(&common, args),
+        Command::Go(args) => go::run(&common, args, Decision::Go),
+        Command::NoGo(args) => go::run(&common, args, Decision::NoGo),
+        Command::Approve(args) => approve::run(&common, args),
+        Command::Approvals(args) => approve::list(&common, args),
         Command::Countersign(args) => countersign::run(&common, args),
         Command::Attest(args) => attest::run(&common, args),
         Command::Timestamp(args) => timestamp::run(&common, args),

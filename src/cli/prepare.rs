@@ -77,21 +77,35 @@ pub(crate) fn inputs_sealed(kept: &[(String, Vec<u8>)]) -> serde_json::Value {
 
 /// Makes a plan. Reads files and the environment; starts nothing and connects to nothing.
 pub(crate) fn prepare(making: &Making, home: &Home, ask: bool) -> Result<Prepared, CliError> {
+    make(&making.file, making.target.as_deref(), home, around_now(home), |book| inputs::collect(book, making, ask))
+}
+
+fn around_now(home: &Home) -> Around {
     let now_us = jiff::Timestamp::now().as_microsecond();
-    let around = Around { operator: Some(home.operator_name()), now_us: Some(now_us), ..Around::default() };
-    make(&making.file, making.target.as_deref(), home, around, |book| inputs::collect(book, making, ask))
+    Around { operator: Some(home.operator_name()), now_us: Some(now_us), ..Around::default() }
 }
 
 /// Makes the plan again that a run follows, from the files as they are now and the values it was given then.
 pub(crate) fn prepare_again(plan: &Plan, home: &Home) -> Result<Prepared, CliError> {
-    let mut files = plan.sources.iter().map(|source| source.path.as_str());
-    let file = files.next().unwrap_or_default();
-    // The profile is the second of the files, if there is one.
-    let target = plan.target.as_ref().and_then(|_| files.next());
+    let (file, target) = made_from(plan);
     let bindings = plan.scopes.first().map(|scope| scope.inputs.as_slice()).unwrap_or_default();
     // Whoever resumes may be one of the people of a role, and what has expired since has no effect any more.
     let around = Around::default();
     make(Path::new(file), target, home, around, |book| inputs::recorded(book, bindings))
+}
+
+/// Makes a plan again from everything as it is now: what was typed on the command line or at a prompt is as it was, all
+/// else is read where it came from.
+pub(crate) fn prepare_as_given(plan: &Plan, home: &Home) -> Result<Prepared, CliError> {
+    let (file, target) = made_from(plan);
+    let bindings = plan.scopes.first().map(|scope| scope.inputs.as_slice()).unwrap_or_default();
+    make(Path::new(file), target, home, around_now(home), |book| inputs::read_again(book, bindings))
+}
+
+/// The runbook of a plan, and its target profile if there is one: the first of its files.
+pub(crate) fn made_from(plan: &Plan) -> (&str, Option<&str>) {
+    let mut files = plan.sources.iter().map(|source| source.path.as_str());
+    (files.next().unwrap_or_default(), plan.target.as_ref().and_then(|_| files.next()))
 }
 
 fn make(

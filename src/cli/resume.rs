@@ -6,12 +6,12 @@ use super::changed::difference;
 use super::error::CliError;
 use super::inputs::hidden;
 use super::prepare::inputs_sealed;
-use super::runs::{load_plans, replay, view_of};
+use super::runs::{followed, load_plans, replay, view_of};
 use super::session::{self, Session, drive};
 use super::survivors;
 use crate::drive::record;
 use crate::drive::world::SecretSource;
-use crate::log::{Signer, Verdict};
+use crate::log::{Desk, Sha256Sum, Signer, Verdict};
 use crate::machine::event::{Changed, Event};
 use crate::machine::{Input, State, Timestamp, accept};
 use crate::plan::Plan;
@@ -47,12 +47,13 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
             tree
         }
     };
-    let mut inputs = None;
+    let (mut inputs, mut turned) = (None, None);
     let secrets = session::secrets(secrets_of(tree.as_ref().map_or(&state.plan, |tree| &tree.plan), args.no_input)?)?;
     if let Some(tree) = tree {
         let kept = tree.kept(point.next_segment());
         dir.store_plan(point.next_segment(), &tree.bytes, &kept)?;
         inputs = Some(inputs_sealed(&kept));
+        turned = Some(Sha256Sum::of(&tree.bytes));
         let plan = Arc::new(tree.plan);
         state.accepted.insert(tree.digest.clone(), plan.clone());
         view.learn(tree.digest, plan);
@@ -60,6 +61,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| ["in_doubt", "changed", "override_window", "operator_key"].contains(&name.as_str()));
     extra.extend(inputs.map(|files| ("files".to_string(), files)));
+    let plan_sha256 = turned.or_else(|| followed(&point.log)).unwrap_or(Sha256Sum::ZERO);
+    let driver = home.driver(point.next_segment(), &identity)?;
+    let desk = Desk::new(dir.run(), plan_sha256, Some(&point.report), Some(driver));
     let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
         common,
@@ -70,6 +74,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         clock,
         secrets,
         operator: identity.principal,
+        desk,
         no_input: args.no_input,
         detach_waits: args.detach_waits,
     })

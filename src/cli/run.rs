@@ -1,30 +1,36 @@
 //! `runbook run FILE`
 
-use super::args::{Common, Making, PlanArgs, RunArgs};
+use super::args::{Common, PlanArgs, RunArgs};
 use super::error::CliError;
 use super::library::Files;
-use super::prepare::{inputs_sealed, prepare};
+use super::planned::{Written, approvals_of, beside};
+use super::prepare::{Prepared, inputs_sealed, made_from, prepare};
 use super::session::{self, Session, drive};
 use super::target;
 use crate::drive::record;
-use crate::log::{RunStart, Sha256Sum};
+use crate::log::{Desk, RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
 use crate::plan::model::NodeKind;
 use crate::plan::{Plan, paths, window};
-use crate::report::View;
-use crate::store::{Home, Journal, RunClock, RunDir, keys, note_newest, previous_run};
+use crate::report::{View, visible_line};
+use crate::store::{Home, Journal, RunClock, RunDir, deliver, keys, note_newest, previous_run};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     if args.dry_run {
-        let plan = PlanArgs { making: args.making, full: false, detailed_exitcode: false };
+        let plan = PlanArgs { making: args.making, full: false, out: None, detailed_exitcode: false };
         return super::plan::run(common, plan);
     }
     let home = Home::from_env()?;
     home.prepare()?;
-    start_demo(&args.making, &home)?;
-    let prepared = prepare(&args.making, &home, true)?;
+    let (prepared, approvals) = if args.plan {
+        as_written(common, &args, &home)?
+    } else {
+        start_demo(args.making.target.as_deref(), &args.making.file, &home)?;
+        (prepare(&args.making, &home, true)?, Vec::new())
+    };
     if args.override_window.is_none() {
         in_window(&prepared.plan)?;
     }
@@ -42,6 +48,10 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let run = RunDir::new_id()?;
     let inputs: Vec<(&str, &[u8])> = texts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let dir = RunDir::create(&home, run, &prepared.bytes, &inputs)?;
+    // From here on they lie where answers to the questions of the run are looked for.
+    for approval in &approvals {
+        deliver(dir.path(), approval)?;
+    }
     let clock = RunClock::start();
     let now = clock.now();
     let started = RunStarted {
@@ -62,14 +72,9 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| !["run", "operator", "host", "plan_sha256"].contains(&name.as_str()));
     extra.insert("files".into(), inputs_sealed(&texts));
-    let start = RunStart {
-        run,
-        operator: &started.operator,
-        host: &started.host,
-        plan_sha256: Sha256Sum::of(&prepared.bytes),
-        prev_run,
-        extra,
-    };
+    let plan_sha256 = Sha256Sum::of(&prepared.bytes);
+    let start = RunStart { run, operator: &started.operator, host: &started.host, plan_sha256, prev_run, extra };
+    let driver = home.driver(1, &identity)?;
     let journal = Journal::create(&dir, identity.signer, start, &now).map_err(|error| {
         // Nothing was done yet: a run that could not be signed has never been.
         let _ = dir.discard();
@@ -87,9 +92,28 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         clock,
         secrets,
         operator: started.operator,
+        desk: Desk::new(run, plan_sha256, None, Some(driver)),
         no_input: args.making.no_input,
         detach_waits: args.detach_waits,
     })
+}
+
+/// A plan from a file, made again and found the same, and the approvals of it that count so far.
+fn as_written(common: &Common, args: &RunArgs, home: &Home) -> Result<(Prepared, Vec<String>), CliError> {
+    let file = &args.making.file;
+    let written = Written::read(file)?;
+    let (runbook, target) = made_from(&written.plan);
+    start_demo(target, Path::new(runbook), home)?;
+    let prepared = written.again(home, &common.style())?;
+    let trust = home.trust()?;
+    let mut found = approvals_of(file, &written.digest, &trust);
+    found.extend(args.approval.iter().map(|file| beside(file.clone(), &written.digest, &trust)));
+    for approval in &found {
+        let (told, file) = (approval.told.to_string(), approval.file.display());
+        super::say(&format!("approval {}\n", visible_line(&format!("{told}  {file}"))));
+    }
+    let good = found.into_iter().filter(|approval| approval.told.void.is_none());
+    Ok((prepared, good.filter_map(|approval| approval.text).collect()))
 }
 
 /// A run does not even begin outside its window, unless it begins with what the window does not bind.
@@ -122,16 +146,16 @@ fn current_dir() -> Result<String, CliError> {
 
 /// The embedded demo comes up on its own, so that the first run needs nothing else. It does so before anything is
 /// planned, since the plan names its addresses.
-fn start_demo(making: &Making, home: &Home) -> Result<(), CliError> {
-    let Some(name) = &making.target else { return Ok(()) };
+fn start_demo(target: Option<&str>, file: &Path, home: &Home) -> Result<(), CliError> {
+    let Some(name) = target else { return Ok(()) };
     // Whatever is wrong with the target is told where the plan is made, after what is wrong with the runbook.
-    let Some(dir) = target::load(name, &making.file, home).ok().and_then(|loaded| loaded.demo) else { return Ok(()) };
+    let Some(dir) = target::load(name, file, home).ok().and_then(|loaded| loaded.demo) else { return Ok(()) };
     let exe = std::env::current_exe().map_err(|e| CliError::System(format!("cannot find this program: {e}")))?;
     let demo = crate::demo::Demo::new(&dir);
     if demo.status().is_ok() {
         return Ok(());
     }
-    Files.sound(&making.file)?;
+    Files.sound(file)?;
     let addresses = demo.up(&exe).map_err(|e| CliError::System(e.to_string()))?;
     super::say(&format!("started the demo target at {}; `runbook demo down` ends it\n", addresses.balancer_url()));
     Ok(())

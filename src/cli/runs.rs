@@ -6,7 +6,7 @@ use super::library::sha256;
 use super::terminal;
 use crate::drive::record;
 use crate::drive::run::Audience as _;
-use crate::log::{Record, RecordType, RunId, SealedLog};
+use crate::log::{Record, RecordType, RunId, SealedLog, Sha256Sum};
 use crate::machine::event::Event;
 use crate::machine::{Plans, State, Timestamp, apply};
 use crate::plan::Plan;
@@ -139,6 +139,13 @@ pub(crate) fn load_plans(dir: &RunDir, log: &SealedLog) -> Result<Plans, CliErro
         }
     }
     Ok(plans)
+}
+
+/// The SHA-256 of the plan that a run follows at the end of its log.
+pub(crate) fn followed(log: &SealedLog) -> Option<Sha256Sum> {
+    let first = log.records.first().and_then(|record| record.text("plan_sha256"));
+    let turned = log.records.iter().rev().filter(|r| r.kind == RecordType::RunResume).find_map(turned_to);
+    turned.map(|(_, sha256)| sha256).or(first).and_then(Sha256Sum::from_hex)
 }
 
 /// File and SHA-256 of the plan a resumption turned to, if it did.

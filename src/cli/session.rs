@@ -2,6 +2,7 @@
 
 use super::args::Common;
 use super::error::CliError;
+use super::post::Post;
 use super::terminal;
 use crate::drive::clock::Clock;
 use crate::drive::record;
@@ -10,7 +11,7 @@ use crate::drive::world::{
     AttemptId, Cancel, RealWorld, Running, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup,
     base_env, next_free_output,
 };
-use crate::log::At;
+use crate::log::{At, Desk};
 use crate::machine::action::{Action, Done};
 use crate::machine::event::{Event, StepStarted};
 use crate::machine::{Input, State, Timestamp};
@@ -35,6 +36,8 @@ pub(crate) struct Session<'a> {
     pub(crate) clock: RunClock,
     pub(crate) secrets: Secrets,
     pub(crate) operator: String,
+    /// What is asked already, and who can answer.
+    pub(crate) desk: Desk,
     pub(crate) no_input: bool,
     /// Leave when nothing happens for a while, also at a terminal.
     pub(crate) detach_waits: bool,
@@ -58,7 +61,8 @@ pub(crate) fn drive(session: Session<'_>) -> Result<u8, CliError> {
 }
 
 async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
-    let Session { common, state, first, view, mut journal, clock, secrets, operator, no_input, detach_waits } = session;
+    let Session { common, state, first, view, mut journal, clock, secrets, operator, desk, no_input, detach_waits } =
+        session;
     let home = Home::from_env()?;
     journal.tell_to(Syslog::from_env());
     let run = journal.dir().run().to_string();
@@ -68,7 +72,10 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let progress = Progress(world.clone());
     let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
     let clock = SessionClock(clock);
-    let journal = LogJournal { journal: Some(journal), first_written: true };
+    let post = Post::open(&home, journal.dir().path(), desk, send.clone())?;
+    post.look();
+    post.watch();
+    let journal = LogJournal { journal: Some(journal), first_written: true, post };
     let leaves = detach_waits || no_input || !std::io::stdin().is_terminal();
     let mut driver = Driver { leaves, state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
     let driven = driver.drive(first).await;
@@ -177,6 +184,8 @@ struct LogJournal {
     journal: Option<store::Journal>,
     /// The session's first event was written when the segment was opened.
     first_written: bool,
+    /// Whom to tell what was asked and answered.
+    post: Post,
 }
 
 impl Journal for LogJournal {
@@ -188,7 +197,9 @@ impl Journal for LogJournal {
             return Ok(());
         }
         let durability = if durable { Durability::Sync } else { Durability::Defer };
-        journal.commit(&records, durability, &at(now)).map_err(|e| e.to_string())
+        journal.commit(&records, durability, &at(now)).map_err(|e| e.to_string())?;
+        self.post.wrote(batch, &records, journal.head(), now);
+        Ok(())
     }
 }
 

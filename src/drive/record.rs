@@ -4,8 +4,8 @@
 //! record that names its kind, so that later kinds do not change the format. The log has no floating-point numbers:
 //! decimals stand as `{"$decimal": "0.25"}`.
 
-use crate::log::{Record, RecordType};
-use crate::machine::event::Event;
+use crate::log::{Decision, Record, RecordType};
+use crate::machine::event::{Answer, Event, Signed};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
@@ -67,6 +67,9 @@ pub fn encode(event: &Event) -> (RecordType, Map<String, Value>) {
     }
     payload.extend(without_floats(body).as_object().cloned().unwrap_or_default());
     match event {
+        Event::Answered { answer, signed: Some(signed), .. } => {
+            return (RecordType::Approval, approval(body, *answer, signed));
+        }
         Event::AttemptFinished { .. } => lift_result(&mut payload),
         Event::RunEnded { .. } => rename(&mut payload, "outcome", "status"),
         _ => {}
@@ -82,9 +85,8 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
     let mut body = record.payload.clone();
     let typed = TYPED.iter().find(|(_, kind)| *kind == record.kind).map(|(name, _)| name.to_string());
     let kind = match (record.kind, typed) {
-        (RecordType::StepOutput | RecordType::Anchor | RecordType::ApprovalRequest | RecordType::Approval, _) => {
-            return Ok(None);
-        }
+        (RecordType::StepOutput | RecordType::Anchor | RecordType::ApprovalRequest, _) => return Ok(None),
+        (RecordType::Approval, _) => "answered".to_string(),
         (_, Some(kind)) => kind,
         _ => match body.shift_remove("event") {
             Some(Value::String(kind)) => kind,
@@ -93,6 +95,7 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
     };
     match record.kind {
         RecordType::StepEnd => lower_result(&mut body),
+        RecordType::Approval => lower_approval(&mut body),
         RecordType::RunEnd => rename(&mut body, "status", "outcome"),
         RecordType::StepStart => {
             body.shift_remove("session_key");
@@ -111,6 +114,33 @@ pub fn decode(record: &Record, run: &str) -> Result<Option<Event>, UnknownRecord
     let wrong =
         |e: serde_json::Error| UnknownRecord { at: format!("{}/{}", record.segment, record.seq), why: e.to_string() };
     serde_json::from_value(value).map(Some).map_err(wrong)
+}
+
+/// A signed answer under the names that a verifier looks for.
+fn approval(answered: &Value, answer: Answer, signed: &Signed) -> Map<String, Value> {
+    let decision = if answer == Answer::Go { Decision::Go } else { Decision::NoGo };
+    let mut payload = without_floats(answered).as_object().cloned().unwrap_or_default();
+    payload.retain(|name, _| !["path", "answer", "signed"].contains(&name.as_str()));
+    let path = answered.get("path").cloned().unwrap_or_default();
+    let mut record =
+        Map::from_iter([("checkpoint".to_string(), path), ("decision".into(), json!(decision.to_string()))]);
+    record.append(&mut payload);
+    for (name, value) in
+        [("key", &signed.key), ("nonce", &signed.nonce), ("statement", &signed.statement), ("sig", &signed.sig)]
+    {
+        record.insert(name.into(), json!(value));
+    }
+    record
+}
+
+fn lower_approval(body: &mut Map<String, Value>) {
+    rename(body, "checkpoint", "path");
+    let go = body.shift_remove("decision") == Some(json!(Decision::Go.to_string()));
+    body.insert("answer".into(), json!(if go { Answer::Go } else { Answer::NoGo }));
+    let signed = ["key", "nonce", "statement", "sig"];
+    let signed: Map<String, Value> =
+        signed.into_iter().filter_map(|name| Some((name.to_string(), body.shift_remove(name)?))).collect();
+    body.insert("signed".into(), Value::Object(signed));
 }
 
 fn rename(payload: &mut Map<String, Value>, from: &str, to: &str) {

@@ -118,17 +118,23 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             if self.state.is_over() || self.state.parked.is_some() {
                 return Ok(());
             }
-            if let Some(event) = self.attend(&mut asked, &mut person) {
-                batch.push(event);
-                continue;
-            }
-            if self.leaves
-                && let Some(event) = accept(&self.state, Input::NothingToDo { now_wall_us: now.wall_us })
-            {
-                batch.push(event);
-                continue;
-            }
-            let incoming = self.wait().await;
+            // What has come already is taken before anybody is asked, or nobody is found.
+            let incoming = match self.incoming.try_recv() {
+                Ok(incoming) => Some(incoming),
+                Err(_) => {
+                    if let Some(event) = self.attend(&mut asked, &mut person) {
+                        batch.push(event);
+                        continue;
+                    }
+                    if self.leaves
+                        && let Some(event) = accept(&self.state, Input::NothingToDo { now_wall_us: now.wall_us })
+                    {
+                        batch.push(event);
+                        continue;
+                    }
+                    self.wait().await
+                }
+            };
             // What time decides comes before what was said too late.
             if let Err(error) = self.drain(&mut batch, self.clock.now(), &mut synced_us, &mut asked) {
                 self.end_everything().await;

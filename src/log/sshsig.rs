@@ -40,7 +40,7 @@ pub struct SshSig {
     /// The hash of the message that was signed.
     pub hash: HashAlgorithm,
     /// The innermost part: the kind of signature and its values.
-    signature: Vec<u8>,
+    pub(super) signature: Vec<u8>,
 }
 
 impl SshSig {

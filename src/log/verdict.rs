@@ -1,11 +1,13 @@
 //! What a verification starts from and what it says.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
 
 use super::Head;
-use super::approval::Driver;
+use super::approval::{Counted, Driver, Question};
+use super::hearing::HeardApproval;
 use super::id::RunId;
 use super::sum::Sha256Sum;
 use super::trust::TrustStore;
@@ -118,6 +120,12 @@ pub struct Report {
     pub heads: Vec<Head>,
     /// Second people who vouch for a head of this log.
     pub countersigned: Vec<Countersigned>,
+    /// All signed answers in the log, in order, whether they count or not.
+    pub approvals: Vec<HeardApproval>,
+    /// What is asked and not over, by checkpoint.
+    pub questions: BTreeMap<String, Question>,
+    /// The signed answers that count.
+    pub(crate) given: Vec<Counted>,
     /// Every segment could be walked to its end. Behind a fault there is nothing to say about a tail.
     pub(crate) walked: bool,
     /// Everybody who drove the run: none of them can be its second person.
@@ -149,6 +157,7 @@ impl Report {
             "verdict": self.verdict.to_string(), "running": self.running, "run": self.run.map(|r| r.to_string()), "signer": self.signer,
             "self_signed": self.self_signed, "records": self.records, "seals": self.seals, "head": head,
             "outputs": { "files": self.outputs.0, "bytes": self.outputs.1 }, "countersigned": countersigned,
+            "approvals": self.approvals.iter().map(HeardApproval::json).collect::<Vec<_>>(),
             "findings": findings,
         })
     }
@@ -160,6 +169,7 @@ impl fmt::Display for Report {
         let signer = self.signer.as_ref().map_or("nobody known".to_string(), |s| s.escape_debug().to_string());
         let word = if self.running { "RUNNING".to_string() } else { self.verdict.to_string() };
         write!(f, "{word}: {run} by {signer}: {} records, {} seals", self.records, self.seals)?;
+        self.approvals.iter().try_for_each(|approval| write!(f, "\n{approval}"))?;
         self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Anchor;
-use super::approval::{self, Driver};
+use super::approval::Driver;
+use super::hearing::{Court, Heard, concerns};
 use super::id::RunId;
 use super::outputs::{OutputClaim, OutputState, claims, contradiction};
 use super::record::{Record, RecordType};
@@ -36,9 +37,9 @@ struct Case {
     findings: Vec<Finding>,
     walks: Vec<Walk>,
     claims: BTreeMap<String, OutputClaim>,
-    /// Open questions, with the head at which they were asked.
-    asked: BTreeMap<String, Head>,
-    approvals: Vec<(Option<Head>, Record)>,
+    /// Questions and answers of people, each with what its seal covers.
+    people: Vec<(Record, Head)>,
+    heard: Heard,
     many: bool,
     /// Who opened the segments so far, as the trust store knows them.
     drivers: Vec<Driver>,
@@ -102,19 +103,16 @@ impl Case {
             found.push(claims(record.kind, &record.payload));
             let checkpoint = record.text("checkpoint").unwrap_or_default().to_string();
             match record.kind {
-                RecordType::ApprovalRequest => {
-                    pending.insert(checkpoint.clone());
-                    self.asked.insert(checkpoint, head);
-                }
-                RecordType::Approval => {
-                    pending.remove(&checkpoint);
-                    self.approvals.push((self.asked.remove(&checkpoint), record));
-                }
+                RecordType::ApprovalRequest => drop(pending.insert(checkpoint)),
+                RecordType::Approval => drop(pending.remove(&checkpoint)),
                 RecordType::StepStart => found.extend(pending.first().map(|asked| {
                     let asked = asked.escape_debug();
                     Err(format!("record {} starts a step while approval '{asked}' is pending", record.seq))
                 })),
                 _ => {}
+            }
+            if concerns(&record) {
+                self.people.push((record, head));
             }
         });
         for claims in found {
@@ -269,13 +267,15 @@ impl Case {
 
     fn check_approvals(&mut self, trust: &TrustStore) {
         let Some(run) = self.walks.first().and_then(|walk| walk.run) else { return };
-        for (asked, record) in std::mem::take(&mut self.approvals) {
+        let mut heard = Heard::default();
+        for (record, head) in std::mem::take(&mut self.people) {
             let plan_sha256 = self.plan_of(record.segment).unwrap_or(Sha256Sum::ZERO);
-            let context = approval::Context { run, plan_sha256, trust, drivers: &self.drivers };
-            if let Err((verdict, text)) = approval::check(&record, asked, &context) {
+            let court = Court { run, plan_sha256, trust, drivers: &self.drivers };
+            if let Err((verdict, text)) = heard.take(&record, head, &court) {
                 self.find(verdict, self.about(record.segment, &text));
             }
         }
+        self.heard = heard;
     }
 
     fn check_outputs(&mut self, outputs: &mut dyn FnMut(&OutputClaim) -> OutputState) {
@@ -356,6 +356,9 @@ impl Case {
             outputs: self.outputs,
             heads: self.walks.iter().flat_map(|walk| walk.heads.iter().copied()).collect(),
             countersigned: Vec::new(),
+            approvals: self.heard.approvals,
+            questions: self.heard.open,
+            given: self.heard.given,
             walked: !self.walks.iter().any(|walk| matches!(walk.tail, Tail::Broken(_))),
             drivers: self.drivers,
         }

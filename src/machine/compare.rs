@@ -204,7 +204,7 @@ fn placeless(part: &impl serde::Serialize) -> Value {
 }
 
 /// Every step and block of a plan with its path, in reading order.
-fn places(plan: &Plan) -> Vec<(String, NodeId)> {
+pub(crate) fn places(plan: &Plan) -> Vec<(String, NodeId)> {
     let mut found = Vec::new();
     let roots = [(Some(plan.forward), ""), (plan.rollback, "rollback"), (plan.always, "always")];
     for (root, path) in roots {

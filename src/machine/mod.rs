@@ -36,6 +36,7 @@ mod tests;
 pub use accept::{Backing, Input, Typed, accept, answers};
 pub use apply::apply;
 pub(crate) use begin::title;
+pub(crate) use compare::places;
 pub use compare::{Change, How, changes};
 pub use gate::{Driver, Gathered, Go, RoleStanding, phrase_typed, red, standing};
 pub use look::{Probe, Seen};

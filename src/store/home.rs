@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::log::{NAMESPACE, RevokedKeys, RunId, TrustStore};
+use crate::log::{Driver, NAMESPACE, RevokedKeys, RunId, TrustStore};
 
 use super::clock::RunClock;
 use super::error::StoreError;
@@ -70,6 +70,17 @@ impl Home {
     /// The directory of a run; it need not exist.
     pub fn run_path(&self, run: RunId) -> PathBuf {
         self.runs_dir().join(run.to_string())
+    }
+
+    /// Whoever drives a run from this segment on, by the name the trust store has for the key: as `verify` will see it.
+    ///
+    /// # Errors
+    /// When the trust store cannot be read.
+    pub fn driver(&self, segment: u32, identity: &SigningKey) -> Result<Driver, StoreError> {
+        let key = identity.signer.public_key();
+        let trust = self.trust()?;
+        let principal = trust.principal_of(&key).unwrap_or(&identity.principal).to_string();
+        Ok(Driver { segment, key, principal })
     }
 
     /// Makes the state directories, 0700 and durable.

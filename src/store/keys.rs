@@ -162,6 +162,16 @@ pub(crate) fn random_seed() -> Result<Seed, StoreError> {
     Ok(seed)
 }
 
+/// 128 bits from the system's random source.
+///
+/// # Errors
+/// When it fails.
+pub fn random_nonce() -> Result<[u8; 16], StoreError> {
+    let mut nonce = [0; 16];
+    random(&mut nonce)?;
+    Ok(nonce)
+}
+
 pub(crate) fn random(bytes: &mut [u8]) -> Result<(), StoreError> {
     let failed = |e: getrandom::Error| std::io::Error::other(e.to_string());
     getrandom::fill(bytes).map_err(failed).map_err(StoreError::io("read", Path::new("the random source")))

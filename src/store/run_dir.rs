@@ -41,7 +41,7 @@ impl RunDir {
         let make = |path: &Path| DirBuilder::new().mode(0o700).create(path).map_err(StoreError::io("create", path));
         make(&path)?;
         // What steps put into them later is durable only if their own names are.
-        for name in ["out", "kept", "inputs"] {
+        for name in ["out", "kept", "inputs", "inbox"] {
             make(&path.join(name))?;
         }
         files::create_file(&path.join(PLAN_FILE), plan, 0o600)?;
@@ -65,6 +65,11 @@ impl RunDir {
             return Err(StoreError::WrongKind(path, "is not a directory"));
         }
         Ok(RunDir { run, path })
+    }
+
+    /// A directory anywhere that holds a run, such as a copy of one.
+    pub fn at(path: &Path, run: RunId) -> RunDir {
+        RunDir { run, path: path.to_path_buf() }
     }
 
     /// A fresh identifier from the clock and the system's random source.

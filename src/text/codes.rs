@@ -1,7 +1,7 @@
 //! The registry of diagnostic codes. A code is API: it keeps its number and meaning for ever.
 //!
 //! One file per range: 01xx [`yaml`], 02xx [`document`], 03xx [`reference`], 04xx [`shell`], 05xx [`plan`],
-//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 108x-109x [`gates`]. To add a code, add a row to the file of its range.
+//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 108x-109x [`gates`], 111x [`signed`]. To add a code, add a row to the file of its range.
 
 use std::fmt;
 
@@ -12,6 +12,7 @@ mod plan;
 mod policy;
 mod reference;
 mod run;
+mod signed;
 mod shell;
 mod yaml;
 
@@ -41,7 +42,7 @@ macro_rules! codes {
 }
 use codes;
 
-const RANGES: [&[Row]; 9] = [
+const RANGES: [&[Row]; 10] = [
     yaml::ROWS,
     document::ROWS,
     reference::ROWS,
@@ -51,6 +52,7 @@ const RANGES: [&[Row]; 9] = [
     run::ROWS,
     decision::ROWS,
     gates::ROWS,
+    signed::ROWS,
 ];
 
 impl Code {

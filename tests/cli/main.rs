@@ -5,6 +5,7 @@
 mod support;
 
 mod anchors;
+mod approvals;
 mod bad_input;
 mod bad_values;
 mod changed;
@@ -25,6 +26,7 @@ mod schedule;
 mod second;
 mod shell;
 mod signals;
+mod planned;
 mod stages;
 mod terminal;
 mod token;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use runbook::log::{
-    APPROVAL_NAMESPACE, ApprovalStatement, At, Head, NAMESPACE, RecordType, RunId, RunResume, RunStart, SecretKey,
-    Sha256Sum, Signer as _, SshSig, Writer, read, segment_file, signature_file,
+    APPROVAL_NAMESPACE, Approval, At, Decision, Head, NAMESPACE, Nonce, RecordType, RunId, RunResume, RunStart,
+    SecretKey, Sha256Sum, Signer as _, SshSig, Subject, Writer, read, segment_file, signature_file,
 };
 use serde_json::{Map, Value, json};
 
@@ -135,6 +135,7 @@ struct Segment<'r> {
     keys: Vec<Option<SecretKey>>,
     session: SecretKey,
     us: u64,
+    nonce: u8,
 }
 
 impl Segment<'_> {
@@ -170,7 +171,7 @@ impl Segment<'_> {
             Writer::resume(&resume, &at(us), &seed)
         };
         let (log, keys, session) = (Vec::new(), Vec::new(), SecretKey::from_seed(&seed));
-        Segment { run, number, writer: writer.unwrap(), log, keys, session, us }
+        Segment { run, number, writer: writer.unwrap(), log, keys, session, us, nonce: 10 + 40 * number as u8 }
     }
 
     fn write(mut self, rng: &mut Rng, finished: bool) {
@@ -213,7 +214,7 @@ impl Segment<'_> {
                     next = Some(SecretKey::from_seed(&seed));
                 }
                 2 => self.output(rng),
-                3 if self.keys.len() > 1 => return self.approval(next),
+                3 if self.keys.len() > 1 => return self.approval(next, rng),
                 4 => self.add(RecordType::Anchor, json!({"to": "syslog", "ok": true})),
                 _ => self.add(
                     RecordType::Event,
@@ -243,17 +244,77 @@ impl Segment<'_> {
         self.run.files.insert(file, data);
     }
 
-    /// Ends the batch with a question; the next batch is Bob's answer.
-    fn approval(&mut self, next: Option<SecretKey>) {
-        self.add(RecordType::ApprovalRequest, json!({"checkpoint": "go"}));
+    /// Ends the batch with a question; the next batches are what people say to it, now and then nothing good.
+    fn approval(&mut self, next: Option<SecretKey>, rng: &mut Rng) {
+        let odd = rng.one_in(8);
+        let checkpoint = *rng.pick(&["go", "a.b.go"]);
+        let roles = rng.one_in(2);
+        if rng.one_in(3) && !roles {
+            self.add(RecordType::ApprovalRequest, json!({"checkpoint": checkpoint}));
+        } else {
+            let mut asked = json!({"event": "asked", "path": checkpoint, "question": "checkpoint", "title": "Go?"});
+            if roles {
+                asked["roles"] = json!({"dba": 1});
+                let people = [["bob@example.com"], ["*"], ["carol@example.com"]];
+                asked["people"] = json!({"dba": people[rng.below(if odd { 3 } else { 2 })]});
+            }
+            for (name, value) in [("good_for_us", json!(2)), ("reference", json!(true)), ("red", json!(["a: exit 1"]))]
+            {
+                if odd && rng.one_in(4) {
+                    asked[name] = value;
+                }
+            }
+            self.add(RecordType::Event, asked);
+        }
         let session = self.session.clone();
         self.seal(&session);
         self.session = next.unwrap_or(session);
-        let plan_sha256 = Sha256Sum::of(&self.run.files[&self.run.plan]);
-        let (run, head) = (self.run.id, self.writer.head());
-        let text = ApprovalStatement { run, checkpoint: "go", decision: "go", plan_sha256, head }.to_text();
-        let sig = SshSig::sign(&bob(), APPROVAL_NAMESPACE, &Sha256Sum::of(text.as_bytes())).unwrap().to_armor();
-        self.add(RecordType::Approval, json!({"checkpoint": "go", "decision": "go", "statement": text, "sig": sig}));
+        let head = self.writer.head();
+        for _ in 0..1 + usize::from(odd && rng.one_in(2)) {
+            self.answer(checkpoint, head, roles, odd, rng);
+        }
+        if rng.one_in(2) {
+            let event = if odd { *rng.pick(&["answer_expired", "lapsed", "step_finished"]) } else { "step_finished" };
+            let verdict = if odd { *rng.pick(&["pass", "fail"]) } else { "pass" };
+            let over = json!({"event": event, "path": checkpoint, "verdict": verdict, "by": "bob@example.com"});
+            self.add(RecordType::Event, over);
+            let session = self.session.clone();
+            self.seal(&session);
+        }
+    }
+
+    fn answer(&mut self, checkpoint: &str, head: Head, roles: bool, odd: bool, rng: &mut Rng) {
+        let mut oddly = |one_in: usize| odd && rng.one_in(one_in);
+        let (no, expired, other_role, used, stranger) = (oddly(4), oddly(3), oddly(6), oddly(4), oddly(6));
+        let expires = at(if expired { 1 } else { 9_000 }).t;
+        let (of, decision) = match (no, rng.below(4)) {
+            (false, 0) => {
+                let checkpoints = vec!["x".into(), checkpoint.into()];
+                (Subject::Plan { runbook: "deploy".into(), target: None, checkpoints, expires }, Decision::Go)
+            }
+            _ => {
+                let decision = if no { Decision::NoGo } else { Decision::Go };
+                (Subject::Question { run: self.run.id, checkpoint: checkpoint.into(), decision, head }, decision)
+            }
+        };
+        self.nonce += 1;
+        let said = Approval {
+            of,
+            plan_sha256: Sha256Sum::of(&self.run.files[&self.run.plan]),
+            role: (roles != other_role).then(|| "dba".to_string()),
+            reference: rng.one_in(3).then(|| "CHG-1 \u{e9}".to_string()),
+            reason: None,
+            time: at(self.us).t,
+            nonce: Nonce([if used { 7 } else { self.nonce }; 16]),
+        };
+        let text = said.to_text();
+        let key = if stranger { mallory() } else { bob() };
+        let sig = SshSig::sign(&key, APPROVAL_NAMESPACE, &Sha256Sum::of(text.as_bytes())).unwrap().to_armor();
+        let record = json!({
+            "checkpoint": checkpoint, "decision": decision.to_string(), "role": said.role, "reference": said.reference,
+            "nonce": said.nonce.to_string(), "statement": text, "sig": sig,
+        });
+        self.add(RecordType::Approval, record);
         let session = self.session.clone();
         self.seal(&session);
     }

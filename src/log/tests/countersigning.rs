@@ -119,9 +119,7 @@ fn an_edited_countersignature_and_one_signed_for_another_purpose() {
     let log = statement + &SshSig::sign(&bob(), NAMESPACE, &sum).unwrap().to_armor();
     says(&Check::new(), &log, Tampered, "namespace is 'log.v1@runbook', expected 'approval.v1@runbook'");
     // An approval of a checkpoint is no countersignature.
-    let plan_sha256 = Sha256Sum::of(PLAN);
-    let (run, head) = (run_a(), last_head());
-    let approval = ApprovalStatement { run, checkpoint: "go", decision: "go", plan_sha256, head }.to_text();
+    let approval = answer(run_a(), "go", Decision::Go, PLAN, last_head()).to_text();
     let sum = Sha256Sum::of(approval.as_bytes());
     let approval = approval + &SshSig::sign(&bob(), APPROVAL_NAMESPACE, &sum).unwrap().to_armor();
     says(&Check::new(), &approval, Tampered, "countersignature bob: not a countersignature of this version");

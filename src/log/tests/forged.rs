@@ -60,8 +60,7 @@ fn after_a_question(trust: TrustStore, then: impl FnOnce(&mut Writer)) -> Check 
 }
 
 fn approve(writer: &mut Writer, key: &SecretKey, us: u64) {
-    let (run, plan_sha256, head) = (run_a(), Sha256Sum::of(PLAN), writer.head());
-    let text = ApprovalStatement { run, checkpoint: "go", decision: "go", plan_sha256, head }.to_text();
+    let text = answer(run_a(), "go", Decision::Go, PLAN, writer.head()).to_text();
     let sig = SshSig::sign(key, APPROVAL_NAMESPACE, &Sha256Sum::of(text.as_bytes())).unwrap().to_armor();
     let payload = json!({"checkpoint": "go", "decision": "go", "statement": text, "sig": sig});
     writer.append(RecordType::Approval, &at(us), &map(payload)).unwrap();
@@ -87,7 +86,7 @@ fn t61_an_approval_by_a_key_that_has_expired() {
     let alice_line = format!("alice@example.com namespaces=\"log.v1@runbook\" {}\n", alice().public_key().to_line());
     let trust = TrustStore::parse(&(line + &alice_line)).unwrap();
     after_a_question(trust, |writer| approve(writer, &bob(), 3))
-        .expect(Untrusted, "is in the trust store but was not valid at 2026-11-21T00:18:00.000003Z");
+        .expect(Untrusted, "is in the trust store but was not valid at 2026-11-21T00:18:00.000002Z");
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn t53_an_approval_by_a_key_of_another_kind() {
     let judged = |statement: &str, trust: TrustStore| Check { trust, ..approved(statement) };
     let with_checker = || trust.clone().with_checker(Arc::new(Mathematician));
     judged("STATEMENT", with_checker()).expect(Complete, "");
-    let text = "approval 'go-no-go': signature is not valid for these bytes";
+    let text = "approval 'go-no-go' is not signed as it stands: signature is not valid for these bytes";
     judged("something else", with_checker()).expect(Tampered, text);
     judged("STATEMENT", trust.clone()).expect(Untrusted, "approval 'go-no-go' could not be checked: only Ed25519");
 }

@@ -1,6 +1,7 @@
 //! A small run in memory, and the tools of an attacker.
 
 mod approvals;
+mod approved;
 mod countersigning;
 mod crash;
 mod every_byte;
@@ -69,6 +70,20 @@ pub(super) fn start(run: RunId) -> RunStart<'static> {
         plan_sha256,
         prev_run: None,
         extra: map(json!({"runbook": "deploy.yaml", "files": [input]})),
+    }
+}
+
+/// What an approver signs for a question of this run, before a test changes it.
+pub(super) fn answer(run: RunId, checkpoint: &str, decision: Decision, plan: &[u8], head: Head) -> Approval {
+    let of = Subject::Question { run, checkpoint: checkpoint.to_string(), decision, head };
+    Approval {
+        of,
+        plan_sha256: Sha256Sum::of(plan),
+        role: None,
+        reference: None,
+        reason: None,
+        time: at(2).t,
+        nonce: Nonce([9; 16]),
     }
 }
 

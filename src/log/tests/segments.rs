@@ -153,9 +153,7 @@ fn turned(plan: &[u8]) -> Check {
     let mut check = resumed_with(first, &alice(), extra, &mut |writer, log| {
         writer.append(RecordType::ApprovalRequest, &at(4), &map(json!({"checkpoint": "go"}))).unwrap();
         log.extend(writer.seal(&alice()).unwrap());
-        let head = writer.head();
-        let plan_sha256 = Sha256Sum::of(plan);
-        let text = ApprovalStatement { run: run_a(), checkpoint: "go", decision: "go", plan_sha256, head }.to_text();
+        let text = answer(run_a(), "go", Decision::Go, plan, writer.head()).to_text();
         let sig = SshSig::sign(&bob(), APPROVAL_NAMESPACE, &Sha256Sum::of(text.as_bytes())).unwrap().to_armor();
         let approval = json!({"checkpoint": "go", "decision": "go", "statement": text, "sig": sig});
         writer.append(RecordType::Approval, &at(5), &map(approval)).unwrap();
