@@ -16,6 +16,8 @@ mod anchor;
 mod approval;
 mod countersign;
 mod dsse;
+mod hold;
+mod holds;
 mod id;
 mod json;
 mod keys;
@@ -41,6 +43,8 @@ pub use anchor::{Anchor, head_line, parse_head_line};
 pub use approval::ApprovalStatement;
 pub use countersign::{CountersignStatement, Countersignature};
 pub use dsse::{Attestation, PREDICATE_TYPE, Statement, pae};
+pub use hold::{HoldAction, HoldStatement, SignedHold};
+pub use holds::{HoldEntry, HoldHistory, may_say};
 pub use id::{BadRunId, RunId};
 pub use json::MAX_LINE;
 pub use keys::PublicKey;
@@ -65,6 +69,9 @@ pub const NAMESPACE: &str = "log.v1@runbook";
 
 /// What people's approvals are signed for.
 pub const APPROVAL_NAMESPACE: &str = "approval.v1@runbook";
+
+/// What holds on locks, and lifting them, are signed for.
+pub const HOLD_NAMESPACE: &str = "hold.v1@runbook";
 
 /// A point in a log that a seal vouches for: the first `bytes` bytes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
