@@ -1,7 +1,8 @@
 //! What the world, people and the driver say becomes a fact, or nothing when it no longer matters.
 
 use super::action::Done;
-use super::event::{Answer, Event, Parking, Question};
+use super::event::{Answer, Event, Locked, OnHold, Parking, Question};
+use super::lock;
 use super::next::blocking_question;
 use super::schedule;
 use super::state::{State, Status};
@@ -44,6 +45,10 @@ pub enum Input {
     },
     /// The driver is in trouble and leaves.
     Trouble(String),
+    /// The driver has taken the lock of the run.
+    Locked(Locked),
+    /// Somebody holds the lock of the run.
+    OnHold(OnHold),
     /// Somebody takes over a run that was left.
     Resume {
         /// Who.
@@ -91,6 +96,8 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             state.parked.is_none().then_some(Event::Parked { reason: Parking::Until(until) })
         }
         Input::Trouble(words) => state.parked.is_none().then_some(Event::Parked { reason: Parking::Trouble(words) }),
+        Input::Locked(locked) => lock::taken(state, locked),
+        Input::OnHold(hold) => lock::held(state, hold),
         Input::Resume { by, override_window } => {
             let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
             let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();
@@ -110,7 +117,7 @@ pub fn answers(question: Question) -> &'static [Answer] {
     }
 }
 
-/// After an interrupt: leave once nothing runs.
+/// After an interrupt, or on hold: leave once nothing runs.
 pub(super) fn park_for(state: &State) -> Option<Event> {
-    (state.in_flight == 0).then_some(Event::Parked { reason: Parking::Interrupted })
+    (state.in_flight == 0).then(|| Event::Parked { reason: lock::parking(state) })
 }

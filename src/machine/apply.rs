@@ -3,6 +3,7 @@
 use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::judge::no_backs_out;
+use super::lock;
 use super::look;
 use super::rebase::{Conflict, rebase};
 use super::ruling;
@@ -136,6 +137,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
         }
         Event::Anchored { .. } | Event::Missed { .. } => schedule::apply(state, event)?,
+        Event::Locked(_) | Event::Unlocked { .. } | Event::OnHold(_) => lock::apply(state, event)?,
         Event::Looked { .. } | Event::Extended { .. } | Event::Ruled { .. } | Event::Withdrawn { .. } => {
             ruling::apply(state, event)?;
         }
@@ -190,6 +192,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         Event::Resumed { in_doubt, changed, override_window, .. } => {
             state.window_overridden |= override_window.is_some();
             state.parked = None;
+            lock::taken_over(state);
             // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
             state.interrupt = 0;
             for path in in_doubt {

@@ -17,6 +17,7 @@ mod begin;
 mod compare;
 mod forward;
 mod judge;
+mod lock;
 mod look;
 mod names;
 mod next;

@@ -5,14 +5,17 @@ use super::action::Ended;
 use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, judge, look, schedule, undo};
+use super::{begin, judge, lock, look, schedule, undo};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
 /// The next event, or none when the run waits for the world, for a person or for time.
 pub fn next(state: &State, now: Timestamp) -> Option<Event> {
-    if state.outcome.is_some() || state.started.is_none() || state.parked.is_some() {
+    if state.outcome.is_some() || state.started.is_none() {
         return None;
+    }
+    if state.parked.is_some() {
+        return lock::left(state);
     }
     if let Some(event) = schedule::anchored(state, now) {
         return Some(event);
@@ -31,9 +34,9 @@ pub fn next(state: &State, now: Timestamp) -> Option<Event> {
     }
 }
 
-/// With one press of Ctrl-C nothing new starts; with three nothing at all.
+/// With one press of Ctrl-C, or while somebody holds the lock, nothing new starts; with three nothing at all.
 fn stands_still(state: &State) -> bool {
-    state.interrupt == 1 || state.interrupt >= 3
+    state.interrupt == 1 || state.interrupt >= 3 || lock::is_held_up(state)
 }
 
 /// Steps that need a decision whatever the run is doing: answers to judge, doubts, deadlines, pauses that ended.
@@ -174,7 +177,8 @@ fn go_through_always(state: &State, now: Timestamp) -> Option<Event> {
     {
         return advance(state, root, now);
     }
-    Some(Event::RunEnded { outcome: outcome(state) })
+    let outcome = outcome(state);
+    Some(lock::at_the_end(state, outcome).unwrap_or(Event::RunEnded { outcome }))
 }
 
 /// The `always` of an included runbook that was begun and left; the innermost comes first.

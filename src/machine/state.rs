@@ -1,7 +1,7 @@
 //! The state of a run: what its events add up to. Only `apply` changes it.
 
 use super::action::{Action, Done, LogMark};
-use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
+use super::event::{Asked, Cause, Direction, Event, Locked, OnHold, Outcome, Parking, RunStarted, Then, Verdict};
 use super::look::Lookout;
 use super::plans::Plans;
 use super::schedule::Zero;
@@ -180,6 +180,10 @@ pub struct State {
     pub clock: u64,
     /// Steps of `always` or undo that failed.
     pub late_failures: u32,
+    /// The lock the run has.
+    pub lock: Option<Locked>,
+    /// The hold it has come upon.
+    pub on_hold: Option<OnHold>,
 }
 
 /// An event that does not fit the state: a log of something else, or a bug.
@@ -233,6 +237,8 @@ impl State {
             again: BTreeSet::new(),
             clock: 0,
             late_failures: 0,
+            lock: None,
+            on_hold: None,
             plan: plan.clone(),
             accepted,
         };

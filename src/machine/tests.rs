@@ -6,6 +6,7 @@ mod dialogue;
 mod backing_out;
 mod forward;
 mod illegal;
+mod locks;
 mod people;
 mod rebased;
 mod resume;

@@ -91,6 +91,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         doc::Rollback::Undo => None,
         doc::Rollback::Steps(steps) => builder.optional_steps("rollback", steps, &book, &at),
     };
+    let lock = builder.lock(&book, &at);
     if !builder.problems.is_empty() {
         return Err(builder.problems);
     }
@@ -108,6 +109,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         secrets: builder.secrets,
         metrics: builder.metrics,
         schedule,
+        lock,
         sources: builder.sources,
     })
 }
@@ -270,7 +272,7 @@ impl Builder<'_> {
 
     fn kind(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         match &step.kind {
-            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) => {
+            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) | doc::Kind::Hold(_) => {
                 NodeKind::Task(Box::new(self.task(step, at)))
             }
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
@@ -309,6 +311,7 @@ impl Builder<'_> {
                     activate,
                 }))
             }
+            doc::Kind::Hold(reason) => Act::Hold(template(reason)),
             _ => Act::Restore,
         };
         let undo = step.undo.as_ref().map(|undo| match undo {
@@ -331,7 +334,7 @@ impl Builder<'_> {
             }),
             expect: step.expect.iter().map(template).collect(),
             save: pairs(&step.save),
-            undo,
+            undo: undo.or_else(|| held(&step.kind)),
             repeat: step.repeat.unwrap_or(default_repeat(step)),
             done_when: step.done_when.as_ref().map(|body| self.step(body, at)),
         }
@@ -459,4 +462,9 @@ fn secret_source(input: &doc::Input, origin: &str) -> String {
         Some(doc::InputSource::File(path)) => format!("file:{path}"),
         None => origin.to_string(),
     }
+}
+
+/// A hold is not taken back with its run: another person lifts it.
+fn held(kind: &doc::Kind) -> Option<Undo> {
+    matches!(kind, doc::Kind::Hold(_)).then(|| Undo::None("another person lifts it".into()))
 }

@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod decision;
+mod lock;
 mod schedule;
 
 pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
+pub use lock::Lock;
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -58,6 +60,9 @@ pub struct Plan {
     /// When the run may happen.
     #[serde(default, skip_serializing_if = "Schedule::is_empty")]
     pub schedule: Schedule,
+    /// The lock without which nothing is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// Files the plan was made from and their SHA-256.
     pub sources: Vec<SourceDigest>,
 }
@@ -358,6 +363,8 @@ pub enum Act {
     File(Box<File>),
     /// Undo of the file step around it.
     Restore,
+    /// A hold on the lock of the run, and why.
+    Hold(Template),
 }
 
 /// A request, before its templates are resolved.

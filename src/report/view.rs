@@ -253,6 +253,8 @@ pub enum Ending {
     Until(i64),
     /// The operator stopped it; it can be resumed.
     Interrupted,
+    /// Left because somebody holds its lock.
+    OnHold,
     /// The driver could not go on.
     Trouble,
     /// The log just stops: it is still running, or its driver died.
@@ -545,6 +547,7 @@ impl View {
             }
             (None, Some(Parking::Until(at))) => Ending::Until(*at),
             (None, Some(Parking::Interrupted)) => Ending::Interrupted,
+            (None, Some(Parking::OnHold(_))) => Ending::OnHold,
             (None, Some(Parking::Trouble(_))) => Ending::Trouble,
             (None, None) => Ending::Open,
         }
@@ -594,6 +597,9 @@ pub fn path_of(event: &Event) -> Option<&str> {
         | Event::Interrupted { .. }
         | Event::Parked { .. }
         | Event::Resumed { .. }
+        | Event::Locked(_)
+        | Event::Unlocked { .. }
+        | Event::OnHold(_)
         | Event::RunEnded { .. } => None,
     }
 }

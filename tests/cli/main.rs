@@ -16,6 +16,7 @@ mod flow;
 mod golden;
 mod http;
 mod keys;
+mod locks;
 mod looking;
 mod plan;
 mod reading;

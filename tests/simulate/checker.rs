@@ -134,6 +134,7 @@ impl Judge<'_> {
                 }
                 Ok(())
             }
+            Event::Locked(_) | Event::Unlocked { .. } | Event::OnHold(_) => Ok(()),
             Event::RunEnded { outcome } => self.ended(*outcome),
         }
     }

@@ -28,6 +28,7 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         secrets: Map::new(),
         metrics: Vec::new(),
         schedule: Default::default(),
+        lock: None,
         sources: Vec::new(),
     }
 }

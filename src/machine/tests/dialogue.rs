@@ -154,6 +154,9 @@ fn words(event: &Event) -> Option<String> {
         Event::Anchored { path, .. } => format!("anchor {path}"),
         Event::Held { path, .. } => format!("hold {path}"),
         Event::Missed { path, .. } => format!("missed {path}"),
+        Event::Locked(locked) => format!("lock {}", locked.lock),
+        Event::Unlocked { lock } => format!("unlock {lock}"),
+        Event::OnHold(hold) => format!("on hold by {}", hold.by),
         Event::RunEnded { outcome } => format!("end {}", snake(serde_json::to_value(outcome).ok()?)),
     })
 }

@@ -154,6 +154,7 @@ pub(crate) fn plan() -> Plan {
         secrets: Map::new(),
         metrics: Vec::new(),
         schedule: Default::default(),
+        lock: None,
         sources: vec![SourceDigest { path: "runbooks/deploy-web.yml".into(), sha256: "ab".repeat(32) }],
     }
 }

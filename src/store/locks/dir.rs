@@ -62,7 +62,9 @@ impl LockDir {
             return refuse(format!("the lock directory {path} belongs to user {owner}, not to root or to you"));
         }
         if mode & 0o002 != 0 {
-            return refuse(format!("anybody can write to the lock directory {path} (mode {mode:o}); run: chmod o-w {path}"));
+            return refuse(format!(
+                "anybody can write to the lock directory {path} (mode {mode:o}); run: chmod o-w {path}"
+            ));
         }
         if mode & 0o020 != 0 && mode & 0o1000 == 0 {
             return refuse(format!(

@@ -177,7 +177,7 @@ impl Lease {
     ///
     /// # Errors
     /// When that cannot be written; the next run finds out by itself where it can.
-    pub fn give_back(mut self, at: &str) -> Result<(), StoreError> {
+    pub fn give_back(&mut self, at: &str) -> Result<(), StoreError> {
         self.settled = true;
         self.file.append(&given_back(&self.holder.run, at))
     }
@@ -186,7 +186,7 @@ impl Lease {
     ///
     /// # Errors
     /// When that cannot be written; the run has the lock all the same.
-    pub fn leave(mut self, how: &str, at: &str) -> Result<(), StoreError> {
+    pub fn leave(&mut self, how: &str, at: &str) -> Result<(), StoreError> {
         self.settled = true;
         let (run, at, how) = (self.holder.run.clone(), at.to_string(), how.to_string());
         self.file.append(&Line::Left { run, at, how }.text())

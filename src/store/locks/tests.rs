@@ -45,7 +45,7 @@ fn put(two: &Two, lines: &[Line]) {
 #[test]
 fn a_lock_is_taken_once_and_given_back() {
     let two = Two::new();
-    let lease = Lease::take(&two.home, &two.place(), who("ONE")).unwrap();
+    let mut lease = Lease::take(&two.home, &two.place(), who("ONE")).unwrap();
     let refused = refusal(Lease::take(&two.home, &two.place(), who("TWO")));
     assert!(refused.live);
     assert_eq!(refused.holder.unwrap().run, "ONE");
@@ -205,7 +205,8 @@ fn links_fifos_and_what_others_can_write_are_refused() {
     fs::remove_dir(&locks).unwrap();
     symlink("/tmp", &locks).unwrap();
     attempt();
-    let wanted = ["is a symbolic link", "is not a plain file", "is open to others", "is open to others", "not a directory"];
+    let wanted =
+        ["is a symbolic link", "is not a plain file", "is open to others", "is open to others", "not a directory"];
     for (said, wanted) in said.iter().zip(wanted) {
         assert!(said.contains(wanted), "{said}: {wanted}");
     }
