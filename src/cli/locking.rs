@@ -42,6 +42,8 @@ pub(crate) fn patience(text: Option<&str>) -> Result<Option<Duration>, CliError>
 /// Takes the lock of a plan before anything is touched; none where it has none.
 pub(crate) fn take(home: &Home, plan: &Plan, wanted: &Wanted<'_>) -> Result<Option<Lease>, CliError> {
     let Some(place) = place_of(plan) else { return Ok(None) };
+    // Where locks cannot be kept safely is for whoever configured it to mend.
+    place.open(home)?;
     let started = Instant::now();
     let mut told = None;
     loop {

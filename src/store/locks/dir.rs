@@ -202,6 +202,11 @@ impl LockFile {
         }
     }
 
+    /// Leaves the file to others.
+    pub(crate) fn unlock(&self) -> Result<(), StoreError> {
+        flock(&self.file, FlockOperation::Unlock).map_err(|error| unusable(&self.path, error))
+    }
+
     /// Takes the lock on the file, for as long as a person may need to sign.
     pub(crate) fn lock_within(&self, patience: Duration) -> Result<(), StoreError> {
         let started = Instant::now();

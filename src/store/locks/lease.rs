@@ -87,7 +87,8 @@ impl Lease {
                 }
                 None => return Err(damaged(&file).into()),
             };
-            let alive = said.holder.as_ref().is_some_and(Holder::is_alive);
+            // A driver that has said how it leaves may still be showing that.
+            let alive = said.left.is_none() && said.holder.as_ref().is_some_and(Holder::is_alive);
             let fate = if locked { Some(fate(home, &said, alive, &who)) } else { None };
             match fate {
                 Some(Fate::Take(over)) => {
@@ -179,7 +180,8 @@ impl Lease {
     /// When that cannot be written; the next run finds out by itself where it can.
     pub fn give_back(&mut self, at: &str) -> Result<(), StoreError> {
         self.settled = true;
-        self.file.append(&given_back(&self.holder.run, at))
+        self.file.append(&given_back(&self.holder.run, at))?;
+        self.file.unlock()
     }
 
     /// The driver leaves; the run keeps the lock.
@@ -189,7 +191,8 @@ impl Lease {
     pub fn leave(&mut self, how: &str, at: &str) -> Result<(), StoreError> {
         self.settled = true;
         let (run, at, how) = (self.holder.run.clone(), at.to_string(), how.to_string());
-        self.file.append(&Line::Left { run, at, how }.text())
+        self.file.append(&Line::Left { run, at, how }.text())?;
+        self.file.unlock()
     }
 }
 

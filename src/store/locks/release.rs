@@ -35,7 +35,7 @@ pub fn standing(home: &Home, place: &LockPlace) -> Result<Option<Refusal>, Store
     let said = Said::read(&file.read()?).ok_or_else(|| damaged(&file))?;
     let Some(holder) = said.holder else { return Ok(None) };
     let doing = doing_of(&dir, &place.name).filter(|doing| doing.run == holder.run);
-    let (live, lock) = (holder.is_alive(), place.name.clone());
+    let (live, lock) = (said.left.is_none() && holder.is_alive(), place.name.clone());
     Ok(Some(Refusal { lock, holder: Some(holder), live, elsewhere: false, left: said.left, doing }))
 }
 
@@ -77,10 +77,11 @@ pub fn release(home: &Home, owned: &Releasable, why: &str, key: &SigningKey) -> 
         return refuse(format!("run {} is being driven; end it first", owned.run));
     }
     let said = Said::read(&file.read()?).ok_or_else(|| damaged(&file))?;
+    let left = said.left.is_some();
     let Some(holder) = said.holder.filter(|holder| holder.run == owned.run) else {
         return refuse(format!("run {} does not have the lock any more", owned.run));
     };
-    if holder.is_alive() && holder.pid != std::process::id() {
+    if !left && holder.is_alive() && holder.pid != std::process::id() {
         return refuse(format!("run {} is being driven by pid {}; end it first", owned.run, holder.pid));
     }
     let word = Word { action: HoldAction::Release, reason: why, run: Some(&owned.run) };
