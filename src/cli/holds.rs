@@ -2,7 +2,7 @@
 
 use super::args::{Common, HoldArgs, HoldsArgs, LiftArgs, Output, ReleaseArgs};
 use super::error::CliError;
-use super::target;
+use super::{survivors, target};
 use crate::log::{HoldAction, HoldEntry, HoldHistory, TrustStore, may_say};
 use crate::report::{exit, visible_line};
 use crate::store::locks::{
@@ -96,6 +96,7 @@ pub(crate) fn release(common: &Common, args: ReleaseArgs) -> Result<u8, CliError
         None => shared_dir_of(&home, &args.run),
     };
     let owned = find_owned(&home, shared.as_deref(), &args.run)?;
+    survivors::refuse_any(&owned.run)?;
     release_lock(&home, &owned, &args.reason, &key)?;
     let name = visible_line(&owned.place.name);
     let text = format!(

@@ -101,6 +101,8 @@ pub struct HoldWatch {
     home: Home,
     place: LockPlace,
     run: String,
+    /// Opened when it is first looked at.
+    dir: Option<LockDir>,
     /// Device, inode, size and time of change of the history that was read last, and what it said.
     seen: Option<([i64; 5], Option<HoldEntry>)>,
 }
@@ -108,7 +110,7 @@ pub struct HoldWatch {
 impl HoldWatch {
     /// A watch for a run: what its own steps hold does not hold it up.
     pub fn new(home: &Home, place: &LockPlace, run: &str) -> HoldWatch {
-        HoldWatch { home: home.clone(), place: place.clone(), run: run.to_string(), seen: None }
+        HoldWatch { home: home.clone(), place: place.clone(), run: run.to_string(), dir: None, seen: None }
     }
 
     /// The hold that keeps the run from changing anything now.
@@ -116,8 +118,13 @@ impl HoldWatch {
     /// # Errors
     /// Why nobody can tell; then it holds.
     pub fn look(&mut self) -> Result<Option<HoldEntry>, StoreError> {
-        let dir = self.place.open(&self.home)?;
-        let Some(file) = dir.find_file(&self.place.name, HOLDS)? else { return Ok(None) };
+        let dir = match self.dir.take() {
+            Some(dir) => dir,
+            None => self.place.open(&self.home)?,
+        };
+        let found = dir.find_file(&self.place.name, HOLDS);
+        self.dir = Some(dir);
+        let Some(file) = found? else { return Ok(None) };
         let meta = file.file.metadata().map_err(StoreError::io("read", &file.path))?;
         let now = [meta.dev() as i64, meta.ino() as i64, meta.size() as i64, meta.ctime(), meta.ctime_nsec()];
         if let Some((then, found)) = &self.seen
