@@ -95,7 +95,7 @@ fn asked_again(log: &Log) -> u64 {
 }
 
 /// What must happen in some run, or the runs prove less than they claim.
-const WANTED: [&str; 18] = [
+const WANTED: [&str; 20] = [
     "asked checkpoint",
     "asked failure",
     "asked in_doubt",
@@ -109,11 +109,13 @@ const WANTED: [&str; 18] = [
     "interrupted 2",
     "interrupted 3",
     "late",
+    "on hold",
     "parked",
     "probe",
     "resumed",
     "retried",
     "undo",
+    "unlocked",
 ];
 
 /// What happened in a run.
@@ -126,6 +128,8 @@ fn kinds(log: &Log) -> BTreeSet<String> {
             Event::AnswerExpired { .. } => "expired".into(),
             Event::Interrupted { stage } => format!("interrupted {stage}"),
             Event::LateResult { .. } => "late".into(),
+            Event::OnHold(_) => "on hold".into(),
+            Event::Unlocked { .. } => "unlocked".into(),
             Event::Parked { .. } => "parked".into(),
             Event::Resumed { .. } => "resumed".into(),
             Event::AttemptScheduled { .. } => "retried".into(),

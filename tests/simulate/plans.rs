@@ -28,7 +28,7 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         secrets: Map::new(),
         metrics: Vec::new(),
         schedule: Default::default(),
-        lock: None,
+        lock: Some(Lock { name: "sim".into(), dir: None }),
         sources: Vec::new(),
     }
 }

@@ -7,7 +7,9 @@ use crate::mutants::Machine;
 use crate::rng::Rng;
 use crate::turning;
 use runbook::machine::action::{Captured, Done, Ended};
-use runbook::machine::event::{Answer, Asked, Changed, Event, Follow, Question, RunStarted, StoredPlan};
+use runbook::machine::event::{
+    Answer, Asked, Changed, Event, Follow, Locked, OnHold, Question, RunStarted, StoredPlan,
+};
 use runbook::machine::{Input, Plans, State, Status, Timestamp, answers};
 use runbook::plan::model::Plan;
 use serde_json::{Map, Value};
@@ -39,6 +41,7 @@ pub(crate) struct Scene<'a> {
     luck: usize,
     crashes: usize,
     presses: usize,
+    holds: usize,
     kind: bool,
 }
 
@@ -55,12 +58,13 @@ impl<'a> Scene<'a> {
         let now = Timestamp { wall_us: 1_000_000_000, run_us: 0 };
         let (log, pending, ghosts) = (Log::new(), Vec::new(), Vec::new());
         let plans = Plans::from(plan);
-        Scene { machine, rng, plans, state, now, log, pending, ghosts, luck, crashes, presses, kind: false }
+        Scene { machine, rng, plans, state, now, log, pending, ghosts, luck, crashes, presses, holds: 2, kind: false }
     }
 
     /// Plays it to its end.
     pub(crate) fn play(&mut self) -> Result<(), Trouble> {
         self.commit(started(&self.plans.first))?;
+        self.lock()?;
         self.drain()?;
         self.go_on()
     }
@@ -160,9 +164,23 @@ impl<'a> Scene<'a> {
                 self.now.wall_us += 700_000;
                 Ok(())
             }
+            98 if self.holds > 0 => self.hold(),
             _ if !self.pending.is_empty() => self.deliver(),
             _ => Ok(()),
         }
+    }
+
+    /// The driver has the lock of the run.
+    fn lock(&mut self) -> Result<(), Trouble> {
+        let since = "2026-01-01T00:00:00Z".into();
+        self.input(Input::Locked(Locked { lock: "sim".into(), dir: None, since, over: None })).map(|_| ())
+    }
+
+    /// Somebody holds the lock; whoever resumes finds it lifted.
+    fn hold(&mut self) -> Result<(), Trouble> {
+        self.holds -= 1;
+        let (since, reason) = ("2026-01-01T00:00:00Z".into(), "incident".into());
+        self.input(Input::OnHold(OnHold { lock: "sim".into(), by: "bea".into(), since, reason })).map(|_| ())
     }
 
     /// Ctrl-C, and often again before anything else happens.
@@ -311,6 +329,7 @@ impl<'a> Scene<'a> {
         let stored = StoredPlan { file: "plan.2.json".into(), bytes: 1, sha256: "edited".into() };
         let changed = Changed { follow: Follow::Changes, why: "sim".into(), tree_sha256: None, plan: Some(stored) };
         self.commit(Event::Resumed { by, in_doubt, changed: Some(Box::new(changed)), override_window: None })?;
+        self.lock()?;
         self.drain_quietly()?;
         self.go_on()?;
         self.replays()?;
@@ -335,6 +354,7 @@ impl<'a> Scene<'a> {
             return Ok(());
         }
         self.input(Input::Resume { by: "bob".into(), override_window: None })?;
+        self.lock()?;
         self.drain_quietly()
     }
 

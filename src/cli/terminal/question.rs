@@ -18,6 +18,8 @@ pub(super) struct Conversation {
     number: String,
     /// The last output of a failed step, and its note.
     output: Vec<String>,
+    /// What the run keeps from others while it asks.
+    holding: Option<String>,
     evidence: Map<String, Value>,
     /// Pieces of evidence asked for so far.
     given: usize,
@@ -71,7 +73,16 @@ const RULING: &[Choice] = &[
 impl Conversation {
     pub(super) fn new(asked: &Asked, number: String, operator: &str, look: Look) -> Conversation {
         let (asked, operator) = (asked.clone(), operator.to_string());
-        Conversation { asked, operator, look, number, output: Vec::new(), evidence: Map::new(), given: 0 }
+        Conversation {
+            asked,
+            operator,
+            look,
+            number,
+            output: Vec::new(),
+            holding: None,
+            evidence: Map::new(),
+            given: 0,
+        }
     }
 
     /// Shows the last output of the step, and its note, above the answers.
@@ -81,6 +92,11 @@ impl Conversation {
             self.output.push(format!("note ({}): {}", visible_line(&row.at), visible_line(note)));
         }
         self
+    }
+
+    /// Says what the run keeps from others while it asks.
+    pub(super) fn holding(self, words: Option<String>) -> Conversation {
+        Conversation { holding: words, ..self }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -127,6 +143,9 @@ impl Conversation {
         if let Some(at) = self.asked.expires_wall_us {
             let at = clock_words(at);
             out.push_str(&format!("    no answer by {} UTC = NO-GO\n", at.trim_end_matches('Z')));
+        }
+        if let Some(words) = &self.holding {
+            out.push_str(&format!("    holding: {words}\n"));
         }
         out.push_str(&self.keys());
         out

@@ -225,7 +225,9 @@ impl Holder {
 
 /// What becomes of a lease whose `flock` this process has.
 fn fate(home: &Home, said: &Said, alive: bool, who: &Holder) -> Fate {
-    let Some(holder) = &said.holder else { return Fate::Take(said.released.clone().filter(|over| over.run != who.run)) };
+    let Some(holder) = &said.holder else {
+        return Fate::Take(said.released.clone().filter(|over| over.run != who.run));
+    };
     let over = |how: &str| Fate::Take(Some(Over { run: holder.run.clone(), how: how.to_string() }));
     if alive && holder.pid != who.pid {
         return Fate::Ending;
