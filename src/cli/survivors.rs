@@ -23,7 +23,7 @@ pub(crate) fn refuse(run: &str, in_doubt: &[String]) -> Result<(), CliError> {
 pub(crate) fn refuse_any(run: &str) -> Result<(), CliError> {
     let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    match pids.filter_map(|pid| environment_of_leader(pid)).find(|environ| environ.has("RUNBOOK_RUN_ID", run)) {
+    match pids.filter_map(environment_of_leader).find(|environ| environ.has("RUNBOOK_RUN_ID", run)) {
         None => Ok(()),
         Some(environ) => {
             let step = environ.value("RUNBOOK_STEP");
