@@ -111,6 +111,7 @@ impl<'r> Facts<'r> {
         if let Some(time) = book.anchor.as_ref().and_then(|anchor| anchor.time.as_ref()) {
             self.add(forward, 0, "time", Role::Template, Results::Nothing, time);
         }
+        self.add_some(forward, 0, "lock", Role::Template, &book.lock);
         if let Some(guards) = &book.guards {
             self.table(guards, forward, 0);
         }
@@ -255,6 +256,7 @@ impl<'r> Facts<'r> {
             Kind::Stages(stages) => self.stages(stages, at, scope),
             Kind::Rounds(rounds) => self.rounds(rounds, at, scope),
             Kind::Watch(watch) => self.watch(watch, at, scope),
+            Kind::Hold(reason) => self.add(at, scope, "reason", Role::Title, none, reason),
         }
     }
 

@@ -22,7 +22,7 @@ First steps:
   runbook verify RUN                                          prove it
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 runbook invalid, 4 no-go, 5 waiting for a person, 6 stale plan,
-8 log cannot be written, 9 not verified, 10 plan has changes, 11 backed out, 12 outcome unknown,
+7 locked or on hold, 8 log cannot be written, 9 not verified, 10 plan has changes, 11 backed out, 12 outcome unknown,
 13 backing out failed, 70 bug, 130 interrupted.";
 
 #[derive(Debug, Clone, Args)]
@@ -67,6 +67,14 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Go on with a run that stopped or waits
     Resume(ResumeArgs),
+    /// Keep every run from changing anything under a lock, such as a target's
+    Hold(HoldArgs),
+    /// Lift what another person holds
+    Lift(LiftArgs),
+    /// List what is held, or the history of one lock
+    Holds(HoldsArgs),
+    /// Take the lock away from a run that will not be gone on with
+    Release(ReleaseArgs),
     /// List runs, newest first
     Runs(RunsArgs),
     /// Show one run: phases, steps, answers, how it ended
@@ -139,6 +147,9 @@ pub(crate) struct RunArgs {
     /// Leave when nothing happens for a while (exit 5), to be resumed by a timer; without a terminal this is so anyway
     #[arg(long)]
     pub(crate) detach_waits: bool,
+    /// When another run has the lock, wait for so long
+    #[arg(long, value_name = "TIME")]
+    pub(crate) wait_for_lock: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -276,6 +287,61 @@ pub(crate) struct ResumeArgs {
     /// Leave again when nothing happens for a while; without a terminal this is so anyway
     #[arg(long)]
     pub(crate) detach_waits: bool,
+    /// When another run has the lock, wait for so long
+    #[arg(long, value_name = "TIME")]
+    pub(crate) wait_for_lock: Option<String>,
+    /// Take back what was done, as the second Ctrl-C does; also while the lock is on hold
+    #[arg(long)]
+    pub(crate) back_out: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "More: docs/locks.md")]
+pub(crate) struct HoldArgs {
+    /// The lock: the name of a target, or what `lock:` of the runbooks says
+    pub(crate) lock: String,
+    /// Why, in one line
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) reason: String,
+    /// Directory in which several users share their locks [default: that of the target profile, else this user's own]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lock_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "More: docs/locks.md")]
+pub(crate) struct LiftArgs {
+    /// The lock
+    pub(crate) lock: String,
+    /// Why it may go on, in one line
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) reason: String,
+    /// Directory in which several users share their locks [default: that of the target profile, else this user's own]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lock_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "More: docs/locks.md")]
+pub(crate) struct HoldsArgs {
+    /// The lock whose whole history is shown
+    pub(crate) lock: Option<String>,
+    /// Directory in which several users share their locks
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lock_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "More: docs/locks.md")]
+pub(crate) struct ReleaseArgs {
+    /// Run id or the beginning of one
+    pub(crate) run: String,
+    /// Why, in one line
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) reason: String,
+    /// Directory in which several users share their locks [default: what the plan of the run says]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lock_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -17,6 +17,8 @@ pub(crate) enum CliError {
     NotNow(String),
     /// Another process drives the run.
     Busy(String),
+    /// Another run has the lock, or a person holds it; the text is the whole screen.
+    Locked(String),
     /// What was planned is not what is there now; the text is the whole screen.
     Stale(String),
     /// A log that does not verify.
@@ -33,7 +35,7 @@ impl CliError {
             CliError::Invalid(_) => exit::INVALID,
             CliError::Journal(_) => exit::JOURNAL,
             CliError::NotNow(_) => exit::NO_GO,
-            CliError::Busy(_) => exit::LOCKED,
+            CliError::Busy(_) | CliError::Locked(_) => exit::LOCKED,
             CliError::Stale(_) => exit::STALE,
             CliError::Unverified(_) => exit::UNVERIFIED,
         }
@@ -42,7 +44,7 @@ impl CliError {
     pub(crate) fn render(&self, style: &RenderStyle) -> String {
         match self {
             CliError::Invalid(problems) => render(problems, *style),
-            CliError::Stale(screen) => screen.clone(),
+            CliError::Stale(screen) | CliError::Locked(screen) => screen.clone(),
             CliError::Usage(words)
             | CliError::Journal(words)
             | CliError::NotNow(words)

@@ -13,9 +13,11 @@ mod demo;
 mod error;
 mod explain;
 mod go;
+mod holds;
 mod inputs;
 mod keys;
 mod library;
+mod locking;
 mod plan;
 mod planned;
 mod post;
@@ -26,6 +28,7 @@ mod run;
 mod runs;
 mod schema;
 mod session;
+mod session_lock;
 mod survivors;
 mod target;
 mod terminal;
@@ -68,6 +71,10 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Command::Check(args) => check::run(&common, args),
         Command::Explain(args) => explain::run(args),
         Command::Resume(args) => resume::run(&common, args),
+        Command::Hold(args) => holds::hold(&common, args),
+        Command::Lift(args) => holds::lift(&common, args),
+        Command::Holds(args) => holds::list(&common, args),
+        Command::Release(args) => holds::release(&common, args),
         Command::Runs(args) => runs::list(&common, args),
         Command::Show(args) => runs::show(&common, args),
         Command::Logs(args) => runs::logs(&common, args),

@@ -104,6 +104,7 @@ impl Reader {
             next_output: 1,
             simple_command: crate::template::simple_command,
             grace: GRACE,
+            hold: None,
         };
         let (send, results) = tokio::sync::mpsc::unbounded_channel();
         Ok(Reader { world: RealWorld::new(setup, send).map_err(system)?, results, attempts: 0, _dir: passing })

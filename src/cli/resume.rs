@@ -5,6 +5,7 @@ use super::args::{Common, Output, ResumeArgs};
 use super::changed::difference;
 use super::error::CliError;
 use super::inputs::hidden;
+use super::locking::{self, Wanted};
 use super::prepare::inputs_sealed;
 use super::runs::{followed, load_plans, replay, view_of};
 use super::session::{self, Session, drive};
@@ -12,10 +13,11 @@ use super::survivors;
 use crate::drive::record;
 use crate::drive::world::SecretSource;
 use crate::log::{Desk, Sha256Sum, Signer, Verdict};
-use crate::machine::event::{Changed, Event};
+use crate::machine::event::{Changed, Direction, Event};
 use crate::machine::{Input, State, Timestamp, accept};
 use crate::plan::Plan;
 use crate::report::{View, exit, exit_code};
+use crate::store::locks::Lease;
 use crate::store::{
     Home, ResumePoint, RunClock, RunDir, StoreError, Witnesses, countersign, hold_against_kept, keys, plain, verify_run,
 };
@@ -47,6 +49,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
             tree
         }
     };
+    let lock = lock_again(&home, &dir, &state, &identity.principal, &args)?;
     let (mut inputs, mut turned) = (None, None);
     let secrets = session::secrets(secrets_of(tree.as_ref().map_or(&state.plan, |tree| &tree.plan), args.no_input)?)?;
     if let Some(tree) = tree {
@@ -77,7 +80,23 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         desk,
         no_input: args.no_input,
         detach_waits: args.detach_waits,
+        lock,
+        back_out: args.back_out,
     })
+}
+
+/// Takes the lock of the run again. What is being taken back may go on while somebody holds it.
+fn lock_again(
+    home: &Home,
+    dir: &RunDir,
+    state: &State,
+    operator: &str,
+    args: &ResumeArgs,
+) -> Result<Option<Lease>, CliError> {
+    let forward = state.direction == Direction::Forward && state.halt.is_none() && !args.back_out;
+    let title = state.started.as_ref().map_or(state.plan.name.as_str(), |started| started.title.as_str());
+    let wait = locking::patience(args.wait_for_lock.as_deref())?;
+    locking::take(home, &state.plan, &Wanted { run: dir.run(), title, operator, wait, forward })
 }
 
 /// A run as it was left, and the event with which somebody takes it over.
@@ -176,6 +195,9 @@ fn finish_ended(home: &Home, dir: &RunDir, key: &dyn Signer) -> Result<u8, CliEr
     countersign(dir, &home.trust()?, key)?;
     super::say(&format!("run {} was over already; its log is signed now\n", dir.run()));
     let (_, _, view) = view_of(Some(&dir.run().to_string()))?;
+    if view.state().lock.is_none() {
+        locking::give_back_after_end(home, view.plan(), dir.run())?;
+    }
     Ok(exit_code(view.ending()))
 }
 

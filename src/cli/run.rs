@@ -3,6 +3,7 @@
 use super::args::{Common, PlanArgs, RunArgs};
 use super::error::CliError;
 use super::library::Files;
+use super::locking::{self, Wanted};
 use super::planned::{Written, approvals_of, beside};
 use super::prepare::{Prepared, inputs_sealed, made_from, prepare};
 use super::session::{self, Session, drive};
@@ -15,6 +16,7 @@ use crate::plan::model::NodeKind;
 use crate::plan::{Plan, paths, window};
 use crate::report::{View, visible_line};
 use crate::store::{Home, Journal, RunClock, RunDir, deliver, keys, note_newest, previous_run};
+use crate::text::Code;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +33,9 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         start_demo(args.making.target.as_deref(), &args.making.file, &home)?;
         (prepare(&args.making, &home, true)?, Vec::new())
     };
+    if prepared.plan.is_unlocked_in_production() {
+        super::say(&format!("warning[{0}]: {1}; see: runbook explain {0}\n", Code::UNLOCKED, Code::UNLOCKED.title()));
+    }
     if args.override_window.is_none() {
         in_window(&prepared.plan)?;
     }
@@ -46,6 +51,14 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     }
     let prev_run = previous_run(&home)?;
     let run = RunDir::new_id()?;
+    let title = prepared.plan.title.clone().unwrap_or_else(|| prepared.plan.name.clone());
+    let wait = locking::patience(args.wait_for_lock.as_deref())?;
+    // A run that is refused has never been: nothing of it is written before it has its lock.
+    let wanted = Wanted { run, title: &title, operator: &identity.principal, wait, forward: true };
+    let lock = locking::take(&home, &prepared.plan, &wanted)?;
+    if args.override_window.is_none() {
+        in_window(&prepared.plan)?;
+    }
     let inputs: Vec<(&str, &[u8])> = texts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let dir = RunDir::create(&home, run, &prepared.bytes, &inputs)?;
     // From here on they lie where answers to the questions of the run are looked for.
@@ -57,7 +70,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let started = RunStarted {
         run: run.to_string(),
         runbook: prepared.plan.name.clone(),
-        title: prepared.plan.title.clone().unwrap_or_else(|| prepared.plan.name.clone()),
+        title,
         target: prepared.plan.target.as_ref().map(|t| t.name.clone()),
         plan_sha256: prepared.digest.clone(),
         operator: identity.principal.clone(),
@@ -72,6 +85,9 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let (_, mut extra) = record::encode(&first);
     extra.retain(|name, _| !["run", "operator", "host", "plan_sha256"].contains(&name.as_str()));
     extra.insert("files".into(), inputs_sealed(&texts));
+    if let Some(lock) = &prepared.plan.lock {
+        extra.insert("lock".into(), serde_json::json!(lock));
+    }
     let plan_sha256 = Sha256Sum::of(&prepared.bytes);
     let start = RunStart { run, operator: &started.operator, host: &started.host, plan_sha256, prev_run, extra };
     let driver = home.driver(1, &identity)?;
@@ -95,6 +111,8 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         desk: Desk::new(run, plan_sha256, None, Some(driver)),
         no_input: args.making.no_input,
         detach_waits: args.detach_waits,
+        lock,
+        back_out: false,
     })
 }
 

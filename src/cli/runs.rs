@@ -3,6 +3,7 @@
 use super::args::{Common, LogsArgs, OneRun, Output, RunsArgs};
 use super::error::CliError;
 use super::library::sha256;
+use super::locking;
 use super::terminal;
 use crate::drive::record;
 use crate::drive::run::Audience as _;
@@ -25,12 +26,12 @@ pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
     } else if runs.is_empty() {
         super::print("no runs yet; `runbook run FILE` makes one\n")?;
     } else {
-        super::print(&runs.iter().map(row).collect::<String>())?;
+        super::print(&runs.iter().map(|run| row(&home, run)).collect::<String>())?;
     }
     Ok(exit::DONE)
 }
 
-fn row(run: &ListedRun) -> String {
+fn row(home: &Home, run: &ListedRun) -> String {
     let id = run.run.to_string();
     let state = run.state.to_string();
     if let RunState::Damaged(why) = &run.state {
@@ -39,7 +40,10 @@ fn row(run: &ListedRun) -> String {
     let started = run.started.as_deref().map_or("?", |t| t.get(..19).unwrap_or(t));
     let title = run.title.as_deref().unwrap_or("?");
     let target = run.target.as_deref().map(|t| format!(" › {t}")).unwrap_or_default();
-    let line = format!("{id}  {started}Z  {state:<14}  {title}{target}");
+    let lock = run.lock.as_ref().filter(|_| run.may_have_its_lock());
+    let holding = lock.and_then(|place| locking::holding(home, run.run, place));
+    let holding = holding.map(|words| format!(", {words}")).unwrap_or_default();
+    let line = format!("{id}  {started}Z  {state:<14}  {title}{target}{holding}");
     // A log is shown here before anybody verified it.
     format!("{}\n", visible_line(&line))
 }

@@ -3,6 +3,7 @@
 use super::args::Common;
 use super::error::CliError;
 use super::post::Post;
+use super::session_lock::{self, Known, doing, settle};
 use super::terminal;
 use crate::drive::clock::Clock;
 use crate::drive::record;
@@ -16,6 +17,7 @@ use crate::machine::action::{Action, Done};
 use crate::machine::event::{Event, StepStarted};
 use crate::machine::{Input, State, Timestamp};
 use crate::report::{self, View, exit};
+use crate::store::locks::Lease;
 use crate::store::{self, Durability, Home, RunClock, Syslog};
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
@@ -41,6 +43,10 @@ pub(crate) struct Session<'a> {
     pub(crate) no_input: bool,
     /// Leave when nothing happens for a while, also at a terminal.
     pub(crate) detach_waits: bool,
+    /// The lock of the run.
+    pub(crate) lock: Option<Lease>,
+    /// Take back what was done, whatever comes next.
+    pub(crate) back_out: bool,
 }
 
 /// The values of a run's secrets; all of them are needed before anything is touched.
@@ -61,13 +67,15 @@ pub(crate) fn drive(session: Session<'_>) -> Result<u8, CliError> {
 }
 
 async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
-    let Session { common, state, first, view, mut journal, clock, secrets, operator, desk, no_input, detach_waits } =
-        session;
+    let Session { common, state, first, view, mut journal, clock, secrets, operator, desk, .. } = session;
+    let (no_input, detach_waits) = (session.no_input, session.detach_waits);
+    let lock = session.lock.map(|lease| Rc::new(RefCell::new(lease)));
+    let known = Known::new(&Home::from_env()?, lock.clone(), session.back_out);
     let home = Home::from_env()?;
     journal.tell_to(Syslog::from_env());
     let run = journal.dir().run().to_string();
     let (send, incoming) = unbounded_channel();
-    let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
+    let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, lock.as_ref(), send.clone())?));
     listen(&send)?;
     let progress = Progress(world.clone());
     let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
@@ -75,9 +83,10 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let post = Post::open(&home, journal.dir().path(), desk, send.clone())?;
     post.look();
     post.watch();
-    let journal = LogJournal { journal: Some(journal), first_written: true, post };
+    let journal = LogJournal { journal: Some(journal), first_written: true, post, lock: lock.clone() };
     let leaves = detach_waits || no_input || !std::io::stdin().is_terminal();
-    let mut driver = Driver { leaves, state, journal, world: SharedWorld(world), audience, clock: &clock, incoming };
+    let mut driver =
+        Driver { leaves, state, journal, world: SharedWorld { world, known }, audience, clock: &clock, incoming };
     let driven = driver.drive(first).await;
     let over = driver.state.is_over();
     let mut journal = driver.journal.journal.take();
@@ -88,6 +97,9 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
         (true, Some(journal)) => journal.finish().map_err(|e| CliError::Journal(e.to_string())),
         _ => Ok(()),
     };
+    if let (Ok(()), Ok(()), Some(lock)) = (&driven, &signed, &lock) {
+        settle(&mut lock.borrow_mut(), &driver.state, clock.now());
+    }
     let code = match (&driven, &signed) {
         (Err(DriveError::Journal(_)), _) | (_, Err(_)) => exit::JOURNAL,
         (Err(DriveError::Illegal(_)), _) => exit::BUG,
@@ -114,6 +126,7 @@ fn start_world(
     journal: &store::Journal,
     run: &str,
     secrets: Secrets,
+    lock: Option<&Rc<RefCell<Lease>>>,
     send: UnboundedSender<Incoming>,
 ) -> Result<RealWorld, CliError> {
     let system = |what: &str| {
@@ -129,6 +142,7 @@ fn start_world(
         secrets,
         simple_command: crate::template::simple_command,
         grace: crate::drive::world::GRACE,
+        hold: lock.map(|lock| session_lock::place_hold(lock.borrow().place().clone(), run.to_string())),
         run_dir,
     };
     let (events, mut results) = unbounded_channel();
@@ -186,6 +200,7 @@ struct LogJournal {
     first_written: bool,
     /// Whom to tell what was asked and answered.
     post: Post,
+    lock: Option<Rc<RefCell<Lease>>>,
 }
 
 impl Journal for LogJournal {
@@ -199,7 +214,14 @@ impl Journal for LogJournal {
         let durability = if durable { Durability::Sync } else { Durability::Defer };
         journal.commit(&records, durability, &at(now)).map_err(|e| e.to_string())?;
         self.post.wrote(batch, &records, journal.head(), now);
+        if let (Some(lock), Some(words)) = (&self.lock, batch.iter().rev().find_map(doing)) {
+            lock.borrow().doing(&words, &at(now).t);
+        }
         Ok(())
+    }
+
+    fn will_change(&mut self) -> Result<(), String> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.borrow_mut().changing().map_err(|e| e.to_string()))
     }
 }
 
@@ -209,22 +231,29 @@ pub(crate) fn at(now: Timestamp) -> At {
     At { t: format!("{wall:.6}"), mono_us: now.run_us }
 }
 
-struct SharedWorld(Rc<RefCell<RealWorld>>);
+struct SharedWorld {
+    world: Rc<RefCell<RealWorld>>,
+    known: Known,
+}
 
 impl World for SharedWorld {
     fn start(&mut self, started: &StepStarted) {
         let id = AttemptId { path: started.path.clone(), attempt: started.attempt };
         let wants = Wants { capture: started.capture, label: started.title.clone(), marks: started.marks.clone() };
         let action: &Action = &started.action;
-        self.0.borrow_mut().start(id, action, wants);
+        self.world.borrow_mut().start(id, action, wants);
     }
 
     fn cancel(&mut self, at_once: bool) {
-        self.0.borrow().cancel(if at_once { Cancel::Kill } else { Cancel::Term });
+        self.world.borrow().cancel(if at_once { Cancel::Kill } else { Cancel::Term });
     }
 
     fn running(&self) -> usize {
-        self.0.borrow().running().len()
+        self.world.borrow().running().len()
+    }
+
+    fn known(&mut self) -> Vec<Input> {
+        self.known.now()
     }
 }
 

@@ -19,9 +19,42 @@ pub(crate) fn refuse(run: &str, in_doubt: &[String]) -> Result<(), CliError> {
     Err(CliError::Busy(words))
 }
 
-/// The step in doubt whose main process this is. It leads its process group, unlike what it started, and not a session
-/// of its own, unlike a daemon that is meant to stay.
+/// Refuses to give up a run while the main process of any of its steps is alive.
+pub(crate) fn refuse_any(run: &str) -> Result<(), CliError> {
+    let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    match pids.filter_map(environment_of_leader).find(|environ| environ.has("RUNBOOK_RUN_ID", run)) {
+        None => Ok(()),
+        Some(environ) => {
+            let step = environ.value("RUNBOOK_STEP");
+            Err(CliError::Busy(format!("`{step}` of this run is still running; wait for it or end it")))
+        }
+    }
+}
+
+/// The step in doubt whose main process this is.
 fn step_of<'a>(pid: u32, run: &str, in_doubt: &'a [String]) -> Option<&'a String> {
+    let environ = environment_of_leader(pid)?;
+    in_doubt.iter().find(|step| environ.has("RUNBOOK_RUN_ID", run) && environ.has("RUNBOOK_STEP", step))
+}
+
+struct Environ(Vec<u8>);
+
+impl Environ {
+    fn has(&self, name: &str, value: &str) -> bool {
+        self.0.split(|b| *b == 0).any(|v| v == format!("{name}={value}").as_bytes())
+    }
+
+    fn value(&self, name: &str) -> String {
+        let prefix = format!("{name}=");
+        let found = self.0.split(|b| *b == 0).find_map(|v| v.strip_prefix(prefix.as_bytes()));
+        String::from_utf8_lossy(found.unwrap_or_default()).into_owned()
+    }
+}
+
+/// The environment of a process that may be the main one of a step: it leads its process group, unlike what it started,
+/// and not a session of its own, unlike a daemon that is meant to stay.
+fn environment_of_leader(pid: u32) -> Option<Environ> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let (state, group, session) =
@@ -29,7 +62,5 @@ fn step_of<'a>(pid: u32, run: &str, in_doubt: &'a [String]) -> Option<&'a String
     if state == "Z" || group != pid || session == pid {
         return None;
     }
-    let environ = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let has = |name: &str, value: &str| environ.split(|b| *b == 0).any(|v| v == format!("{name}={value}").as_bytes());
-    in_doubt.iter().find(|step| has("RUNBOOK_RUN_ID", run) && has("RUNBOOK_STEP", step))
+    std::fs::read(format!("/proc/{pid}/environ")).ok().map(Environ)
 }

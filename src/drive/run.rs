@@ -4,7 +4,7 @@
 //! arrives through one channel, so that events have one order.
 
 use super::clock::Clock;
-use crate::machine::event::{Asked, CauseKind, Direction, Event, StepStarted};
+use crate::machine::event::{Asked, CauseKind, Direction, Event, Question, StepStarted};
 use crate::machine::{IllegalEvent, Input, State, Timestamp, accept, apply, next};
 use std::fmt;
 use std::time::Duration;
@@ -17,6 +17,14 @@ pub trait Journal {
     /// # Errors
     /// Words for people. After an error the journal takes nothing more.
     fn commit(&mut self, batch: &[Event], durable: bool, now: Timestamp) -> Result<(), String>;
+
+    /// The batch that comes next begins to change something: whatever must be durable before that.
+    ///
+    /// # Errors
+    /// Words for people. Nothing may be changed then.
+    fn will_change(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// What acts on started steps.
@@ -27,6 +35,10 @@ pub trait World {
     fn cancel(&mut self, at_once: bool);
     /// How many attempts are really out there.
     fn running(&self) -> usize;
+    /// What else has become known. Asked before every decision, so that it comes before whatever would begin.
+    fn known(&mut self) -> Vec<Input> {
+        Vec::new()
+    }
 }
 
 /// What shows a run and asks people.
@@ -165,6 +177,14 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
         for event in batch.iter() {
             apply(&mut self.state, event).map_err(DriveError::Illegal)?;
         }
+        if !self.state.is_over() && self.state.parked.is_none() {
+            for input in self.world.known() {
+                if let Some(event) = accept(&self.state, input) {
+                    apply(&mut self.state, &event).map_err(DriveError::Illegal)?;
+                    batch.push(event);
+                }
+            }
+        }
         while let Some(event) = next(&self.state, now) {
             apply(&mut self.state, &event).map_err(DriveError::Illegal)?;
             batch.push(event);
@@ -173,6 +193,9 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             return Ok(());
         }
         let durable = batch.iter().any(|e| self.must_last(e)) || now.run_us - *synced_us > LONGEST_UNSYNCED_US;
+        if batch.iter().any(|e| self.begins_change(e)) {
+            self.journal.will_change().map_err(DriveError::Journal)?;
+        }
         self.journal.commit(batch, durable, now).map_err(DriveError::Journal)?;
         if durable {
             *synced_us = now.run_us;
@@ -222,6 +245,14 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             | Event::Looked { .. }
             | Event::Extended { .. } => false,
             _ => true,
+        }
+    }
+
+    fn begins_change(&self, event: &Event) -> bool {
+        match event {
+            Event::StepStarted(started) => started.changes,
+            Event::Asked(asked) => asked.question == Question::Manual && self.changes(&asked.path),
+            _ => false,
         }
     }
 

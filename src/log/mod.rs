@@ -18,6 +18,8 @@ mod countersign;
 mod desk;
 mod dsse;
 mod hearing;
+mod hold;
+mod holds;
 mod id;
 mod json;
 mod keys;
@@ -46,6 +48,8 @@ pub use countersign::{CountersignStatement, Countersignature};
 pub use desk::Desk;
 pub use dsse::{Attestation, PREDICATE_TYPE, Statement, pae};
 pub use hearing::{HeardApproval, judge_of_plan};
+pub use hold::{HoldAction, HoldStatement, SignedHold};
+pub use holds::{HoldEntry, HoldHistory, may_say};
 pub use id::{BadRunId, RunId};
 pub use json::MAX_LINE;
 pub use keys::PublicKey;
@@ -71,6 +75,9 @@ pub const NAMESPACE: &str = "log.v1@runbook";
 
 /// What people's approvals are signed for.
 pub const APPROVAL_NAMESPACE: &str = "approval.v1@runbook";
+
+/// What holds on locks, and lifting them, are signed for.
+pub const HOLD_NAMESPACE: &str = "hold.v1@runbook";
 
 /// A point in a log that a seal vouches for: the first `bytes` bytes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,8 +1,9 @@
 //! What the world, people and the driver say becomes a fact, or nothing when it no longer matters.
 
 use super::action::Done;
-use super::event::{Answer, Event, Parking, Question, Refusal, Signed};
+use super::event::{Answer, Event, Locked, OnHold, Parking, Question, Refusal, Signed};
 use super::gate;
+use super::lock;
 use super::next::blocking_question;
 use super::schedule;
 use super::state::{State, Status};
@@ -56,6 +57,10 @@ pub enum Input {
     },
     /// The driver is in trouble and leaves.
     Trouble(String),
+    /// The driver has taken the lock of the run.
+    Locked(Locked),
+    /// Somebody holds the lock of the run.
+    OnHold(OnHold),
     /// Somebody takes over a run that was left.
     Resume {
         /// Who.
@@ -149,6 +154,8 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             state.parked.is_none().then_some(Event::Parked { reason: Parking::Until(until) })
         }
         Input::Trouble(words) => state.parked.is_none().then_some(Event::Parked { reason: Parking::Trouble(words) }),
+        Input::Locked(locked) => lock::taken(state, locked),
+        Input::OnHold(hold) => lock::held(state, hold),
         Input::Resume { by, override_window, key } => {
             let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
             let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();
@@ -168,7 +175,7 @@ pub fn answers(question: Question) -> &'static [Answer] {
     }
 }
 
-/// After an interrupt: leave once nothing runs.
+/// After an interrupt, or on hold: leave once nothing runs.
 pub(super) fn park_for(state: &State) -> Option<Event> {
-    (state.in_flight == 0).then_some(Event::Parked { reason: Parking::Interrupted })
+    (state.in_flight == 0).then(|| Event::Parked { reason: lock::parking(state) })
 }

@@ -23,6 +23,8 @@ pub enum Action {
     Sample(SampleAction),
     /// Look at what a log gets for a time. Changes nothing.
     Watch(WatchAction),
+    /// Place a hold on a lock.
+    Hold(HoldAction),
 }
 
 /// How a process is surrounded: environment, directory, standard input, time limit.
@@ -64,6 +66,15 @@ pub struct ShellAction {
     /// Environment, directory, input, limit.
     #[serde(flatten)]
     pub around: Surroundings,
+}
+
+/// A hold: nothing is changed under the lock of the run until another person lifts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldAction {
+    /// Name of the lock.
+    pub lock: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A program and its arguments.

@@ -4,6 +4,7 @@ use super::action::Ended;
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::gate;
 use super::judge::no_backs_out;
+use super::lock;
 use super::look;
 use super::rebase::{Conflict, rebase};
 use super::ruling;
@@ -148,6 +149,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
         }
         Event::Anchored { .. } | Event::Missed { .. } => schedule::apply(state, event)?,
+        Event::Locked(_) | Event::Unlocked { .. } | Event::OnHold(_) => lock::apply(state, event)?,
         Event::Looked { .. } | Event::Extended { .. } | Event::Ruled { .. } | Event::Withdrawn { .. } => {
             ruling::apply(state, event)?;
         }
@@ -238,6 +240,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             gate::drives(state, by, operator_key.as_ref());
             overrides(state, override_window.as_ref());
             state.parked = None;
+            lock::taken_over(state);
             // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
             state.interrupt = 0;
             state.turned_watched = false;

@@ -1,7 +1,8 @@
 //! Resolving a step at the moment it starts: its templates become an action that the log can keep.
 
 use super::action::{
-    Action, Before, Datum, ExecAction, FileAction, FileChange, HttpAction, RestoreAction, ShellAction, Surroundings,
+    Action, Before, Datum, ExecAction, FileAction, FileChange, HoldAction, HttpAction, RestoreAction, ShellAction,
+    Surroundings,
 };
 use super::event::StepStarted;
 use super::names::{Names, Trouble, show};
@@ -119,6 +120,10 @@ fn resolve(names: &Names<'_>, state: &State, node: NodeId, path: &str) -> Result
     let task = task_of(state, node).ok_or_else(|| format!("`{path}` is not a task"))?;
     match &task.act {
         Act::File(file) => file_action(names, state, file, path),
+        Act::Hold(reason) => {
+            let lock = state.plan.lock.as_ref().ok_or("this run has no lock that could be held")?;
+            Ok(Action::Hold(HoldAction { lock: lock.name.clone(), reason: names.text(reason)? }))
+        }
         _ => resolve_task(names, task),
     }
 }
@@ -141,6 +146,7 @@ pub(super) fn resolve_task(names: &Names<'_>, task: &Task) -> Result<Action, Tro
         }
         Act::Http(http) => request(names, task, http),
         Act::File(_) | Act::Restore => Err("a file can only be written or restored by a step of its own".into()),
+        Act::Hold(_) => Err("a lock can only be held by a step of its own".into()),
     }
 }
 

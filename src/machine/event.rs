@@ -258,11 +258,57 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         operator_key: Option<String>,
     },
+    /// The run has its lock.
+    Locked(Box<Locked>),
+    /// It gives the lock back: it is over, or leaves without having changed anything.
+    Unlocked {
+        /// Name of the lock.
+        lock: String,
+    },
+    /// Somebody holds the lock: nothing more is begun going forward.
+    OnHold(Box<OnHold>),
     /// The run is over.
     RunEnded {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// A lock that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// Its name.
+    pub lock: String,
+    /// The shared directory it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+    /// Since when: UTC, RFC 3339.
+    pub since: String,
+    /// The run it was taken over from, and what had become of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<TakenOver>,
+}
+
+/// A run whose lock another one has now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOver {
+    /// Id of the run.
+    pub run: String,
+    /// What had become of it.
+    pub how: String,
+}
+
+/// A hold that a run came upon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnHold {
+    /// Name of the lock.
+    pub lock: String,
+    /// Who holds it.
+    pub by: String,
+    /// Since when, by that person's clock.
+    pub since: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// First record of a run.
@@ -636,6 +682,8 @@ pub enum Parking {
     Until(i64),
     /// The driver could not go on (for example the state directory is full).
     Trouble(String),
+    /// Somebody holds the lock of the run: who and why.
+    OnHold(String),
 }
 
 /// How a run ended. The exit code follows from it.

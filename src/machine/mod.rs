@@ -18,6 +18,7 @@ mod compare;
 mod forward;
 mod gate;
 mod judge;
+mod lock;
 mod look;
 mod names;
 mod next;

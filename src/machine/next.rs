@@ -5,7 +5,7 @@ use super::action::Ended;
 use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, gate, judge, look, schedule, undo, waiver};
+use super::{begin, gate, judge, lock, look, schedule, undo, waiver};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
@@ -15,8 +15,11 @@ pub fn next(state: &State, now: Timestamp) -> Option<Event> {
 }
 
 fn decide(state: &State, now: Timestamp) -> Option<Event> {
-    if state.outcome.is_some() || state.started.is_none() || state.parked.is_some() {
+    if state.outcome.is_some() || state.started.is_none() {
         return None;
+    }
+    if state.parked.is_some() {
+        return lock::left(state);
     }
     if let Some(event) = schedule::anchored(state, now) {
         return Some(event);
@@ -35,15 +38,16 @@ fn decide(state: &State, now: Timestamp) -> Option<Event> {
     }
 }
 
-/// With one press of Ctrl-C nothing new starts, unless the run turned under a table's eyes; with three nothing at all.
+/// With one press of Ctrl-C, or while somebody holds the lock, nothing new starts, unless the run turned under a table's
+/// eyes; with three nothing at all.
 fn stands_still(state: &State) -> bool {
-    (state.interrupt == 1 && !state.turned_watched) || state.interrupt >= 3
+    (state.interrupt == 1 && !state.turned_watched) || state.interrupt >= 3 || lock::is_held_up(state)
 }
 
 /// Somebody must drive while a table looks: what has begun goes on, and the run is not left, or a change would stay
 /// behind that nobody watches.
 fn watched(state: &State) -> bool {
-    state.interrupt == 1 && !state.armed.is_empty()
+    (state.interrupt == 1 || lock::is_held_up(state)) && !state.armed.is_empty()
 }
 
 /// Steps that need a decision whatever the run is doing: answers to judge, doubts, deadlines, pauses that ended.
@@ -183,7 +187,8 @@ fn go_through_always(state: &State, now: Timestamp) -> Option<Event> {
     {
         return advance(state, root, now);
     }
-    Some(Event::RunEnded { outcome: outcome(state) })
+    let outcome = outcome(state);
+    Some(lock::at_the_end(state, outcome).unwrap_or(Event::RunEnded { outcome }))
 }
 
 /// The `always` of an included runbook that was begun and left; the innermost comes first.

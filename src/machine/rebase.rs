@@ -91,6 +91,9 @@ impl Rebase<'_> {
         if old.target != new.target {
             self.conflict("the target", None, "is different now: what already began was for the one it was");
         }
+        if old.lock != new.lock {
+            self.conflict("the lock", None, "is another one now: what already began was done under the one it was");
+        }
         if old.on_failure != new.on_failure {
             self.conflict("`on_failure` of the runbook", None, "is different now: it holds for what already began");
         }

@@ -1,8 +1,9 @@
 //! The state of a run: what its events add up to. Only `apply` changes it.
 
 use super::action::{Action, Done, LogMark};
-use super::event::{Asked, Cause, Direction, Event, Outcome, Parking, RunStarted, Then, Verdict};
+use super::event::{Asked, Cause, Direction, Event, Locked, OnHold, Outcome, Parking, RunStarted, Then, Verdict};
 use super::gate::{self, Driver, Gathered};
+use super::lock;
 use super::look::Lookout;
 use super::plans::Plans;
 use super::schedule::Zero;
@@ -192,6 +193,10 @@ pub struct State {
     pub clock: u64,
     /// Steps of `always` or undo that failed.
     pub late_failures: u32,
+    /// The lock the run has.
+    pub lock: Option<Locked>,
+    /// The hold it has come upon.
+    pub on_hold: Option<OnHold>,
 }
 
 /// An event that does not fit the state: a log of something else, or a bug.
@@ -248,6 +253,8 @@ impl State {
             again: BTreeSet::new(),
             clock: 0,
             late_failures: 0,
+            lock: None,
+            on_hold: None,
             plan: plan.clone(),
             accepted,
         };
@@ -281,8 +288,8 @@ impl State {
                         wall = Some(wall.map_or(at, |w| w.min(at)));
                     }
                 }
-                // After one press of Ctrl-C, or three, nothing begins.
-                Status::Waiting { .. } if self.interrupt == 1 || self.interrupt >= 3 => {}
+                // After one press of Ctrl-C, or three, or while somebody holds the lock, nothing begins.
+                Status::Waiting { .. } if matches!(self.interrupt, 1 | 3..) || lock::is_held_up(self) => {}
                 Status::Waiting { due_wall_us } => wall = Some(wall.map_or(*due_wall_us, |w| w.min(*due_wall_us))),
                 _ => {}
             }

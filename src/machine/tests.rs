@@ -7,6 +7,7 @@ mod backing_out;
 mod forward;
 mod gates;
 mod illegal;
+mod locks;
 mod people;
 mod rebased;
 mod resume;

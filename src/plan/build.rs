@@ -98,6 +98,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     if let Some(window) = &mut schedule.window {
         window.second_look = builder.second_look(&book, &at);
     }
+    let lock = builder.lock(&book, &at);
     if !builder.problems.is_empty() {
         return Err(builder.problems);
     }
@@ -116,6 +117,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         metrics: std::mem::take(&mut builder.metrics),
         schedule,
         waivers: Vec::new(),
+        lock,
         sources: std::mem::take(&mut builder.sources),
     };
     plan.waivers = builder.waivers(&plan);
@@ -283,7 +285,7 @@ impl Builder<'_> {
 
     fn kind(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         match &step.kind {
-            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) => {
+            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) | doc::Kind::Hold(_) => {
                 NodeKind::Task(Box::new(self.task(step, at)))
             }
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
@@ -322,6 +324,7 @@ impl Builder<'_> {
                     activate,
                 }))
             }
+            doc::Kind::Hold(reason) => Act::Hold(template(reason)),
             _ => Act::Restore,
         };
         let undo = step.undo.as_ref().map(|undo| match undo {
@@ -344,7 +347,7 @@ impl Builder<'_> {
             }),
             expect: step.expect.iter().map(template).collect(),
             save: pairs(&step.save),
-            undo,
+            undo: undo.or_else(|| held(&step.kind)),
             repeat: step.repeat.unwrap_or(default_repeat(step)),
             done_when: step.done_when.as_ref().map(|body| self.step(body, at)),
         }
@@ -472,4 +475,9 @@ fn secret_source(input: &doc::Input, origin: &str) -> String {
         Some(doc::InputSource::File(path)) => format!("file:{path}"),
         None => origin.to_string(),
     }
+}
+
+/// A hold is not taken back with its run: another person lifts it.
+fn held(kind: &doc::Kind) -> Option<Undo> {
+    matches!(kind, doc::Kind::Hold(_)).then(|| Undo::None("another person lifts it".into()))
 }

@@ -4,10 +4,10 @@ use super::model::*;
 use crate::runbook::model as doc;
 use crate::text::Place;
 
-/// What resume may do when nothing is written: look again, write again (file steps compare), else ask.
+/// What resume may do when nothing is written: look again, write again (file steps compare, and two holds hold as one), else ask.
 pub(super) fn default_repeat(step: &doc::Step) -> doc::Repeat {
     match (&step.kind, step.effect) {
-        (_, doc::Effect::Read) | (doc::Kind::File(_), _) => doc::Repeat::Safe,
+        (_, doc::Effect::Read) | (doc::Kind::File(_) | doc::Kind::Hold(_), _) => doc::Repeat::Safe,
         _ if step.done_when.is_some() => doc::Repeat::Probe,
         _ => doc::Repeat::Once,
     }

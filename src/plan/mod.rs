@@ -10,6 +10,7 @@ mod gates;
 mod include;
 pub(crate) mod known;
 pub mod paths;
+mod lock;
 mod schedule;
 mod stages;
 #[cfg(test)]

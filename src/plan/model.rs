@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 mod decision;
 mod gate;
+mod lock;
 mod schedule;
 
 pub use decision::{
@@ -16,6 +17,7 @@ pub use decision::{
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
 pub use gate::{Gate, WAIVED, Waiver};
+pub use lock::Lock;
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -63,6 +65,9 @@ pub struct Plan {
     /// Failures that somebody answers for, until a day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<Waiver>,
+    /// The lock without which nothing is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// Files the plan was made from and their SHA-256.
     pub sources: Vec<SourceDigest>,
 }
@@ -366,6 +371,8 @@ pub enum Act {
     File(Box<File>),
     /// Undo of the file step around it.
     Restore,
+    /// A hold on the lock of the run, and why.
+    Hold(Template),
 }
 
 /// A request, before its templates are resolved.

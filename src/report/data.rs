@@ -28,6 +28,8 @@ pub fn json(view: &View) -> Value {
         "parked": view.state().parked,
         "exit_code": exit_code(view.ending()),
         "cause": view.cause(),
+        "lock": view.state().lock,
+        "on_hold": view.state().on_hold,
         "last": time_words(view.last()),
         "took_us": view.took_us(),
         "inputs": inputs(view),

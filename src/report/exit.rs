@@ -17,7 +17,7 @@ pub const NO_GO: u8 = 4;
 pub const WAITING: u8 = 5;
 /// Plan, approval or content is not what was given.
 pub const STALE: u8 = 6;
-/// A live run holds the lock.
+/// Another run has the lock, or a person holds it.
 pub const LOCKED: u8 = 7;
 /// The log cannot be written, so nothing may be started.
 pub const JOURNAL: u8 = 8;
@@ -44,6 +44,7 @@ pub fn exit_code(ending: Ending) -> u8 {
         Ending::Waiting(Question::Checkpoint | Question::Manual | Question::Failure | Question::Ruling) => WAITING,
         Ending::Until(_) => WAITING,
         Ending::Interrupted => INTERRUPTED,
+        Ending::OnHold => LOCKED,
         Ending::Trouble => JOURNAL,
         // Nobody wrote how it ended: what was running may or may not have happened.
         Ending::Open => UNKNOWN,
@@ -83,6 +84,7 @@ mod tests {
             (Ending::Open, 12),
             (Ending::Over(Outcome::RollbackFailed), 13),
             (Ending::Interrupted, 130),
+            (Ending::OnHold, 7),
         ];
         for (ending, code) in table {
             assert_eq!(exit_code(ending), code, "{ending:?}");

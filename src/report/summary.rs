@@ -46,6 +46,12 @@ pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String 
     if !missed.is_empty() {
         out.push_str(&labelled("missed", &listed(&missed), look));
     }
+    if let Some(Parking::OnHold(words)) = &view.state().parked {
+        out.push_str(&labelled("on hold", &visible_line(words), look));
+    }
+    if let Some(words) = super::words::lock_words(view) {
+        out.push_str(&labelled("holding", &words, look));
+    }
     if let Some(Parking::Trouble(words)) = &view.state().parked {
         out.push_str(&labelled("trouble", &visible_line(words), look));
     }
@@ -171,7 +177,9 @@ fn result_line(view: &View, look: &Look, code: Option<u8>) -> String {
     let ending = view.ending();
     let ink = match ending {
         Ending::Over(Outcome::Done) => Ink::Good,
-        Ending::Waiting(_) | Ending::Until(_) | Ending::Interrupted | Ending::Over(Outcome::NoGo) => Ink::Care,
+        Ending::Waiting(_) | Ending::Until(_) | Ending::Interrupted | Ending::OnHold | Ending::Over(Outcome::NoGo) => {
+            Ink::Care
+        }
         _ => Ink::Bad,
     };
     // A run whose log cannot be written any more was left, whatever its last event says.

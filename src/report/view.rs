@@ -225,6 +225,8 @@ pub enum Ending {
     Until(i64),
     /// The operator stopped it; it can be resumed.
     Interrupted,
+    /// Left because somebody holds its lock.
+    OnHold,
     /// The driver could not go on.
     Trouble,
     /// The log just stops: it is still running, or its driver died.
@@ -509,6 +511,7 @@ impl View {
             }
             (None, Some(Parking::Until(at))) => Ending::Until(*at),
             (None, Some(Parking::Interrupted)) => Ending::Interrupted,
+            (None, Some(Parking::OnHold(_))) => Ending::OnHold,
             (None, Some(Parking::Trouble(_))) => Ending::Trouble,
             (None, None) => Ending::Open,
         }
@@ -560,6 +563,9 @@ pub fn path_of(event: &Event) -> Option<&str> {
         | Event::Interrupted { .. }
         | Event::Parked { .. }
         | Event::Resumed { .. }
+        | Event::Locked(_)
+        | Event::Unlocked { .. }
+        | Event::OnHold(_)
         | Event::RunEnded { .. } => None,
     }
 }

@@ -16,6 +16,7 @@ pub fn ending_words(ending: Ending) -> &'static str {
         Ending::Waiting(Question::InDoubt) => "IN DOUBT",
         Ending::Waiting(_) | Ending::Until(_) => "WAITING",
         Ending::Interrupted => "STOPPED",
+        Ending::OnHold => "ON HOLD",
         Ending::Trouble => "STOPPED",
         Ending::Open => "NOT OVER",
     }
@@ -28,14 +29,29 @@ pub fn next_commands(view: &View) -> Vec<String> {
     if let Ending::Until(at) = view.ending() {
         return vec![timer_command(at, &id), format!("runbook show {id}")];
     }
+    if view.ending() == Ending::OnHold {
+        let lock = view.plan().lock.as_ref().map(|lock| format!("runbook holds '{}'", super::visible_line(&lock.name)));
+        let mut next: Vec<String> = lock.into_iter().collect();
+        next.push(format!("runbook resume {id} --back-out"));
+        return next;
+    }
     let verbs: &[&str] = match view.ending() {
         Ending::Over(Outcome::Done) => &["show", "verify"],
         Ending::Over(_) => &["show", "logs", "verify"],
-        Ending::Waiting(_) | Ending::Until(_) | Ending::Interrupted | Ending::Trouble | Ending::Open => {
-            &["resume", "show"]
-        }
+        Ending::Waiting(_)
+        | Ending::Until(_)
+        | Ending::Interrupted
+        | Ending::OnHold
+        | Ending::Trouble
+        | Ending::Open => &["resume", "show"],
     };
     verbs.iter().map(|verb| format!("runbook {verb} {id}")).collect()
+}
+
+/// The lock the run has, and since when.
+pub(crate) fn lock_words(view: &View) -> Option<String> {
+    let locked = view.state().lock.as_ref()?;
+    Some(format!("lock {} since {}", super::visible_line(&locked.lock), super::visible_line(&locked.since)))
 }
 
 /// What resumes a run at a moment, up to a second later: a timer of systemd that fires once.

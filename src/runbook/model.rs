@@ -72,6 +72,8 @@ pub struct Runbook {
     pub anchor: Option<Anchor>,
     /// When the run may happen.
     pub window: Option<Window>,
+    /// `lock: NAME`, a template; the word `none` is no lock.
+    pub lock: Option<Text>,
     /// The whole document's place (its first key).
     pub place: Place,
 }
@@ -347,6 +349,8 @@ pub enum Kind {
     Rounds(Box<Rounds>),
     /// `watch: { file | journal | shell, for, must, must_not, new_patterns }`
     Watch(Box<Watch>),
+    /// `hold: { reason: WORDS }`
+    Hold(Text),
 }
 
 impl Kind {

@@ -40,6 +40,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("rounds", "`rounds`"),
     ("round", "Rounds at one distance"),
     ("watch", "`watch`"),
+    ("hold", "`hold`"),
     ("new_patterns", "`new_patterns`"),
     ("until", "`wait` for a mark"),
     ("anchor", "`anchor`"),

@@ -67,6 +67,11 @@ impl Home {
         self.state.join("heads")
     }
 
+    /// Where this user's locks are, unless the target names a shared directory.
+    pub fn locks_dir(&self) -> PathBuf {
+        self.state.join("locks")
+    }
+
     /// The directory of a run; it need not exist.
     pub fn run_path(&self, run: RunId) -> PathBuf {
         self.runs_dir().join(run.to_string())

@@ -15,6 +15,7 @@ use crate::log::{MAX_LINE, RunId, segment_file};
 use super::error::{StoreError, plain};
 use super::files;
 use super::home::Home;
+use super::locks::LockPlace;
 
 /// How much of either end of a log is read first; nearly always enough.
 const FIRST_LOOK: usize = 16 << 10;
@@ -38,6 +39,8 @@ pub struct ListedRun {
     pub started: Option<String>,
     /// When the last sealed record was written.
     pub last: Option<String>,
+    /// The lock it takes.
+    pub lock: Option<LockPlace>,
     /// Where it stands.
     pub state: RunState,
 }
@@ -70,6 +73,11 @@ impl fmt::Display for RunState {
 }
 
 impl ListedRun {
+    /// Whether it can still have its lock: it is not over, or nobody knows how it left things.
+    pub fn may_have_its_lock(&self) -> bool {
+        !matches!(&self.state, RunState::Ended(how) if !["rollback_failed", "unknown"].contains(&how.as_str()))
+    }
+
     /// The line as data.
     pub fn json(&self) -> Value {
         let why = match &self.state {
@@ -79,6 +87,7 @@ impl ListedRun {
         json!({
             "run": self.run.to_string(), "title": self.title, "target": self.target, "operator": self.operator,
             "started": self.started, "last": self.last, "state": self.state.to_string(), "why": why,
+            "lock": self.lock.as_ref().map(|lock| &lock.name),
         })
     }
 }
@@ -109,7 +118,16 @@ pub fn list_runs(home: &Home, limit: usize) -> Result<Vec<ListedRun>, StoreError
 }
 
 fn list_run(root: &File, run: RunId) -> ListedRun {
-    let blank = |state| ListedRun { run, title: None, target: None, operator: None, started: None, last: None, state };
+    let blank = |state| ListedRun {
+        run,
+        title: None,
+        target: None,
+        operator: None,
+        started: None,
+        last: None,
+        lock: None,
+        state,
+    };
     match read_ends(root, run) {
         Err(why) => blank(RunState::Damaged(why)),
         Ok(Ends { first, last, driven }) => {
@@ -121,6 +139,7 @@ fn list_run(root: &File, run: RunId) -> ListedRun {
                 operator: text("operator"),
                 started: text("t"),
                 last: last["t"].as_str().map(str::to_string),
+                lock: first["lock"]["name"].as_str().map(|name| LockPlace::new(name, first["lock"]["dir"].as_str())),
                 state: state(&last, driven),
             }
         }
@@ -134,7 +153,8 @@ fn state(last: &Value, driven: bool) -> RunState {
         _ if driven => RunState::Running,
         "" => RunState::Damaged("nothing in its log is sealed".to_string()),
         "approval.request" => RunState::Parked,
-        "event" if event.eq_ignore_ascii_case("parked") => RunState::Parked,
+        // A run that is left without having changed anything gives its lock back last of all.
+        "event" if ["parked", "unlocked"].contains(&event.to_ascii_lowercase().as_str()) => RunState::Parked,
         _ => RunState::Interrupted,
     }
 }

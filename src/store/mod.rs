@@ -7,6 +7,7 @@
 //! $XDG_STATE_HOME/runbook/runs/<ID>/
 //!     run.jsonl  run.2.jsonl …  run.jsonl.sig   plan.json   out/   inputs/   countersignatures/
 //! $XDG_STATE_HOME/runbook/heads/<ID>   newest
+//! $XDG_STATE_HOME/runbook/locks/<NAME>.lease  .holds  .doing      or in the `lock_dir` of the target
 //! ```
 
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
@@ -21,6 +22,7 @@ mod inbox;
 mod journal;
 pub mod keys;
 mod list;
+pub mod locks;
 mod openssh;
 mod resume;
 mod run_dir;
@@ -34,6 +36,8 @@ mod witness;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_support;
 
 pub use attested::subjects;
 pub use clock::RunClock;

@@ -18,6 +18,7 @@ mod gates;
 mod golden;
 mod http;
 mod keys;
+mod locks;
 mod looking;
 mod plan;
 mod reading;

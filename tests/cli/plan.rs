@@ -116,6 +116,7 @@ phase main
 
   inputs    version=v1 ← default
   target    t
+  lock      t
   files     a.yml · targets/t.yml · inner.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
   not taken back:
@@ -152,6 +153,7 @@ phase main
 
   inputs    version=v1 ← default
   target    t
+  lock      t
   files     a.yml · targets/t.yml · inner.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
   not taken back:

@@ -7,6 +7,7 @@ use runbook::machine::Timestamp;
 use runbook::machine::action::{Done, Ended};
 use runbook::machine::event::*;
 use runbook::plan::model::{NodeKind, Plan};
+use runbook::runbook::model::Effect;
 use serde_json::{Map, Value};
 
 pub(crate) type Checked = Result<(), String>;
@@ -20,6 +21,8 @@ pub(crate) fn check(plan: &Plan, log: &Log, complete: bool) -> Checked {
         undone: false,
         stage: 0,
         parked: false,
+        locked: false,
+        on_hold: false,
         late_failure: false,
         outcome: None,
         drivers: Vec::new(),
@@ -49,6 +52,8 @@ pub(crate) struct Judge<'p> {
     pub(crate) undone: bool,
     pub(crate) stage: u8,
     pub(crate) parked: bool,
+    pub(crate) locked: bool,
+    pub(crate) on_hold: bool,
     pub(crate) late_failure: bool,
     pub(crate) outcome: Option<Outcome>,
     /// Everybody who drove the run, and their keys.
@@ -148,6 +153,27 @@ impl Judge<'_> {
                 }
                 Ok(())
             }
+            Event::Locked(_) => {
+                ensure(!self.locked, "the lock is taken twice")?;
+                self.locked = true;
+                Ok(())
+            }
+            Event::Unlocked { .. } => {
+                ensure(self.locked, "a lock is given back that the run does not have")?;
+                self.locked = false;
+                let changed = self.tree.items.iter().enumerate().any(|(id, item)| {
+                    self.tree.node(id).effect != Effect::Read && (item.touched || item.running || item.doubt)
+                });
+                let last = self.direction == Direction::Always;
+                ensure(last || (self.parked && !changed), "a run that has changed something gives its lock back")
+            }
+            Event::OnHold(_) => {
+                self.on_hold = true;
+                ensure(
+                    self.direction == Direction::Forward && self.halt.is_none(),
+                    "a hold that does not matter any more",
+                )
+            }
             Event::RunEnded { outcome } => self.ended(*outcome),
         }
     }
@@ -192,6 +218,8 @@ impl Judge<'_> {
 
     fn may_start(&self) -> Checked {
         ensure(!self.parked, "something starts although nobody drives")?;
+        let forward = self.direction == Direction::Forward && self.halt.is_none();
+        ensure(!self.on_hold || !forward, "something starts on hold")?;
         ensure(self.stage != 1 && self.stage != 3, "something starts after an interrupt")
     }
 
@@ -460,6 +488,8 @@ impl Judge<'_> {
             self.doubt(id);
         }
         self.parked = false;
+        self.locked = false;
+        self.on_hold = false;
         self.stage = 0;
         Ok(())
     }

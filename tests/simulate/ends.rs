@@ -106,6 +106,8 @@ impl Judge<'_> {
         }
         let expected = self.expected();
         ensure(outcome == expected, &format!("the outcome should be {expected:?}"))?;
+        let left_unknown = matches!(outcome, Outcome::RollbackFailed | Outcome::Unknown);
+        ensure(!self.locked || left_unknown, "it ends without giving its lock back")?;
         self.outcome = Some(outcome);
         Ok(())
     }

@@ -96,7 +96,7 @@ fn asked_again(log: &Log) -> u64 {
 }
 
 /// What must happen in some run, or the runs prove less than they claim.
-const WANTED: [&str; 32] = [
+const WANTED: [&str; 34] = [
     "asked checkpoint",
     "asked failure",
     "asked in_doubt",
@@ -124,11 +124,13 @@ const WANTED: [&str; 32] = [
     "interrupted 2",
     "interrupted 3",
     "late",
+    "on hold",
     "parked",
     "probe",
     "resumed",
     "retried",
     "undo",
+    "unlocked",
 ];
 
 /// What happened in a run.
@@ -155,6 +157,8 @@ fn kinds(log: &Log) -> BTreeSet<String> {
             }
             Event::Interrupted { stage } => format!("interrupted {stage}"),
             Event::LateResult { .. } => "late".into(),
+            Event::OnHold(_) => "on hold".into(),
+            Event::Unlocked { .. } => "unlocked".into(),
             Event::Parked { .. } => "parked".into(),
             Event::Resumed { .. } => "resumed".into(),
             Event::AttemptScheduled { .. } => "retried".into(),

@@ -49,7 +49,7 @@ mutants! {
     LosesSavedValues, CallsNoDone, DecidesAgainOnReplay, ParksWhileStepsRun, TurnsAFailureIntoAWarning,
     BacksOutWhereItShouldStop, KeepsAnswersForAnotherPlan, ForgetsWhatRanWhenItTurns, CountsTheOperator, ForgetsEarlierDrivers,
     CountsOnePersonTwice, PassesOverRed, TakesAnyPhrase, HalvesQuorums, ForgetsThatGosAge, LetsStrangersSpeak,
-    NeedsNoPhrase, NeverTiresOfWrongPhrases,
+    NeedsNoPhrase, NeverTiresOfWrongPhrases, GoesOnOnHold, KeepsItsLock,
 }
 
 impl Broken {
@@ -138,6 +138,8 @@ impl Machine for Mutant {
             Broken::StartsAfterTheFirstPress if state.interrupt == 1 => {
                 next(&State { interrupt: 0, ..state.clone() }, now)?
             }
+            Broken::GoesOnOnHold if state.on_hold.is_some() => next(&State { on_hold: None, ..state.clone() }, now)?,
+            Broken::KeepsItsLock if state.parked.is_none() => next(&State { lock: None, ..state.clone() }, now)?,
             Broken::GoesForwardAfterAHalt if state.direction == Direction::Forward && state.halt.is_some() => {
                 next(&State { halt: None, ..state.clone() }, now)?
             }

@@ -29,6 +29,7 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         metrics: Vec::new(),
         schedule: Default::default(),
         waivers: Vec::new(),
+        lock: Some(Lock { name: "sim".into(), dir: None }),
         sources: Vec::new(),
     }
 }

@@ -8,7 +8,9 @@ use crate::mutants::Machine;
 use crate::rng::Rng;
 use crate::turning;
 use runbook::machine::action::{Captured, Done, Ended};
-use runbook::machine::event::{Answer, Asked, Changed, Event, Follow, Question, Refusal, RunStarted, StoredPlan};
+use runbook::machine::event::{
+    Answer, Asked, Changed, Event, Follow, Locked, OnHold, Question, Refusal, RunStarted, StoredPlan,
+};
 use runbook::machine::{Input, Plans, State, Status, Timestamp, answers};
 use runbook::plan::model::Plan;
 use serde_json::{Map, Value};
@@ -40,6 +42,7 @@ pub(crate) struct Scene<'a> {
     luck: usize,
     crashes: usize,
     presses: usize,
+    holds: usize,
     kind: bool,
 }
 
@@ -56,12 +59,13 @@ impl<'a> Scene<'a> {
         let now = Timestamp { wall_us: 1_000_000_000, run_us: 0 };
         let (log, pending, ghosts) = (Log::new(), Vec::new(), Vec::new());
         let plans = Plans::from(plan);
-        Scene { machine, rng, plans, state, now, log, pending, ghosts, luck, crashes, presses, kind: false }
+        Scene { machine, rng, plans, state, now, log, pending, ghosts, luck, crashes, presses, holds: 2, kind: false }
     }
 
     /// Plays it to its end.
     pub(crate) fn play(&mut self) -> Result<(), Trouble> {
         self.commit(started(&self.plans.first))?;
+        self.lock()?;
         self.drain()?;
         self.go_on()
     }
@@ -161,9 +165,23 @@ impl<'a> Scene<'a> {
                 self.now.wall_us += 700_000;
                 Ok(())
             }
+            98 if self.holds > 0 => self.hold(),
             _ if !self.pending.is_empty() => self.deliver(),
             _ => Ok(()),
         }
+    }
+
+    /// The driver has the lock of the run.
+    fn lock(&mut self) -> Result<(), Trouble> {
+        let since = "2026-01-01T00:00:00Z".into();
+        self.input(Input::Locked(Locked { lock: "sim".into(), dir: None, since, over: None })).map(|_| ())
+    }
+
+    /// Somebody holds the lock; whoever resumes finds it lifted.
+    fn hold(&mut self) -> Result<(), Trouble> {
+        self.holds -= 1;
+        let (since, reason) = ("2026-01-01T00:00:00Z".into(), "incident".into());
+        self.input(Input::OnHold(OnHold { lock: "sim".into(), by: "bea".into(), since, reason })).map(|_| ())
     }
 
     /// Ctrl-C, and often again before anything else happens.
@@ -359,6 +377,7 @@ impl<'a> Scene<'a> {
             override_window: None,
             operator_key: Some("SHA256:bob".into()),
         })?;
+        self.lock()?;
         self.drain_quietly()?;
         self.go_on()?;
         self.replays()?;
@@ -383,6 +402,7 @@ impl<'a> Scene<'a> {
             return Ok(());
         }
         self.input(Input::Resume { by: "bob".into(), override_window: None, key: Some("SHA256:bob".into()) })?;
+        self.lock()?;
         self.drain_quietly()
     }
 

@@ -61,6 +61,7 @@ impl Bed {
             next_output: 1,
             simple_command,
             grace: Duration::from_millis(300),
+            hold: None,
         };
         adjust(&mut setup);
         let world = RealWorld::new(setup, sender).unwrap();

@@ -6,6 +6,7 @@ mod conditions;
 mod declarations;
 mod duplicate_expect;
 mod inputs;
+mod locks;
 mod lost_comments;
 mod metrics;
 mod names;
@@ -56,6 +57,7 @@ pub(super) const ALL: &[Rule] = &[
     stages::check,
     schedule::check,
     watch::check,
+    locks::check,
 ];
 
 /// `; did you mean ...?` when a candidate is close enough.

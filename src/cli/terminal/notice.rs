@@ -6,7 +6,8 @@ use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, V
 use crate::plan::units::duration_words;
 use crate::report::look::{Mark, mark_of};
 use crate::report::{
-    Kind, Part, Row, View, answer_words, changed_words, clock_words, moment_words, verdict_words, visible_line,
+    Kind, Part, Row, View, answer_words, changed_words, clock_words, lock_words, moment_words, verdict_words,
+    visible_line,
 };
 
 /// Lines of output shown below a failed step.
@@ -152,6 +153,7 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let words = format!("{}{}", visible_line(&asked.title), until.unwrap_or_default());
             let shown = asked.evidence.iter().map(|(label, value)| visible_line(&format!("{label}: {value}")));
             let mut below: Vec<String> = shown.collect();
+            below.extend(lock_words(view).map(|words| format!("holding: {words}")));
             if asked.question == Question::Failure {
                 below.extend(last_lines(&row.tail));
             }
@@ -185,6 +187,7 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
                 Parking::Question(path) => format!("nobody to ask here; the run waits for an answer at {path}"),
                 Parking::Until(at) => format!("nothing to do until {}", moment_words(*at)),
                 Parking::Interrupted => "stopped; nothing is running".into(),
+                Parking::OnHold(words) => words.clone(),
                 Parking::Trouble(words) => words.clone(),
             };
             Some(about_run(Mark::Asking, "PARKED", visible_line(&words)))
@@ -197,6 +200,21 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             let decided = changed.iter().map(|c| visible_line(&format!("{}: {}", changed_words(c.follow), c.why)));
             notice.below.extend(decided);
             Some(notice)
+        }
+        Event::Locked(locked) => {
+            let over = locked.over.as_ref()?;
+            let words = format!("{}, taken over from run {}: {}", locked.lock, over.run, over.how);
+            Some(about_run(Mark::Warn, "lock", visible_line(&words)))
+        }
+        Event::Unlocked { lock } if view.state().parked.is_some() => {
+            Some(about_run(Mark::Running, "lock", visible_line(&format!("{lock} given back: nothing was changed"))))
+        }
+        Event::OnHold(hold) => {
+            let words = format!(
+                "{} holds {} since {}: {}; starting nothing new, ^C^C backs out",
+                hold.by, hold.lock, hold.since, hold.reason
+            );
+            Some(about_run(Mark::Warn, "ON HOLD", visible_line(&words)))
         }
         _ => None,
     }

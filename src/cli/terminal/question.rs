@@ -19,6 +19,8 @@ pub(super) struct Conversation {
     number: String,
     /// The last output of a failed step, and its note.
     output: Vec<String>,
+    /// What the run keeps from others while it asks.
+    holding: Option<String>,
     evidence: Map<String, Value>,
     /// Pieces of evidence asked for so far.
     given: usize,
@@ -102,6 +104,7 @@ impl Conversation {
             look,
             number,
             output: Vec::new(),
+            holding: None,
             evidence: Map::new(),
             given: 0,
             awaited: Awaited::default(),
@@ -138,6 +141,11 @@ impl Conversation {
             self.output.push(format!("note ({}): {}", visible_line(&row.at), visible_line(note)));
         }
         self
+    }
+
+    /// Says what the run keeps from others while it asks.
+    pub(super) fn holding(self, words: Option<String>) -> Conversation {
+        Conversation { holding: words, ..self }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -198,6 +206,9 @@ impl Conversation {
         if let Some(at) = self.asked.expires_wall_us {
             let at = clock_words(at);
             out.push_str(&format!("    no answer by {} UTC = NO-GO\n", at.trim_end_matches('Z')));
+        }
+        if let Some(words) = &self.holding {
+            out.push_str(&format!("    holding: {words}\n"));
         }
         out.push_str(&self.keys());
         out

@@ -9,7 +9,7 @@ use super::{Progress, RunningView, events};
 use crate::drive::run::Audience;
 use crate::machine::event::{Asked, Event, Question};
 use crate::machine::{State, Timestamp};
-use crate::report::{Ending, Look, View, exit, summary_in};
+use crate::report::{Ending, Look, View, exit, lock_words, summary_in};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -160,7 +160,7 @@ impl Audience for Screen {
         let number = row.as_ref().and_then(|row| row.number).map(|n| format!("{n}/{total}")).unwrap_or_default();
         let Some(prompt) = &mut self.prompt else { return false };
         let conversation = Conversation::new(asked, number, prompt.operator(), self.look);
-        let conversation = conversation.with_awaited(Awaited::of(state, asked));
+        let conversation = conversation.with_awaited(Awaited::of(state, asked)).holding(lock_words(&self.view));
         prompt.ask(match row.filter(|_| asked.question == Question::Failure) {
             Some(row) => conversation.with_output(&row),
             None => conversation,

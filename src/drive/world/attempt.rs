@@ -10,7 +10,7 @@ use super::live::{Live, Stream};
 use super::mask::Masker;
 use super::output::Sink;
 use super::secrets::Secrets;
-use super::{SimpleCommand, WorldEvent};
+use super::{PlaceHold, SimpleCommand, WorldEvent};
 use crate::machine::action::{Captured, Done, Ended, LogMark};
 
 /// What all attempts of a run share.
@@ -22,6 +22,7 @@ pub(super) struct Site {
     pub(super) masker: Arc<Masker>,
     pub(super) simple_command: SimpleCommand,
     pub(super) grace: Duration,
+    pub(super) hold: Option<PlaceHold>,
     pub(super) events: UnboundedSender<WorldEvent>,
     pub(super) running: Mutex<Vec<Arc<Live>>>,
 }
@@ -78,6 +79,15 @@ impl Attempt {
                 self.output_lost(&error);
                 done.ended = Ended::Failed(format!("its output could not be stored: {error}"));
             }
+        }
+    }
+
+    /// Hold the lock of the run.
+    pub(super) fn hold(&self, reason: &str) -> Done {
+        let Some(hold) = &self.site.hold else { return untouched(Ended::Failed("this run has no lock".into())) };
+        match hold(reason) {
+            Ok(_) => Done { ended: Ended::Ok, ..Done::default() },
+            Err(why) => untouched(Ended::Failed(why)),
         }
     }
 

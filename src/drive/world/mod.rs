@@ -46,6 +46,9 @@ pub const GRACE: Duration = Duration::from_secs(5);
 /// Splits a script into words if it is one simple command of plain words: no expansion, redirection or assignment.
 pub type SimpleCommand = fn(&str) -> Option<Vec<String>>;
 
+/// Places a hold on the lock of the run, for a reason; what was done, or why not, in words.
+pub type PlaceHold = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
+
 /// What the world of one run is made of.
 pub struct WorldSetup {
     /// Directory of the run; `out/` and `kept/` are created in it, for this user alone.
@@ -62,6 +65,8 @@ pub struct WorldSetup {
     pub simple_command: SimpleCommand,
     /// From TERM to KILL; [`GRACE`] unless a test is in a hurry.
     pub grace: Duration,
+    /// Holds the lock of the run; none where there is no lock.
+    pub hold: Option<PlaceHold>,
 }
 
 /// One attempt at one step.
@@ -129,6 +134,7 @@ impl RealWorld {
             secrets: setup.secrets,
             simple_command: setup.simple_command,
             grace: setup.grace,
+            hold: setup.hold,
             events: events.clone(),
             running: Mutex::default(),
         };
@@ -178,6 +184,7 @@ impl RealWorld {
                 Action::File(change) => file::change(&attempt, change),
                 Action::Restore(restore) => file::restore(&attempt, restore),
                 Action::Watch(wanted) => watch::run(&attempt, wanted),
+                Action::Hold(wanted) => attempt.hold(&wanted.reason),
                 Action::Shell(_) | Action::Exec(_) | Action::Http(_) | Action::Sample(_) => {
                     command::run(&attempt, &action)
                 }

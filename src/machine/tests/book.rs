@@ -210,6 +210,7 @@ impl Book {
                 metrics: Vec::new(),
                 schedule: Default::default(),
                 waivers: Vec::new(),
+                lock: None,
                 sources: Vec::new(),
             },
         };
@@ -223,6 +224,10 @@ impl Book {
     pub(super) fn rollback(mut self, steps: Vec<Piece>) -> Book {
         self.plan.rollback = Some(self.add(seq("rollback", steps), 0));
         self.backing_out()
+    }
+    pub(super) fn lock(mut self, name: &str) -> Book {
+        self.plan.lock = Some(Lock { name: name.into(), dir: None });
+        self
     }
     pub(super) fn backing_out(self) -> Book {
         self.policy(OnFailure::Rollback)

@@ -209,6 +209,9 @@ fn words(event: &Event) -> Option<String> {
         Event::Missed { path, .. } => format!("missed {path}"),
         Event::Refused { path, why, .. } => format!("refuse {path}: {why}"),
         Event::Lapsed { path, by, .. } => format!("lapse {path} of {by}"),
+        Event::Locked(locked) => format!("lock {}", locked.lock),
+        Event::Unlocked { lock } => format!("unlock {lock}"),
+        Event::OnHold(hold) => format!("on hold by {}", hold.by),
         Event::RunEnded { outcome } => format!("end {}", snake(serde_json::to_value(outcome).ok()?)),
     })
 }

@@ -105,6 +105,11 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
         Act::Http(http) => request(names, node, http, what),
         Act::File(file) => change(plan, names, node, file, what),
         Act::Restore => what.brief = "restore previous content".into(),
+        Act::Hold(reason) => {
+            let lock = plan.lock.as_ref().map_or_else(String::new, |lock| format!(" {}", visible_line(&lock.name)));
+            let reason = what.put(names.line(node.scope, reason));
+            what.brief = format!("hold{lock} until another person lifts it: {reason}");
+        }
     }
 }
 

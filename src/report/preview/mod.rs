@@ -15,6 +15,7 @@ use super::visible::visible_line;
 use crate::plan::model::{Binding, InputBinding, Plan};
 use crate::plan::units::duration_words;
 use crate::template;
+use crate::text::Code;
 use names::Names;
 use serde_json::Value;
 
@@ -116,6 +117,16 @@ fn given(plan: &Plan, page: &mut Page<'_>) {
     }
     for waiver in &plan.waivers {
         page.labelled("waived", &gates::waived(waiver));
+    }
+    match &plan.lock {
+        Some(lock) => {
+            let dir = lock.dir.as_ref().map(|dir| format!(" in {}", visible_line(dir))).unwrap_or_default();
+            page.labelled("lock", &format!("{}{dir}", visible_line(&lock.name)));
+        }
+        None if plan.is_unlocked_in_production() => {
+            page.labelled("lock", &format!("none, and the target is production ({})", Code::UNLOCKED));
+        }
+        None => {}
     }
     page.labelled("files", &files.join(dot));
 }

@@ -226,6 +226,7 @@ phase main
                                     back out: $ ./start canary
 
   target    prod
+  lock      prod
   files     a.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
   backing out takes back what was really done, last first:
@@ -306,6 +307,7 @@ phase main
                                     must not: fatal
 
   target    prod
+  lock      prod
   files     a.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
   not taken back:

@@ -156,6 +156,7 @@ pub(crate) fn plan() -> Plan {
         metrics: Vec::new(),
         schedule: Default::default(),
         waivers: Vec::new(),
+        lock: None,
         sources: vec![SourceDigest { path: "runbooks/deploy-web.yml".into(), sha256: "ab".repeat(32) }],
     }
 }

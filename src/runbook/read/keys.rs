@@ -18,6 +18,7 @@ pub(super) const RUNBOOK: &[&str] = &[
     "guards",
     "anchor",
     "window",
+    "lock",
 ];
 pub(super) const INPUT: &[&str] = &["type", "default", "pattern", "choices", "min", "max", "from", "help"];
 pub(super) const PHASE: &[&str] =
@@ -88,6 +89,7 @@ pub(super) const ROUNDS: &[&str] = &["times", "steps"];
 pub(super) const ROUND: &[&str] = &["every", "until"];
 pub(super) const WATCH_SOURCES: &[&str] = &["file", "journal", "shell"];
 pub(super) const WATCH: &[&str] = &["for", "since", "must", "must_not", "new_patterns"];
+pub(super) const HOLD: &[&str] = &["reason"];
 pub(super) const NEW_PATTERNS: &[&str] = &["baseline", "max"];
 /// Where a metric's values come from.
 pub(super) const SOURCES: &[&str] = &["prometheus", "scrape", "http", "shell", "latency_of", "ratio"];
@@ -229,6 +231,7 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("stages", BLOCK),
     ("rounds", BLOCK),
     ("watch", LOOK),
+    ("hold", LOOK),
 ];
 /// Kinds a body can have.
 pub(super) const BODY_KINDS: &[&str] = &["shell", "exec", "http", "file"];
@@ -296,6 +299,7 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("round", ROUND.to_vec()),
         ("watch", join(WATCH_SOURCES, WATCH)),
         ("new_patterns", NEW_PATTERNS.to_vec()),
+        ("hold", HOLD.to_vec()),
         ("metric", join(SOURCES, METRIC)),
         ("scrape", SCRAPE.to_vec()),
         ("ratio", RATIO.to_vec()),

@@ -1,8 +1,9 @@
 //! The kinds of steps; the larger ones have files of their own.
 
 use super::cursor::{Field, Obj, Reader};
+use super::keys;
 use super::scalars::{is_hole, is_id};
-use crate::runbook::model::{ExecArgs, Kind, Manual};
+use crate::runbook::model::{ExecArgs, Kind, Manual, Text};
 use crate::text::Code;
 
 impl<'a> Reader<'a> {
@@ -25,6 +26,7 @@ impl<'a> Reader<'a> {
             "stages" => Kind::Stages(Box::new(self.stages(field)?)),
             "rounds" => Kind::Rounds(Box::new(self.rounds(field)?)),
             "watch" => Kind::Watch(Box::new(self.watch(field)?)),
+            "hold" => Kind::Hold(self.hold(field)?),
             _ => Kind::ForEach(Box::new(self.for_each(field)?)),
         })
     }
@@ -46,6 +48,12 @@ impl<'a> Reader<'a> {
             .help
             .push(format!("there is no shell to split words: write `exec: [{}]`, or use `shell:`", words.join(", ")));
         None
+    }
+
+    fn hold(&mut self, field: Field<'a>) -> Option<Text> {
+        let obj = self.object(field, "a hold", keys::HOLD)?;
+        self.required(&obj, "reason", "\"security incident, see INC-7\"")
+            .and_then(|f| self.text_as(f, "words that say why"))
     }
 
     fn evidence(&mut self, field: Field<'a>) -> Vec<(String, bool)> {

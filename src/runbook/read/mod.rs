@@ -80,6 +80,7 @@ impl<'a> Reader<'a> {
             guards: obj.get("guards").and_then(|f| self.guards(f)),
             anchor: obj.get("anchor").and_then(|f| self.anchor(f)),
             window: obj.get("window").and_then(|f| self.window(f)),
+            lock: obj.get("lock").and_then(|f| self.string(f, "the name of a lock, or `none`")),
             place: self.place(obj.at),
         };
         unique::check(self, &runbook);

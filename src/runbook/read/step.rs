@@ -178,7 +178,7 @@ const ON_FAILURE: &[(&str, OnFailure)] = &[
 /// What a kind does to the world when nothing is written.
 fn default_effect(kind: &Kind) -> Effect {
     match kind {
-        Kind::Shell(_) | Kind::Exec(_) | Kind::File(_) => Effect::Change,
+        Kind::Shell(_) | Kind::Exec(_) | Kind::File(_) | Kind::Hold(_) => Effect::Change,
         Kind::Http(http) if !matches!(http.method, "GET" | "HEAD") => Effect::Change,
         _ => Effect::Read,
     }
