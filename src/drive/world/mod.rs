@@ -16,6 +16,7 @@ mod kept;
 mod live;
 mod mask;
 mod metrics;
+mod ordinary;
 mod output;
 mod pool;
 mod process;
@@ -33,6 +34,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use environment::account;
 pub use environment::base_env;
 pub use live::{Cancel, Running};
+pub use mask::{MaskStream, Masker};
 pub use secrets::{SecretSource, Secrets, ShortSecrets};
 
 use crate::machine::action::{Action, Done, Ended, LogMark};

@@ -154,7 +154,7 @@ mod tests {
 
     fn sink(dir: &std::path::Path, secrets: &[&str]) -> Sink {
         let live = Live::new(AttemptId { path: "a".to_owned(), attempt: 1 }, String::new()).unwrap();
-        let masker = Masker::new(secrets.iter().map(|secret| secret.as_bytes().to_vec()));
+        let masker = Masker::exactly(secrets);
         Sink::new(dir, Some("0001.stdout".to_owned()), Stream::Stdout, true, Arc::new(masker), Arc::new(live))
     }
 

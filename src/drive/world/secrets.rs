@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use super::forms::{self, SHORTEST};
+use super::forms::{Forms, SHORTEST};
 use super::mask::Masker;
 use crate::machine::action::{Datum, Ended};
 
@@ -65,8 +65,8 @@ impl Secrets {
     }
 
     /// A masker for all forms of all values.
-    pub(crate) fn masker(&self) -> Masker {
-        Masker::new(self.0.values().flatten().flat_map(|value| forms::forms(value)))
+    pub fn masker(&self) -> Masker {
+        Masker::new(Forms::of(self.0.values().flatten().map(Vec::as_slice)))
     }
 }
 
