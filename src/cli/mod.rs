@@ -21,6 +21,7 @@ mod resume;
 mod run;
 mod runs;
 mod schema;
+mod secrets;
 mod session;
 mod survivors;
 mod target;

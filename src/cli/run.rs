@@ -4,7 +4,8 @@ use super::args::{Common, Making, PlanArgs, RunArgs};
 use super::error::CliError;
 use super::library::Files;
 use super::prepare::{inputs_sealed, prepare};
-use super::session::{self, Session, drive};
+use super::secrets;
+use super::session::{Session, drive};
 use super::target;
 use crate::drive::record;
 use crate::log::{RunStart, Sha256Sum};
@@ -29,7 +30,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
         in_window(&prepared.plan)?;
     }
     let texts = prepared.kept(1);
-    let secrets = session::secrets(prepared.secrets)?;
+    let secrets = secrets::resolve(&prepared.plan, &prepared.typed, false)?;
     let identity = home.signing_key(super::say)?;
     if identity.created {
         super::say(&format!(

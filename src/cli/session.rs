@@ -7,8 +7,7 @@ use crate::drive::clock::Clock;
 use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
 use crate::drive::world::{
-    AttemptId, Cancel, RealWorld, Running, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup,
-    base_env, next_free_output,
+    AttemptId, Cancel, RealWorld, Running, Secrets, Wants, WorldEvent, WorldSetup, base_env, next_free_output,
 };
 use crate::log::At;
 use crate::machine::action::{Action, Done};
@@ -38,13 +37,6 @@ pub(crate) struct Session<'a> {
     pub(crate) no_input: bool,
     /// Leave when nothing happens for a while, also at a terminal.
     pub(crate) detach_waits: bool,
-}
-
-/// The values of a run's secrets; all of them are needed before anything is touched.
-pub(crate) fn secrets(sources: Vec<(String, SecretSource)>) -> Result<Secrets, CliError> {
-    let secrets = Secrets::resolve(sources, ShortSecrets::Refuse);
-    let missing: Vec<&str> = secrets.missing().map(|(_, why)| why).collect();
-    if missing.is_empty() { Ok(secrets) } else { Err(CliError::Usage(missing.join("; "))) }
 }
 
 /// Drives a run until it is over or parked, and says how in the exit code.

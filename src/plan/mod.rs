@@ -12,6 +12,7 @@ mod schedule;
 mod stages;
 #[cfg(test)]
 mod tests;
+pub mod used;
 pub mod window;
 
 pub use crate::runbook::units;

@@ -5,12 +5,14 @@
 use crate::text::Place;
 
 mod metric;
+mod origin;
 mod schedule;
 mod stages;
 mod table;
 mod watch;
 
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
+pub use origin::InputSource;
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
@@ -104,6 +106,8 @@ pub struct Input {
     pub max: Option<Text>,
     /// Where a value comes from when none is given on the command line.
     pub from: Option<InputSource>,
+    /// A secret may be shorter than what can be masked safely.
+    pub allow_short: bool,
     /// Words for people; shown at a prompt.
     pub help: Option<Text>,
     /// The key in the file.
@@ -130,15 +134,6 @@ pub enum InputKind {
     List,
     /// A value nobody may see; only its name is ever recorded.
     Secret,
-}
-
-/// `from: env:NAME` or `from: file:PATH`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputSource {
-    /// Environment variable of the tool.
-    Env(String),
-    /// Content of a file without its last line feed.
-    File(String),
 }
 
 /// A named part of the run.
@@ -184,9 +179,11 @@ pub struct Step {
     pub effect_written: bool,
     /// Variables for processes; values are templates, a secret must be the whole value.
     pub env: Vec<(String, Text)>,
+    /// Variables for processes that hold the path of a private file with a secret in it, while the step runs.
+    pub secret_files: Vec<(String, Text)>,
     /// Working directory; a template.
     pub dir: Option<Text>,
-    /// Standard input for processes; a template.
+    /// Standard input for processes; a template, a secret must be the whole value.
     pub stdin: Option<Text>,
     /// Exit codes that are a success; empty means 0.
     pub exit: Vec<i32>,

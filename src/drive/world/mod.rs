@@ -20,7 +20,9 @@ mod ordinary;
 mod output;
 mod pool;
 mod process;
+mod secret_command;
 mod secrets;
+mod sources;
 mod watch;
 
 use std::io;
@@ -34,8 +36,11 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use environment::account;
 pub use environment::base_env;
 pub use live::{Cancel, Running};
+pub(crate) use mask::MASK;
 pub use mask::{MaskStream, Masker};
-pub use secrets::{SecretSource, Secrets, ShortSecrets};
+pub use secret_command::SecretCommand;
+pub use secrets::{SecretRequest, Secrets, ShortSecrets};
+pub use sources::{SecretSource, close_given};
 
 use crate::machine::action::{Action, Done, Ended, LogMark};
 use attempt::{Attempt, Site, untouched};
@@ -127,7 +132,7 @@ impl RealWorld {
             run_dir: setup.run_dir,
             start_dir: setup.start_dir,
             base_env: setup.base_env,
-            masker: Arc::new(setup.secrets.masker()),
+            masker: setup.secrets.masker(),
             secrets: setup.secrets,
             simple_command: setup.simple_command,
             grace: setup.grace,

@@ -1,62 +1,77 @@
-//! Secrets by name: where their values come from, and the values, which leave this module only into a step's
-//! environment, its standard input, a header, or the masker.
+//! Secrets by name: their values leave this module only into a step's environment, its standard input, a private file, a
+//! header, or the masker.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use super::forms::{Forms, SHORTEST};
 use super::mask::Masker;
+use super::ordinary;
+use super::sources::{SecretSource, value_of};
 use crate::machine::action::{Datum, Ended};
-
-/// Where the value of a secret comes from.
-pub enum SecretSource {
-    /// This environment variable of the tool itself.
-    Env(String),
-    /// The content of this file, without one final newline.
-    File(PathBuf),
-    /// A value that was already asked for.
-    Value(String),
-}
 
 /// May a secret be too short to be masked safely?
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ShortSecrets {
-    /// Refuse secrets under 6 bytes: masking them would garble ordinary output.
+    /// Refuse secrets under 8 bytes: masking them would garble ordinary output.
     #[default]
     Refuse,
-    /// Take them; the operator said so.
+    /// Take them; the runbook says so.
     Allow,
+}
+
+/// One secret to be had.
+#[derive(Debug)]
+pub struct SecretRequest {
+    /// The name steps know it by.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: SecretSource,
+    /// Whether it may be short.
+    pub short: ShortSecrets,
 }
 
 /// The secrets of a run: each a value, or the reason why there is none. Values are read once, so a secret is the same
 /// for the whole run.
 #[derive(Default)]
-pub struct Secrets(BTreeMap<String, Result<Vec<u8>, String>>);
+pub struct Secrets {
+    values: BTreeMap<String, Result<Vec<u8>, String>>,
+    masker: OnceLock<Arc<Masker>>,
+}
 
 impl Secrets {
-    /// Read the value of every secret. A missing one is no error until a step needs it.
-    pub fn resolve(sources: impl IntoIterator<Item = (String, SecretSource)>, short: ShortSecrets) -> Secrets {
-        let read = |(name, source): (String, SecretSource)| {
+    /// Read the value of every secret, one after the other: two password prompts at a time are one too many. A missing
+    /// one is no error until it is asked for.
+    pub fn resolve(requests: impl IntoIterator<Item = SecretRequest>) -> Secrets {
+        let read = |SecretRequest { name, source, short }: SecretRequest| {
             let value = value_of(source)
                 .map_err(|why| format!("secret `{name}` has no value: {why}"))
                 .and_then(|value| long_enough(&name, value, short));
             (name, value)
         };
-        Secrets(sources.into_iter().map(read).collect())
+        Secrets { values: requests.into_iter().map(read).collect(), masker: OnceLock::new() }
     }
 
     /// The secrets that have no usable value, as messages.
     pub fn missing(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref().err()?.as_str())))
+        self.values.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref().err()?.as_str())))
+    }
+
+    /// The secrets whose masking would hide ordinary text, as messages that do not tell what they are.
+    pub fn complaints(&self) -> Vec<String> {
+        let known = self.values.iter().filter_map(|(name, value)| Some((name, value.as_ref().ok()?)));
+        let complaint = |(name, value): (&String, &Vec<u8>)| {
+            let why = ordinary::complaint(value)?;
+            Some(format!("the secret `{name}` is weak: {why}; wherever it stands in output, `***` will stand"))
+        };
+        known.filter_map(complaint).collect()
     }
 
     /// The bytes a datum stands for; [`Ended::Unavailable`] where a secret has no value.
     pub(crate) fn bytes(&self, datum: &Datum) -> Result<Vec<u8>, Ended> {
         match datum {
             Datum::Plain(text) => Ok(text.clone().into_bytes()),
-            Datum::Secret(name) => match self.0.get(name) {
+            Datum::Secret(name) => match self.values.get(name) {
                 Some(Ok(value)) => Ok(value.clone()),
                 Some(Err(why)) => Err(Ended::Unavailable(why.clone())),
                 None => Err(Ended::Unavailable(format!("secret `{name}` is not known to this run"))),
@@ -64,26 +79,22 @@ impl Secrets {
         }
     }
 
-    /// A masker for all forms of all values.
-    pub fn masker(&self) -> Masker {
-        Masker::new(Forms::of(self.0.values().flatten().map(Vec::as_slice)))
+    /// A masker for all forms of all values, made once.
+    pub fn masker(&self) -> Arc<Masker> {
+        let values = || self.values.values().flatten().map(Vec::as_slice);
+        Arc::clone(self.masker.get_or_init(|| Arc::new(Masker::new(Forms::of(values())))))
     }
-}
 
-fn value_of(source: SecretSource) -> Result<Vec<u8>, String> {
-    match source {
-        SecretSource::Value(value) => Ok(value.into_bytes()),
-        SecretSource::Env(name) => std::env::var_os(&name)
-            .map(OsString::into_vec)
-            .ok_or_else(|| format!("environment variable {name} is not set")),
-        SecretSource::File(path) => {
-            let mut bytes =
-                std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-            if bytes.ends_with(b"\n") {
-                bytes.pop();
-            }
-            Ok(bytes)
-        }
+    /// The same with one more value, for trying the masker out.
+    pub(super) fn masker_with(&self, canary: &[u8]) -> Masker {
+        Masker::new(Forms::of(self.values.values().flatten().map(Vec::as_slice).chain([canary])))
+    }
+
+    /// The lengths of all values, ascending.
+    pub(super) fn lengths(&self) -> Vec<usize> {
+        let mut lengths: Vec<usize> = self.values.values().flatten().map(Vec::len).collect();
+        lengths.sort_unstable();
+        lengths
     }
 }
 
@@ -91,7 +102,8 @@ fn long_enough(name: &str, value: Vec<u8>, short: ShortSecrets) -> Result<Vec<u8
     match short {
         _ if value.is_empty() => Err(format!("secret `{name}` is empty")),
         ShortSecrets::Refuse if value.len() < SHORTEST => Err(format!(
-            "secret `{name}` is shorter than {SHORTEST} bytes, too short to be masked in output; use a longer one"
+            "secret `{name}` is shorter than {SHORTEST} bytes, too short to be masked in output; use a longer one, or \
+             declare `allow_short: true` and have every such text in the output masked"
         )),
         _ => Ok(value),
     }
@@ -102,7 +114,8 @@ mod tests {
     use super::*;
 
     fn resolve(source: SecretSource, short: ShortSecrets) -> Result<Vec<u8>, Ended> {
-        Secrets::resolve([("pw".to_owned(), source)], short).bytes(&Datum::Secret("pw".to_owned()))
+        let request = SecretRequest { name: "pw".to_owned(), source, short };
+        Secrets::resolve([request]).bytes(&Datum::Secret("pw".to_owned()))
     }
 
     #[test]
@@ -114,16 +127,23 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_refused_unless_allowed() {
-        let value = || SecretSource::Value("12345".to_owned());
+        let value = || SecretSource::Value("1234567".to_owned());
         assert!(matches!(resolve(value(), ShortSecrets::Refuse), Err(Ended::Unavailable(_))));
-        assert_eq!(resolve(value(), ShortSecrets::Allow), Ok(b"12345".to_vec()));
+        assert_eq!(resolve(value(), ShortSecrets::Allow), Ok(b"1234567".to_vec()));
     }
 
     #[test]
-    fn a_file_gives_its_content_without_the_final_newline() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "line one\nline two\n").unwrap();
-        let value = resolve(SecretSource::File(file.path().to_owned()), ShortSecrets::Refuse);
-        assert_eq!(value, Ok(b"line one\nline two".to_vec()));
+    fn a_short_secret_that_is_allowed_is_masked_in_other_words_too() {
+        let source = SecretSource::Value("abc".to_owned());
+        let request = SecretRequest { name: "pw".to_owned(), source, short: ShortSecrets::Allow };
+        assert_eq!(Secrets::resolve([request]).masker().text("the abcess, 616263"), "the ***ess, ***");
+    }
+
+    #[test]
+    fn complaints_do_not_tell_the_secret() {
+        let source = SecretSource::Value("production".to_owned());
+        let secrets = Secrets::resolve([SecretRequest { name: "pw".to_owned(), source, short: ShortSecrets::Refuse }]);
+        let complaints = secrets.complaints().join("");
+        assert!(complaints.contains("`pw` is weak") && !complaints.contains("production"), "{complaints}");
     }
 }
