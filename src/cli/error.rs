@@ -23,6 +23,8 @@ pub(crate) enum CliError {
     Unverified(String),
     /// Anything else the system refused.
     System(String),
+    /// Something in this program is broken, so it does nothing.
+    Bug(String),
 }
 
 impl CliError {
@@ -36,6 +38,7 @@ impl CliError {
             CliError::Busy(_) => exit::LOCKED,
             CliError::Stale(_) => exit::STALE,
             CliError::Unverified(_) => exit::UNVERIFIED,
+            CliError::Bug(_) => exit::BUG,
         }
     }
 
@@ -48,6 +51,7 @@ impl CliError {
             | CliError::NotNow(words)
             | CliError::Busy(words)
             | CliError::Unverified(words)
+            | CliError::Bug(words)
             | CliError::System(words) => format!("error: {words}\n"),
         }
     }

@@ -94,6 +94,7 @@ impl Reader {
         let dir = std::env::temp_dir().join(format!("runbook-probe-{}-{:x}", std::process::id(), now_us()));
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&dir).map_err(system)?;
         let passing = Passing(dir.clone());
+        secrets::try_masker(&dir, &secrets)?;
         let exe = std::env::current_exe().map_err(system)?;
         let setup = WorldSetup {
             run_dir: dir,

@@ -47,6 +47,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let mut inputs = None;
     let secrets =
         secrets::resolve(tree.as_ref().map_or(&state.plan, |tree| &tree.plan), &BTreeMap::new(), !args.no_input)?;
+    secrets::try_masker(dir.path(), &secrets)?;
     if let Some(tree) = tree {
         let kept = tree.kept(point.next_segment());
         dir.store_plan(point.next_segment(), &tree.bytes, &kept)?;

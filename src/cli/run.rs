@@ -31,6 +31,9 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     }
     let texts = prepared.kept(1);
     let secrets = secrets::resolve(&prepared.plan, &prepared.typed, false)?;
+    for (name, bytes) in &texts {
+        secrets::refuse_in(&format!("{name}, which is kept with the run"), bytes, &secrets)?;
+    }
     let identity = home.signing_key(super::say)?;
     if identity.created {
         super::say(&format!(
@@ -42,6 +45,10 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let run = RunDir::new_id()?;
     let inputs: Vec<(&str, &[u8])> = texts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let dir = RunDir::create(&home, run, &prepared.bytes, &inputs)?;
+    if let Err(failed) = secrets::try_masker(dir.path(), &secrets) {
+        let _ = dir.discard();
+        return Err(failed);
+    }
     let clock = RunClock::start();
     let now = clock.now();
     let started = RunStarted {

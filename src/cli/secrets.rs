@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::inputs::hidden;
-use crate::drive::world::{SecretCommand, SecretRequest, SecretSource, Secrets, ShortSecrets, base_env};
+use crate::drive::world::{SecretCommand, SecretRequest, SecretSource, Secrets, ShortSecrets, base_env, self_test};
 use crate::plan::{Plan, used};
 use crate::runbook::model::InputSource;
 use serde_json::Value;
@@ -29,11 +29,17 @@ pub(crate) fn resolve(plan: &Plan, typed: &BTreeMap<String, String>, ask: bool) 
     if !missing.is_empty() {
         return Err(CliError::Usage(missing.join("; ")));
     }
-    refuse_in_plan(plan, &secrets)?;
+    super::guard::know(secrets.masker());
+    refuse_in("the plan, which is kept and shown", &crate::plan::encode(plan).0, &secrets)?;
     for complaint in secrets.complaints() {
         super::say(&format!("warning: {complaint}\n"));
     }
     Ok(secrets)
+}
+
+/// Nothing is started with a masker that does not do what it is there for.
+pub(crate) fn try_masker(dir: &std::path::Path, secrets: &Secrets) -> Result<(), CliError> {
+    self_test(dir, secrets).map_err(|failed| CliError::Bug(failed.to_string()))
 }
 
 /// What a plan records of a secret.
@@ -149,20 +155,13 @@ fn tool(plan: &Plan, name: &str, usual: &[&str], holes: &[(&str, &str)]) -> Resu
     Ok(words.iter().map(filled).collect())
 }
 
-/// The plan is kept, signed and shown: what stands in it is not secret any more.
-fn refuse_in_plan(plan: &Plan, secrets: &Secrets) -> Result<(), CliError> {
-    let masker = secrets.masker();
-    if masker.is_empty() {
-        return Ok(());
+/// What is kept with a run, signed and shown, is not secret any more.
+pub(crate) fn refuse_in(what: &str, bytes: &[u8], secrets: &Secrets) -> Result<(), CliError> {
+    match secrets.found_in(bytes) {
+        None => Ok(()),
+        Some(name) => Err(CliError::Usage(format!(
+            "the value of the secret `{name}` stands in {what}; take it out of the runbook, the inputs and the target \
+             profile, and give the secret another value, because it was written down"
+        ))),
     }
-    let (bytes, _) = crate::plan::encode(plan);
-    let Some(masked) = masker.bytes(&bytes) else { return Ok(()) };
-    let masked = String::from_utf8_lossy(&masked);
-    let at = masked.find(crate::drive::world::MASK).unwrap_or(0);
-    let context: String = masked[..at].chars().rev().take(60).collect::<Vec<char>>().into_iter().rev().collect();
-    Err(CliError::Usage(format!(
-        "the value of a secret stands in the plan itself, which is kept and shown: after `{}`; take it out of the runbook, \
-         the inputs and the target profile, or use another value for the secret",
-        crate::report::visible_line(&context)
-    )))
 }

@@ -2,6 +2,7 @@
 
 use super::args::Common;
 use super::error::CliError;
+use super::guard;
 use super::terminal;
 use crate::drive::clock::Clock;
 use crate::drive::record;
@@ -174,7 +175,8 @@ struct LogJournal {
 impl Journal for LogJournal {
     fn commit(&mut self, batch: &[Event], durable: bool, now: Timestamp) -> Result<(), String> {
         let skip = usize::from(std::mem::take(&mut self.first_written));
-        let records: Vec<_> = batch.iter().skip(skip).map(record::encode).collect();
+        let mut records: Vec<_> = batch.iter().skip(skip).map(record::encode).collect();
+        records.iter_mut().try_for_each(|(kind, fields)| guard::record(*kind, fields))?;
         let Some(journal) = self.journal.as_mut() else { return Err("the log is closed".into()) };
         if records.is_empty() {
             return Ok(());

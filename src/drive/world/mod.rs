@@ -21,7 +21,9 @@ mod output;
 mod pool;
 mod process;
 mod secret_command;
+mod secret_files;
 mod secrets;
+mod selftest;
 mod sources;
 mod watch;
 
@@ -36,10 +38,10 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use environment::account;
 pub use environment::base_env;
 pub use live::{Cancel, Running};
-pub(crate) use mask::MASK;
 pub use mask::{MaskStream, Masker};
 pub use secret_command::SecretCommand;
 pub use secrets::{SecretRequest, Secrets, ShortSecrets};
+pub use selftest::{MaskerFailed, self_test};
 pub use sources::{SecretSource, close_given};
 
 use crate::machine::action::{Action, Done, Ended, LogMark};
@@ -128,6 +130,7 @@ impl RealWorld {
         for dir in ["out", "kept"] {
             private_dir(&setup.run_dir.join(dir))?;
         }
+        secret_files::sweep(&setup.run_dir);
         let site = Site {
             run_dir: setup.run_dir,
             start_dir: setup.start_dir,

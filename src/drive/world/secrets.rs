@@ -36,6 +36,8 @@ pub struct SecretRequest {
 #[derive(Default)]
 pub struct Secrets {
     values: BTreeMap<String, Result<Vec<u8>, String>>,
+    /// A value nobody else knows, with which the masker is tried out.
+    canary: String,
     masker: OnceLock<Arc<Masker>>,
 }
 
@@ -49,7 +51,9 @@ impl Secrets {
                 .and_then(|value| long_enough(&name, value, short));
             (name, value)
         };
-        Secrets { values: requests.into_iter().map(read).collect(), masker: OnceLock::new() }
+        let values: BTreeMap<_, _> = requests.into_iter().map(read).collect();
+        let canary = if values.is_empty() { String::new() } else { canary(&values) };
+        Secrets { values, canary, masker: OnceLock::new() }
     }
 
     /// The secrets that have no usable value, as messages.
@@ -81,20 +85,44 @@ impl Secrets {
 
     /// A masker for all forms of all values, made once.
     pub fn masker(&self) -> Arc<Masker> {
-        let values = || self.values.values().flatten().map(Vec::as_slice);
+        let values = || self.values.values().flatten().map(Vec::as_slice).chain([self.canary.as_bytes()]);
         Arc::clone(self.masker.get_or_init(|| Arc::new(Masker::new(Forms::of(values())))))
     }
 
-    /// The same with one more value, for trying the masker out.
-    pub(super) fn masker_with(&self, canary: &[u8]) -> Masker {
-        Masker::new(Forms::of(self.values.values().flatten().map(Vec::as_slice).chain([canary])))
+    /// A secret whose value stands in a text or in a JSON text. Weak ones stand there by chance.
+    pub fn found_in(&self, bytes: &[u8]) -> Option<&str> {
+        let text = String::from_utf8_lossy(bytes);
+        let stands = |value: &[u8]| {
+            let value = String::from_utf8_lossy(value);
+            let json = serde_json::Value::from(value.as_ref()).to_string();
+            text.contains(value.as_ref()) || text.contains(&json[1..json.len() - 1])
+        };
+        let strong = |value: &[u8]| value.len() >= SHORTEST && ordinary::complaint(value).is_none();
+        let mut known = self.values.iter().filter_map(|(name, value)| Some((name, value.as_ref().ok()?)));
+        known.find(|(_, value)| strong(value) && stands(value)).map(|(name, _)| name.as_str())
     }
 
-    /// The lengths of all values, ascending.
-    pub(super) fn lengths(&self) -> Vec<usize> {
-        let mut lengths: Vec<usize> = self.values.values().flatten().map(Vec::len).collect();
-        lengths.sort_unstable();
-        lengths
+    /// Whether there is no secret at all.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The value made for trying the masker out; empty where there was no randomness for it.
+    pub(super) fn canary(&self) -> &str {
+        &self.canary
+    }
+}
+
+/// Random letters and marks, about as long as most of the secrets are; a multiple of three.
+fn canary(values: &BTreeMap<String, Result<Vec<u8>, String>>) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789&/";
+    let mut lengths: Vec<usize> = values.values().flatten().map(Vec::len).collect();
+    lengths.sort_unstable();
+    let usual = lengths.get(lengths.len() / 2).copied().unwrap_or(0);
+    let mut bytes = vec![0; usual.clamp(24, 258) / 3 * 3];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 63)])).collect(),
+        Err(_) => String::new(),
     }
 }
 
