@@ -1,7 +1,7 @@
 //! The registry of diagnostic codes. A code is API: it keeps its number and meaning for ever.
 //!
 //! One file per range: 01xx [`yaml`], 02xx [`document`], 03xx [`reference`], 04xx [`shell`], 05xx [`plan`],
-//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`]. To add a code, add a row to the file of its range.
+//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 115x [`secrets`]. To add a code, add a row to the file of its range.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ mod plan;
 mod policy;
 mod reference;
 mod run;
+mod secrets;
 mod shell;
 mod yaml;
 
@@ -40,8 +41,17 @@ macro_rules! codes {
 }
 use codes;
 
-const RANGES: [&[Row]; 8] =
-    [yaml::ROWS, document::ROWS, reference::ROWS, shell::ROWS, plan::ROWS, policy::ROWS, run::ROWS, decision::ROWS];
+const RANGES: [&[Row]; 9] = [
+    yaml::ROWS,
+    document::ROWS,
+    reference::ROWS,
+    shell::ROWS,
+    plan::ROWS,
+    policy::ROWS,
+    run::ROWS,
+    decision::ROWS,
+    secrets::ROWS,
+];
 
 impl Code {
     /// Every code there is, in ascending order.
