@@ -3,5 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests act on the world")]
 
 mod canaries;
+mod encodings;
 mod masking;
+mod matrix;
+mod sinks;
 mod speed;

@@ -79,13 +79,14 @@ fn json(text: &str) -> Vec<String> {
 
 /// As XML and HTML have it, with the entities that libraries differ in.
 fn markup(text: &str) -> Vec<String> {
-    const SPELLINGS: [&[(char, &str)]; 6] = [
+    const SPELLINGS: [&[(char, &str)]; 7] = [
         &[],
         &[('"', "&quot;")],
         &[('"', "&quot;"), ('\'', "&apos;")],
         &[('"', "&quot;"), ('\'', "&#39;")],
         &[('"', "&#34;"), ('\'', "&#39;"), ('+', "&#43;")],
         &[('"', "&quot;"), ('\'', "&#x27;")],
+        &[('"', "&#34;"), ('\'', "&#39;")],
     ];
     let escaped = |spelling: &[(char, &str)]| {
         let start = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

@@ -26,10 +26,16 @@ pub(super) fn of(secret: &[u8]) -> Vec<Vec<u8>> {
     parts
 }
 
-/// Lines without the marks of PEM, which all keys share.
+/// Lines without the marks of PEM, which all keys share, and without names that have nothing beside them.
 fn lines(secret: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = secret.split(|byte| *byte == b'\n').map(|line| line.trim_ascii());
-    lines.filter(|line| !line.starts_with(b"-----"))
+    let name = |byte: &u8| byte.is_ascii_alphabetic() || b"-_. \"".contains(byte);
+    let is_name = move |line: &[u8]| {
+        let opened =
+            line.strip_suffix(b":").or_else(|| line.strip_suffix(b": {")).or_else(|| line.strip_suffix(b": ["));
+        opened.is_some_and(|line| line.iter().all(name))
+    };
+    lines.filter(move |line| !line.starts_with(b"-----") && !is_name(line))
 }
 
 /// What stands behind `NAME=` in a file of variables.
