@@ -95,6 +95,7 @@ steps:
     env: { A: '{{ inputs.a }}', B: '{{ inputs.b }}', C: '{{ inputs.c }}' }
 ";
     let profile = "
+target: v1
 name: here
 secret_tools:
   pass: [printf, 'pass-%s\\nuser: me\\n', '{path}']
@@ -153,7 +154,9 @@ steps:
     let pid = running.pid();
     let group = children(pid);
     let ran = running.kill();
-    group.iter().for_each(|pid| drop(rustix::process::kill_process_group(*pid, rustix::process::Signal::KILL)));
+    for pid in &group {
+        let _ = rustix::process::kill_process_group(*pid, rustix::process::Signal::KILL);
+    }
     assert!(fs::exists(&path).unwrap(), "nobody could have removed it");
     ran.sandbox.write("again", "");
     wait_for("the step is gone", || group.iter().all(|pid| rustix::process::test_kill_process_group(*pid).is_err()));

@@ -1,6 +1,7 @@
 //! Asking the person at the terminal. A thread of its own reads lines; nothing ever waits for it.
 
 use super::question::{Conversation, Reply};
+use crate::cli::guard::Guarded;
 use crate::drive::run::Incoming;
 use crate::machine::Input;
 use std::fs::OpenOptions;
@@ -32,7 +33,7 @@ impl Tty {
         let (read, alive, ready) = (tty.try_clone().ok()?, tty.try_clone().ok()?, tty.try_clone().ok()?);
         Some(Tty {
             read: Box::new(std::fs::File::from(read)),
-            write: Box::new(std::fs::File::from(tty)),
+            write: Box::new(Guarded(std::fs::File::from(tty))),
             is_alive: Box::new(move || rustix::termios::tcgetattr(&alive).is_ok()),
             make_ready: Box::new(move || {
                 // Reading from the background would stop the whole program.

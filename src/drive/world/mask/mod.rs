@@ -19,12 +19,12 @@ use squeeze::{Alphabet, Squeezed};
 pub(crate) const MASK: &str = "***";
 
 /// Longer pieces are taken in parts, so that memory does not grow with them.
-const PART: usize = 32 * 1024;
+const PART: usize = 64 * 1024;
 
 /// All forms of all secrets. Without secrets it passes bytes through untouched.
 ///
-/// Memory: the forms, up to some fifty times the secrets; for each stream [`PART`], the longest form and the layout in it,
-/// ten times over.
+/// Memory: the forms, up to some fifty times the secrets; for each stream twice [`PART`], the longest form and the layout
+/// in it.
 #[derive(Default)]
 pub struct Masker {
     exact: Needles,
@@ -125,15 +125,19 @@ impl MaskStream {
         found.clear();
         masker.exact.find(held, |range| found.push(range));
         let mut certain = masker.exact.open_end(held, |_| true);
-        for lane in &masker.lanes {
-            squeezed.fill(&lane.alphabet, held);
-            lane.needles.find(squeezed.bytes(), |range| {
-                if squeezed.is_dense(range.start, range.end) {
-                    found.push(squeezed.place(range.start)..squeezed.place(range.end - 1) + 1);
+        for Lane { alphabet, needles } in &masker.lanes {
+            squeezed.fill(alphabet, held);
+            needles.find(squeezed.bytes(), |range| {
+                let from = squeezed.place(alphabet, held, range.start);
+                let to = squeezed.place(alphabet, held, range.end - 1) + 1;
+                if alphabet.is_dense(held, from, to) {
+                    found.push(from..to);
                 }
             });
-            let open = lane.needles.open_end(squeezed.bytes(), |at| squeezed.is_dense_to_the_end(at));
-            certain = certain.min(squeezed.place(open));
+            let open = needles.open_end(squeezed.bytes(), |at| {
+                alphabet.is_dense(held, squeezed.place(alphabet, held, at), held.len())
+            });
+            certain = certain.min(squeezed.place(alphabet, held, open));
         }
         found.sort_unstable_by_key(|range| range.start);
         certain

@@ -51,7 +51,8 @@ impl Needles {
         let piece = window.min(4);
         let stride = window - piece + 1;
         let mut pieces = Bitmap::for_entries(all.len() * stride);
-        let mut beginnings = Bitmap::for_entries(all.len());
+        // The end of every piece is looked up here, byte by byte, and a wrong yes costs a search.
+        let mut beginnings = Bitmap::for_entries(all.len() * 8);
         let mut entries = Vec::with_capacity(all.len() * stride);
         for (number, needle) in all.iter().enumerate() {
             let from = least_ordinary(needle, window);

@@ -43,56 +43,82 @@ impl Alphabet {
     }
 }
 
+/// Bytes of the text between two marks.
+const BLOCK: usize = 64;
+
 /// A squeezed text that knows where its bytes stood.
 #[derive(Default)]
 pub(super) struct Squeezed {
     bytes: Vec<u8>,
-    places: Vec<u32>,
     length: usize,
-    /// Length of the text it was made from.
-    whole: usize,
+    /// How long the squeezed text was at every block of the whole one.
+    marks: Vec<u32>,
 }
 
 impl Squeezed {
     /// Squeeze another text; it must be shorter than 4 GiB.
     pub(super) fn fill(&mut self, alphabet: &Alphabet, text: &[u8]) {
+        // One byte more than fits: each is written before it is known whether it stays.
         if self.bytes.len() <= text.len() {
             self.bytes.resize(text.len() + 1, 0);
-            self.places.resize(text.len() + 1, 0);
         }
-        let (bytes, places) = (&mut self.bytes[..=text.len()], &mut self.places[..=text.len()]);
+        self.marks.clear();
         let mut length = 0;
-        let mut before = 0;
-        let mut last = OTHER;
-        for (place, byte) in text.iter().enumerate() {
-            let this = alphabet.0[usize::from(before == b'\\')][usize::from(*byte)];
-            bytes[length] = this;
-            places[length] = place as u32;
-            length += usize::from(this > OTHER || (this == OTHER && last != OTHER));
-            last = this;
-            before = *byte;
+        let (mut before, mut last) = (0, OTHER);
+        for block in text.chunks(BLOCK) {
+            self.marks.push(length as u32);
+            let out = &mut self.bytes[length..=length + block.len()];
+            let mut at = 0;
+            for byte in block {
+                let this = alphabet.0[usize::from(before == b'\\')][usize::from(*byte)];
+                out[at] = this;
+                at += usize::from(stays(this, last));
+                (last, before) = (this, *byte);
+            }
+            length += at;
         }
-        (self.length, self.whole) = (length, text.len());
+        self.length = length;
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
-    /// Where a byte stood; after the last one, the end of the text.
-    pub(super) fn place(&self, at: usize) -> usize {
-        if at < self.length { self.places[at] as usize } else { self.whole }
+    /// Where a byte stood in the text it was made from; after the last one, the end of the text.
+    pub(super) fn place(&self, alphabet: &Alphabet, text: &[u8], at: usize) -> usize {
+        let block = self.marks.partition_point(|mark| *mark as usize <= at).saturating_sub(1);
+        let mut length = self.marks.get(block).map_or(0, |mark| *mark as usize);
+        for place in block * BLOCK..text.len() {
+            let last = if place == 0 { OTHER } else { alphabet.meaning(text, place - 1) };
+            if stays(alphabet.meaning(text, place), last) {
+                if length == at {
+                    return place;
+                }
+                length += 1;
+            }
+        }
+        text.len()
+    }
+}
+
+/// Without branches: what comes next in ordinary text cannot be predicted.
+#[inline(always)]
+fn stays(this: u8, last: u8) -> bool {
+    (this > OTHER) | ((this == OTHER) & (last != OTHER))
+}
+
+impl Alphabet {
+    /// What the byte at a place becomes.
+    fn meaning(&self, text: &[u8], place: usize) -> u8 {
+        self.0[usize::from(place > 0 && text[place - 1] == b'\\')][usize::from(text[place])]
     }
 
-    /// No gap between these bytes is too wide to be layout.
-    pub(super) fn is_dense(&self, from: usize, to: usize) -> bool {
-        let places = &self.places[from..to];
-        places.windows(2).all(|pair| (pair[1] - pair[0]) as usize <= WIDEST)
-    }
-
-    /// The same, with what follows the last byte.
-    pub(super) fn is_dense_to_the_end(&self, from: usize) -> bool {
-        let rest = self.whole - self.place(self.length.saturating_sub(1)).min(self.whole);
-        rest <= WIDEST && self.is_dense(from, self.length)
+    /// No gap in this text is too wide to be layout.
+    pub(super) fn is_dense(&self, text: &[u8], from: usize, to: usize) -> bool {
+        let mut gap = 0;
+        (from..to).all(|place| {
+            gap = if self.meaning(text, place) == BETWEEN { gap + 1 } else { 0 };
+            gap < WIDEST
+        })
     }
 }
