@@ -11,7 +11,9 @@ fn shown(canaries: &[Canary]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for Canary { name, value } in canaries {
         all.push((name.clone(), value.clone()));
-        let lines = value.lines().map(str::trim).filter(|line| line.len() >= 8 && !line.starts_with("-----"));
+        // Frames of keys and names with nothing beside them are no secrets.
+        let bare = |line: &str| line.starts_with("-----") || [":", ": {", ": ["].iter().any(|end| line.ends_with(end));
+        let lines = value.lines().map(str::trim).filter(|line| line.len() >= 8 && !bare(line));
         all.extend(lines.map(|line| (format!("{name}, a line"), line.to_owned())));
         if let Ok(document) = serde_json::from_str::<serde_json::Value>(value) {
             let leaves = [&document["id"], &document["key"], &document["list"][0]];

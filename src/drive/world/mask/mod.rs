@@ -13,6 +13,8 @@ use std::ops::Range;
 
 use super::forms::Forms;
 use needles::Needles;
+#[cfg(test)]
+use squeeze::WIDEST;
 use squeeze::{Alphabet, Squeezed};
 
 /// What stands where a secret stood.
@@ -255,6 +257,23 @@ mod tests {
         let mut seen = Vec::new();
         MaskStream::default().push(&masker, b"starting\nhunt", |part| seen.extend_from_slice(part));
         assert_eq!(seen, b"starting\n");
+    }
+
+    #[test]
+    fn what_is_held_back_is_bounded_whatever_comes() {
+        let secret = "correct horse battery staple, and twelve more words of it";
+        let masker = Masker::new(Forms::of([secret.as_bytes()]));
+        let hex = super::super::forms::hex(secret.as_bytes());
+        let endless_layout = [hex[..40].as_bytes(), &[b' '; 300_000]].concat();
+        let wide_layout: Vec<u8> =
+            hex[..40].bytes().flat_map(|digit| [&[b'\n'; WIDEST - 1][..], &[digit]].concat()).collect();
+        for text in [endless_layout, wide_layout.repeat(40), secret[..50].as_bytes().repeat(2000)] {
+            let mut stream = MaskStream::default();
+            for piece in text.chunks(1000) {
+                stream.push(&masker, piece, |_| {});
+                assert!(stream.held.len() <= 2 * hex.len() * WIDEST, "{}", stream.held.len());
+            }
+        }
     }
 
     /// What the masker must do, said slowly: every byte inside any occurrence is covered.
