@@ -199,8 +199,11 @@ impl<'r> Facts<'r> {
         for (_, text) in &step.env {
             self.add(at, scope, "env", Role::Carrier, Results::Nothing, text);
         }
+        for (_, text) in &step.secret_files {
+            self.add(at, scope, "secret_files", Role::Carrier, Results::Nothing, text);
+        }
         self.add_some(at, scope, "dir", Role::Template, &step.dir);
-        self.add_some(at, scope, "stdin", Role::Template, &step.stdin);
+        self.add_some(at, scope, "stdin", Role::Carrier, &step.stdin);
         self.add_some(at, scope, "timeout", Role::Template, &step.timeout);
         if let Some(retry) = &step.retry {
             self.add_some(at, scope, "retry", Role::Template, &retry.wait);

@@ -25,6 +25,8 @@ pub(crate) enum CliError {
     Unverified(String),
     /// Anything else the system refused.
     System(String),
+    /// Something in this program is broken, so it does nothing.
+    Bug(String),
 }
 
 impl CliError {
@@ -38,6 +40,7 @@ impl CliError {
             CliError::Busy(_) | CliError::Locked(_) => exit::LOCKED,
             CliError::Stale(_) => exit::STALE,
             CliError::Unverified(_) => exit::UNVERIFIED,
+            CliError::Bug(_) => exit::BUG,
         }
     }
 
@@ -50,6 +53,7 @@ impl CliError {
             | CliError::NotNow(words)
             | CliError::Busy(words)
             | CliError::Unverified(words)
+            | CliError::Bug(words)
             | CliError::System(words) => format!("error: {words}\n"),
         }
     }

@@ -3,7 +3,6 @@
 use super::args::Making;
 use super::error::CliError;
 use super::library::read_limited;
-use crate::drive::world::SecretSource;
 use crate::plan::Given;
 use crate::plan::inputs::conform;
 use crate::plan::model::{Binding, InputBinding};
@@ -15,11 +14,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
-/// What was given, and where the values of secrets come from.
+/// What was given, and the secrets that somebody typed.
 #[derive(Default)]
 pub(crate) struct Values {
     pub(crate) given: BTreeMap<String, Given>,
-    pub(crate) secrets: Vec<(String, SecretSource)>,
+    pub(crate) typed: BTreeMap<String, String>,
 }
 
 /// Collects values, the command line first. With `ask`, a person gives what is still missing.
@@ -126,7 +125,8 @@ fn settle(input: &Input, values: &mut Values, ask: bool) -> Result<(), CliError>
             Err(_) if input.default.is_some() => None,
             Err(why) => return Err(CliError::Usage(format!("input `{}`: {why}", input.name))),
         },
-        None => None,
+        // The reader takes other sources for secrets only.
+        _ => None,
     };
     if let Some((text, origin)) = found {
         values.given.insert(input.name.clone(), Given { value: Value::String(text), origin });
@@ -145,16 +145,17 @@ fn settle_secret(input: &Input, values: &mut Values, ask: bool) -> Result<(), Cl
             input.name
         )));
     }
-    let (source, origin) = match &input.from {
-        Some(InputSource::Env(name)) => (SecretSource::Env(name.clone()), format!("env {name}")),
-        Some(InputSource::File(path)) => (SecretSource::File(path.into()), path.clone()),
+    let origin = match &input.from {
+        Some(InputSource::Env(name)) => format!("env {name}"),
+        Some(InputSource::File(path)) => path.clone(),
+        Some(other) => other.words(),
         None if ask && std::io::stdin().is_terminal() => {
-            (SecretSource::Value(hidden(&input.name)?), "asked".to_string())
+            values.typed.insert(input.name.clone(), hidden(&input.name)?);
+            "asked".to_string()
         }
         None => return Ok(()),
     };
     values.given.insert(input.name.clone(), Given { value: template::secret(&input.name), origin });
-    values.secrets.push((input.name.clone(), source));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod error;
 mod explain;
 mod go;
 mod holds;
+mod guard;
 mod inputs;
 mod keys;
 mod library;
@@ -27,6 +28,7 @@ mod resume;
 mod run;
 mod runs;
 mod schema;
+mod secrets;
 mod session;
 mod session_lock;
 mod survivors;
@@ -56,7 +58,7 @@ pub fn main() -> ExitCode {
     match dispatch(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = write!(anstream::stderr(), "{}", error.render(&style));
+            let _ = write!(anstream::stderr(), "{}", guard::text(&error.render(&style)));
             ExitCode::from(error.code())
         }
     }
@@ -98,9 +100,10 @@ fn dispatch(cli: Cli) -> Result<u8, CliError> {
 fn install_panic_report() {
     std::panic::set_hook(Box::new(|info| {
         say(&format!(
-            "\ninternal error: this is a bug in runbook {}\n{info}\nthe log of the run is intact; `runbook runs` shows it and \
+            "\ninternal error: this is a bug in runbook {}\n{}\nthe log of the run is intact; `runbook runs` shows it and \
              `runbook resume` goes on with it\n",
-            env!("CARGO_PKG_VERSION")
+            env!("CARGO_PKG_VERSION"),
+            guard::text(&info.to_string())
         ));
         std::process::exit(i32::from(crate::report::exit::BUG));
     }));
@@ -109,7 +112,7 @@ fn install_panic_report() {
 /// Writes to standard output; a reader that has gone away, as in `| head`, is not a failure.
 fn print(text: &str) -> Result<(), CliError> {
     let mut out = anstream::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(guard::text(text).as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(CliError::System(format!("cannot write to standard output: {}", crate::store::plain(&e))))
         }
@@ -120,6 +123,6 @@ fn print(text: &str) -> Result<(), CliError> {
 /// Tells people something. A terminal that has gone away changes nothing about what is being done.
 fn say(text: &str) {
     let mut out = std::io::stderr().lock();
-    let _ = out.write_all(text.as_bytes());
+    let _ = out.write_all(guard::text(text).as_bytes());
     let _ = out.flush();
 }

@@ -5,14 +5,13 @@ use super::error::CliError;
 use super::inputs::{self, Values};
 use super::library::Files;
 use super::target;
-use crate::drive::world::SecretSource;
 use crate::log::Sha256Sum;
 use crate::plan::{Around, Library, Plan, Request, Unreadable, build, encode, idle_waivers};
 use crate::runbook::model::Runbook;
 use crate::store::Home;
 use crate::text::{Diagnostic, Severity, Source};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A plan and what only the driver may know.
@@ -20,7 +19,8 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: String,
-    pub(crate) secrets: Vec<(String, SecretSource)>,
+    /// Secrets somebody typed, by name.
+    pub(crate) typed: BTreeMap<String, String>,
     /// The exact bytes of its files, in the order of its sources.
     pub(crate) texts: Vec<(String, Vec<u8>)>,
     /// Warnings of `check` about the runbook.
@@ -121,7 +121,7 @@ fn make(
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
     let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
     let loaded = target.map(|name| target::load(name, file, home)).transpose()?;
-    let Values { given, secrets } = values(&book)?;
+    let Values { given, typed } = values(&book)?;
     files.keep(source.name(), source.text().as_bytes());
     loaded.iter().for_each(|loaded| files.keep(&loaded.source.path, &loaded.bytes));
     let waivers = match &loaded {
@@ -140,7 +140,7 @@ fn make(
     let plan = build(request).map_err(CliError::Invalid)?;
     let idle = idle_waivers(&plan, &given_waivers, operator.as_deref());
     let (bytes, digest) = encode(&plan);
-    Ok(Prepared { plan, bytes, digest, secrets, texts: files.texts.into_inner(), warnings, idle })
+    Ok(Prepared { plan, bytes, digest, typed, texts: files.texts.into_inner(), warnings, idle })
 }
 
 /// Files, each read once and kept as it was read.

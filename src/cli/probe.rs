@@ -3,7 +3,7 @@
 use super::args::{Common, Output, ProbeArgs};
 use super::error::CliError;
 use super::prepare::prepare;
-use super::session;
+use super::secrets;
 use crate::decide::{Decision, Measured, RowStatus, Ruling, Sample, Unit};
 use crate::drive::world::{AttemptId, GRACE, RealWorld, Wants, WorldEvent, WorldSetup, base_env};
 use crate::machine::action::{Action, Done};
@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, args: ProbeArgs) -> Result<u8, CliError> {
     let started = as_if_started(&plan, &prepared.digest);
     let mut probe = Probe::of(plan.clone(), started);
     let action = probe.action().map_err(CliError::Usage)?;
-    let secrets = session::secrets(prepared.secrets)?;
+    let secrets = secrets::resolve(&plan, &prepared.typed, false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| CliError::System(format!("cannot start the event loop: {e}")))?;
     let (at_us, seen) = runtime.block_on(async {
@@ -95,6 +95,7 @@ impl Reader {
         let dir = std::env::temp_dir().join(format!("runbook-probe-{}-{:x}", std::process::id(), now_us()));
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&dir).map_err(system)?;
         let passing = Passing(dir.clone());
+        secrets::try_masker(&dir, &secrets)?;
         let exe = std::env::current_exe().map_err(system)?;
         let setup = WorldSetup {
             run_dir: dir,

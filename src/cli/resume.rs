@@ -4,24 +4,22 @@ use super::ahead::Ahead;
 use super::args::{Common, Output, ResumeArgs};
 use super::changed::difference;
 use super::error::CliError;
-use super::inputs::hidden;
 use super::locking::{self, Wanted};
 use super::prepare::inputs_sealed;
 use super::runs::{followed, load_plans, replay, view_of};
-use super::session::{self, Session, drive};
+use super::secrets;
+use super::session::{Session, drive};
 use super::survivors;
 use crate::drive::record;
-use crate::drive::world::SecretSource;
 use crate::log::{Desk, Sha256Sum, Signer, Verdict};
 use crate::machine::event::{Changed, Direction, Event};
 use crate::machine::{Input, State, Timestamp, accept};
-use crate::plan::Plan;
 use crate::report::{View, exit, exit_code};
 use crate::store::locks::Lease;
 use crate::store::{
     Home, ResumePoint, RunClock, RunDir, StoreError, Witnesses, countersign, hold_against_kept, keys, plain, verify_run,
 };
-use std::io::IsTerminal as _;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
@@ -51,7 +49,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     };
     let lock = lock_again(&home, &dir, &state, &identity.principal, &args)?;
     let (mut inputs, mut turned) = (None, None);
-    let secrets = session::secrets(secrets_of(tree.as_ref().map_or(&state.plan, |tree| &tree.plan), args.no_input)?)?;
+    let secrets =
+        secrets::resolve(tree.as_ref().map_or(&state.plan, |tree| &tree.plan), &BTreeMap::new(), !args.no_input)?;
+    secrets::try_masker(dir.path(), &secrets)?;
     if let Some(tree) = tree {
         let kept = tree.kept(point.next_segment());
         dir.store_plan(point.next_segment(), &tree.bytes, &kept)?;
@@ -206,22 +206,4 @@ fn go_to_start(state: &State) -> Result<(), CliError> {
     let Some(dir) = state.started.as_ref().and_then(|started| started.dir.as_ref()) else { return Ok(()) };
     std::env::set_current_dir(dir)
         .map_err(|e| CliError::Usage(format!("cannot go to {dir}, where the run was started: {}", plain(&e))))
-}
-
-/// Secrets come from where the plan says; a value typed at a prompt is gone with the process that asked, so it is asked
-/// for again.
-fn secrets_of(plan: &Plan, no_input: bool) -> Result<Vec<(String, SecretSource)>, CliError> {
-    let sources = plan.secrets.iter().map(|(name, source)| {
-        let source = source.as_str().unwrap_or_default();
-        match source.split_once(':') {
-            Some(("env", variable)) => Ok((name.clone(), SecretSource::Env(variable.into()))),
-            Some(("file", path)) => Ok((name.clone(), SecretSource::File(path.into()))),
-            _ if !no_input && std::io::stdin().is_terminal() => Ok((name.clone(), SecretSource::Value(hidden(name)?))),
-            _ => Err(CliError::Usage(format!(
-                "the secret `{name}` was typed at a prompt and is not stored: resume the run at a terminal, or declare \
-                 `from: env:NAME` or `from: file:PATH`"
-            ))),
-        }
-    });
-    sources.collect()
 }

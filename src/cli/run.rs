@@ -6,7 +6,8 @@ use super::library::Files;
 use super::locking::{self, Wanted};
 use super::planned::{Written, approvals_of, beside};
 use super::prepare::{Prepared, inputs_sealed, made_from, prepare};
-use super::session::{self, Session, drive};
+use super::secrets;
+use super::session::{Session, drive};
 use super::target;
 use crate::drive::record;
 use crate::log::{Desk, RunStart, Sha256Sum};
@@ -41,7 +42,10 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     }
     prepared.idle.iter().for_each(|d| super::say(&format!("{} {}: it has no effect\n", d.code, d.message)));
     let texts = prepared.kept(1);
-    let secrets = session::secrets(prepared.secrets)?;
+    let secrets = secrets::resolve(&prepared.plan, &prepared.typed, false)?;
+    for (name, bytes) in &texts {
+        secrets::refuse_in(&format!("{name}, which is kept with the run"), bytes, &secrets)?;
+    }
     let identity = home.signing_key(super::say)?;
     if identity.created {
         super::say(&format!(
@@ -64,6 +68,10 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     // From here on they lie where answers to the questions of the run are looked for.
     for approval in &approvals {
         deliver(dir.path(), approval)?;
+    }
+    if let Err(failed) = secrets::try_masker(dir.path(), &secrets) {
+        let _ = dir.discard();
+        return Err(failed);
     }
     let clock = RunClock::start();
     let now = clock.now();

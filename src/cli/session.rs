@@ -2,6 +2,7 @@
 
 use super::args::Common;
 use super::error::CliError;
+use super::guard;
 use super::post::Post;
 use super::session_lock::{self, Known, doing, settle};
 use super::terminal;
@@ -9,8 +10,7 @@ use crate::drive::clock::Clock;
 use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
 use crate::drive::world::{
-    AttemptId, Cancel, RealWorld, Running, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup,
-    base_env, next_free_output,
+    AttemptId, Cancel, RealWorld, Running, Secrets, Wants, WorldEvent, WorldSetup, base_env, next_free_output,
 };
 use crate::log::{At, Desk};
 use crate::machine::action::{Action, Done};
@@ -47,13 +47,6 @@ pub(crate) struct Session<'a> {
     pub(crate) lock: Option<Lease>,
     /// Take back what was done, whatever comes next.
     pub(crate) back_out: bool,
-}
-
-/// The values of a run's secrets; all of them are needed before anything is touched.
-pub(crate) fn secrets(sources: Vec<(String, SecretSource)>) -> Result<Secrets, CliError> {
-    let secrets = Secrets::resolve(sources, ShortSecrets::Refuse);
-    let missing: Vec<&str> = secrets.missing().map(|(_, why)| why).collect();
-    if missing.is_empty() { Ok(secrets) } else { Err(CliError::Usage(missing.join("; "))) }
 }
 
 /// Drives a run until it is over or parked, and says how in the exit code.
@@ -206,7 +199,8 @@ struct LogJournal {
 impl Journal for LogJournal {
     fn commit(&mut self, batch: &[Event], durable: bool, now: Timestamp) -> Result<(), String> {
         let skip = usize::from(std::mem::take(&mut self.first_written));
-        let records: Vec<_> = batch.iter().skip(skip).map(record::encode).collect();
+        let mut records: Vec<_> = batch.iter().skip(skip).map(record::encode).collect();
+        records.iter_mut().try_for_each(|(kind, fields)| guard::record(*kind, fields))?;
         let Some(journal) = self.journal.as_mut() else { return Err("the log is closed".into()) };
         if records.is_empty() {
             return Ok(());

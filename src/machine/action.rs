@@ -40,6 +40,9 @@ pub struct Surroundings {
     /// Bytes for standard input; none is an empty one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdin: Option<Datum>,
+    /// Variables that hold the path of a private file, and what is in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secret_files: Vec<(String, Datum)>,
     /// Microseconds until TERM (then KILL); none is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_us: Option<u64>,

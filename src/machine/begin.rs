@@ -8,7 +8,7 @@ use super::event::StepStarted;
 use super::names::{Names, Trouble, show};
 use super::state::{Inst, InstId, State, Timestamp};
 use super::{look, watch};
-use crate::plan::model::{self, Act, NodeId, NodeKind, Task};
+use crate::plan::model::{self, Act, NodeId, NodeKind, Task, Template};
 use crate::runbook::model::Effect;
 use serde_json::Value;
 
@@ -164,9 +164,13 @@ fn argument_list(value: Value, at: &str) -> Result<Vec<String>, Trouble> {
 }
 
 fn surroundings(names: &Names<'_>, task: &Task) -> Result<Surroundings, Trouble> {
-    let env = task.env.iter().map(|(name, value)| Ok((name.clone(), names.datum(value)?)));
+    let data = |named: &[(String, Template)]| {
+        let data = named.iter().map(|(name, value)| Ok((name.clone(), names.datum(value)?)));
+        data.collect::<Result<_, Trouble>>()
+    };
     Ok(Surroundings {
-        env: env.collect::<Result<_, Trouble>>()?,
+        env: data(&task.env)?,
+        secret_files: data(&task.secret_files)?,
         dir: task.dir.as_ref().map(|d| names.text(d)).transpose()?,
         stdin: task.stdin.as_ref().map(|s| names.datum(s)).transpose()?,
         timeout_us: task.timeout.as_ref().map(|t| names.duration_us(t)).transpose()?,

@@ -176,7 +176,7 @@ impl Builder<'_> {
                 }
             };
             if input.kind == doc::InputKind::Secret {
-                self.secrets.insert(input.name.clone(), json!(secret_source(input, &origin)));
+                self.secrets.insert(input.name.clone(), secret_source(input, &origin));
             }
             match conforming(input, value) {
                 Ok(value) => bindings.push(InputBinding {
@@ -337,6 +337,7 @@ impl Builder<'_> {
             env: pairs(&step.env),
             dir: step.dir.as_ref().map(template),
             stdin: step.stdin.as_ref().map(template),
+            secret_files: pairs(&step.secret_files),
             exit: step.exit.clone(),
             timeout: step.timeout.as_ref().map(template),
             retry: step.retry.as_ref().map(|r| retry(r, &step.place)),
@@ -385,6 +386,7 @@ impl Builder<'_> {
             env: Vec::new(),
             dir: None,
             stdin: None,
+            secret_files: Vec::new(),
             exit: Vec::new(),
             timeout: None,
             retry: None,
@@ -469,12 +471,10 @@ pub(super) fn conforming(input: &doc::Input, value: Value) -> Result<Value, Stri
     Ok(value)
 }
 
-fn secret_source(input: &doc::Input, origin: &str) -> String {
-    match &input.from {
-        Some(doc::InputSource::Env(name)) => format!("env:{name}"),
-        Some(doc::InputSource::File(path)) => format!("file:{path}"),
-        None => origin.to_string(),
-    }
+/// Where a secret comes from; one that may be short says so.
+fn secret_source(input: &doc::Input, origin: &str) -> Value {
+    let from = input.from.as_ref().map_or_else(|| json!(origin), doc::InputSource::reference);
+    if input.allow_short { json!({ "from": from, "allow_short": true }) } else { from }
 }
 
 /// A hold is not taken back with its run: another person lifts it.

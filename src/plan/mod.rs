@@ -15,6 +15,7 @@ mod schedule;
 mod stages;
 #[cfg(test)]
 mod tests;
+pub mod used;
 pub mod window;
 
 pub use crate::runbook::units;

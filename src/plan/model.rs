@@ -292,6 +292,9 @@ pub struct Task {
     /// Standard input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<Template>,
+    /// Variables that hold the path of a private file, and the secret in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_files: Vec<(String, Template)>,
     /// Good exit codes; empty is 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exit: Vec<i32>,

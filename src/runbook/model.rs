@@ -6,6 +6,7 @@ use crate::text::Place;
 
 mod gate;
 mod metric;
+mod origin;
 mod schedule;
 mod stages;
 mod table;
@@ -13,6 +14,7 @@ mod watch;
 
 pub use gate::{Checkpoint, Waiver, is_phrase, is_principal, is_role};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
+pub use origin::InputSource;
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
@@ -108,6 +110,8 @@ pub struct Input {
     pub max: Option<Text>,
     /// Where a value comes from when none is given on the command line.
     pub from: Option<InputSource>,
+    /// A secret may be shorter than what can be masked safely.
+    pub allow_short: bool,
     /// Words for people; shown at a prompt.
     pub help: Option<Text>,
     /// The key in the file.
@@ -134,15 +138,6 @@ pub enum InputKind {
     List,
     /// A value nobody may see; only its name is ever recorded.
     Secret,
-}
-
-/// `from: env:NAME` or `from: file:PATH`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputSource {
-    /// Environment variable of the tool.
-    Env(String),
-    /// Content of a file without its last line feed.
-    File(String),
 }
 
 /// A named part of the run.
@@ -188,9 +183,11 @@ pub struct Step {
     pub effect_written: bool,
     /// Variables for processes; values are templates, a secret must be the whole value.
     pub env: Vec<(String, Text)>,
+    /// Variables for processes that hold the path of a private file with a secret in it, while the step runs.
+    pub secret_files: Vec<(String, Text)>,
     /// Working directory; a template.
     pub dir: Option<Text>,
-    /// Standard input for processes; a template.
+    /// Standard input for processes; a template, a secret must be the whole value.
     pub stdin: Option<Text>,
     /// Exit codes that are a success; empty means 0.
     pub exit: Vec<i32>,

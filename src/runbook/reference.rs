@@ -7,6 +7,7 @@ use std::fmt::Write;
 const OBJECTS: &[(&str, &str)] = &[
     ("", "A runbook"),
     ("input", "An input"),
+    ("secret_command", "`from` with a command"),
     ("phase", "A phase"),
     ("step", "A step"),
     ("http", "`http`"),

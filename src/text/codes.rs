@@ -1,8 +1,8 @@
 //! The registry of diagnostic codes. A code is API: it keeps its number and meaning for ever.
 //!
 //! One file per range: 01xx [`yaml`], 02xx [`document`], 03xx [`reference`], 04xx [`shell`], 05xx [`plan`],
-//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 108x and 109x [`gates`], 111x [`signed`], 113x [`lock`]. To add a code,
-//! add a row to the file of its range.
+//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 108x and 109x [`gates`], 111x [`signed`], 113x [`lock`], 115x [`secrets`]. To add a
+//! code, add a row to the file of its range.
 
 use std::fmt;
 
@@ -14,8 +14,9 @@ mod plan;
 mod policy;
 mod reference;
 mod run;
-mod signed;
+mod secrets;
 mod shell;
+mod signed;
 mod yaml;
 
 /// The stable name of a kind of diagnostic; displays as `RB0101`.
@@ -56,6 +57,7 @@ const RANGES: &[&[Row]] = &[
     gates::ROWS,
     signed::ROWS,
     lock::ROWS,
+    secrets::ROWS,
 ];
 
 impl Code {

@@ -235,7 +235,7 @@ error[RB0201]: unknown key `path` in a step
 12 |     path: {{ x }}
    |     ^^^^
    |
-   = help: known keys: id, title, note, when, effect, env, dir, stdin, exit, timeout, retry, poll, expect, save, severity, on_failure, undo, repeat, done_when, activate, evidence, at, not_after, guards, shell, exec, http, file, manual, checkpoint, wait, set, run, parallel, for_each, decide, stages, rounds, watch, hold
+   = help: known keys: id, title, note, when, effect, env, secret_files, dir, stdin, exit, timeout, retry, poll, expect, save, severity, on_failure, undo, repeat, done_when, activate, evidence, at, not_after, guards, shell, exec, http, file, manual, checkpoint, wait, set, run, parallel, for_each, decide, stages, rounds, watch, hold
    = see: runbook explain RB0201
 
 error[RB0103]: a value with `{{` needs quotes here

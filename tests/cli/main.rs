@@ -25,6 +25,7 @@ mod reading;
 mod resume;
 mod schedule;
 mod second;
+mod secrets;
 mod shell;
 mod signals;
 mod planned;

@@ -250,6 +250,8 @@ steps:
     env: { TOKEN: "{{ inputs.token }}" }
 "#;
     let test = Test::book(body).env("THE_TOKEN", CANARY).file("token.txt", format!("{CANARY}\n")).code(1);
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(test.sandbox.work().join("token.txt"), private).unwrap();
     let ran = test.run();
     assert_eq!(lines(&ran, "sum")[0], lines(&ran, "sum")[1]);
     leaves_no_trace(&ran);

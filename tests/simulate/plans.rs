@@ -242,6 +242,7 @@ impl Maker<'_> {
             env: Vec::new(),
             dir: None,
             stdin: None,
+            secret_files: Vec::new(),
             exit: Vec::new(),
             timeout: None,
             retry: None,

@@ -86,6 +86,7 @@ fn bare() -> Task {
         env: Vec::new(),
         dir: None,
         stdin: None,
+        secret_files: Vec::new(),
         exit: Vec::new(),
         timeout: None,
         retry: None,

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use runbook::drive::world::{AttemptId, RealWorld, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup};
+use runbook::drive::world::{
+    AttemptId, RealWorld, SecretRequest, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup,
+};
 use runbook::machine::action::{Action, Captured, Datum, Done, ExecAction, ShellAction, Surroundings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -46,8 +48,11 @@ impl Bed {
         for name in ["run", "work"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
-        let sources =
-            secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretSource::Value((*value).to_owned())));
+        let sources = secrets.iter().map(|(name, value)| SecretRequest {
+            name: (*name).to_owned(),
+            source: SecretSource::Value((*value).to_owned()),
+            short: ShortSecrets::Refuse,
+        });
         let (sender, events) = unbounded_channel();
         let mut setup = WorldSetup {
             run_dir: dir.path().join("run"),
@@ -57,7 +62,7 @@ impl Bed {
                 ("HOME".to_owned(), "/".to_owned()),
                 ("LANG".to_owned(), "C.UTF-8".to_owned()),
             ],
-            secrets: Secrets::resolve(sources, ShortSecrets::Refuse),
+            secrets: Secrets::resolve(sources),
             next_output: 1,
             simple_command,
             grace: Duration::from_millis(300),

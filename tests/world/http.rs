@@ -48,6 +48,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
             let body = request.into_body().collect().await.unwrap().to_bytes();
             (200, [method, token, body.to_vec()].join(&b'|'))
         }
+        "/header" => {
+            let token = request.headers()["x-token"].clone();
+            return Ok(response.header("X-Echo", token).body(Full::default()).unwrap());
+        }
         "/big" => (200, vec![b'x'; 3_000_000]),
         "/huge" => (200, vec![b'x'; 65 * 1024 * 1024]),
         "/away" => {
@@ -123,6 +127,15 @@ fn method_headers_and_body_arrive_and_a_secret_in_the_answer_is_masked() {
     let done = bed.act(&Action::Http(HttpAction { headers, ..action }));
     assert!(why(&done).contains("contains a secret"));
     assert_eq!(bed.stored(done.stdout.as_ref()), b"POST|***|payload");
+}
+
+#[test]
+fn a_secret_in_a_header_of_the_answer_spoils_the_capture() {
+    let (mut bed, server) = (Bed::with_secret("tr0ub4dor&3"), server());
+    let headers = vec![("X-Token".to_owned(), Datum::Secret("pw".to_owned()))];
+    let done = bed.act(&Action::Http(HttpAction { headers, ..request(format!("http://{server}/header")) }));
+    assert!(why(&done).contains("a header of its answer contains a secret"));
+    assert!(done.http.unwrap().headers.contains(&("x-echo".to_owned(), "***".to_owned())));
 }
 
 #[test]

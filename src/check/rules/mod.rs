@@ -15,6 +15,7 @@ mod probe;
 mod reach;
 mod runs;
 mod schedule;
+mod secret_use;
 mod secrets;
 mod shell;
 mod stages;
@@ -41,6 +42,7 @@ pub(super) const ALL: &[Rule] = &[
     steps::check,
     vars::check,
     secrets::check,
+    secret_use::check,
     clashes::check,
     conditions::check,
     declarations::check,

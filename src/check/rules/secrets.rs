@@ -1,4 +1,5 @@
-//! Secrets stand whole in `env`, in a header, or in a secret input of another runbook; nowhere else.
+//! Secrets stand whole in `env`, `stdin`, `secret_files`, in a header, or in a secret input of another runbook; nowhere
+//! else.
 
 use crate::check::facts::Facts;
 use crate::check::included::Included;
@@ -35,14 +36,14 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn secret<'p>(book: &Runbook, path: &'p [String]) -> Option<&'p str> {
+pub(super) fn secret<'p>(book: &Runbook, path: &'p [String]) -> Option<&'p str> {
     let [root, name, ..] = path else { return None };
     let is_secret = |i: &&crate::runbook::model::Input| i.name == *name && i.kind == InputKind::Secret;
     (root == "inputs" && book.inputs.iter().any(|i| is_secret(&i))).then_some(name)
 }
 
 /// Whether a template is one hole and nothing else.
-fn is_whole(value: &str) -> bool {
+pub(super) fn is_whole(value: &str) -> bool {
     let inner = value.strip_prefix("{{").and_then(|v| v.strip_suffix("}}"));
     inner.is_some_and(|inner| inner.trim().chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.'))
 }

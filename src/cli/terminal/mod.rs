@@ -18,6 +18,7 @@ mod screen;
 mod tests;
 
 use super::args::{ColorChoice, Common, Output};
+use super::guard::Guarded;
 use crate::drive::run::Incoming;
 use crate::drive::world::Running;
 use crate::machine::Plans;
@@ -84,8 +85,8 @@ pub(crate) fn audience(
     let tty = if no_input { None } else { prompt::Tty::open() };
     let prompt = tty.map(|tty| prompt::Prompt::new(tty, operator, send));
     let out: Box<dyn std::io::Write> = match common.output {
-        Output::Json => Box::new(std::io::stdout()),
-        Output::Text => Box::new(std::io::stderr()),
+        Output::Json => Box::new(Guarded(std::io::stdout())),
+        Output::Text => Box::new(Guarded(std::io::stderr())),
     };
     Screen::new(form, view.clone(), look(common), progress, prompt, out, Box::new(size))
 }

@@ -2,6 +2,7 @@
 
 use super::awaited::Awaited;
 use super::question::{Conversation, Reply};
+use crate::cli::guard::Guarded;
 use crate::drive::run::Incoming;
 use crate::machine::event::{Answer, Asked};
 use crate::machine::{Backing, Input, Typed};
@@ -35,7 +36,7 @@ impl Tty {
         let (read, alive, ready) = (tty.try_clone().ok()?, tty.try_clone().ok()?, tty.try_clone().ok()?);
         Some(Tty {
             read: Box::new(std::fs::File::from(read)),
-            write: Box::new(std::fs::File::from(tty)),
+            write: Box::new(Guarded(std::fs::File::from(tty))),
             is_alive: Box::new(move || rustix::termios::tcgetattr(&alive).is_ok()),
             make_ready: Box::new(move || {
                 // Reading from the background would stop the whole program.

@@ -64,10 +64,8 @@ impl Attempt {
         match sink.finish() {
             Ok(stored) => {
                 let capture_spoiled = self.capture && stored.secrets_seen > 0;
-                if capture_spoiled && matches!(done.ended, Ended::Exit(0) | Ended::Ok) {
-                    let why = "its output contains a secret, so it cannot be captured; print the secret nowhere, or drop \
-                               `save:` and conditions on the output";
-                    done.ended = Ended::Failed(why.to_owned());
+                if capture_spoiled {
+                    spoil(done, "its output contains");
                 }
                 let captured = Captured { text: stored.captured.text.filter(|_| !capture_spoiled), ..stored.captured };
                 match stream {
@@ -111,6 +109,16 @@ impl Attempt {
         let mut running = self.site.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|live| !Arc::ptr_eq(live, &self.live));
         WorldEvent::Done(self.live.id.clone(), done)
+    }
+}
+
+/// What would be captured is `***` in part: a success is none.
+pub(super) fn spoil(done: &mut Done, contains: &str) {
+    if matches!(done.ended, Ended::Exit(0) | Ended::Ok) {
+        done.ended = Ended::Failed(format!(
+            "{contains} a secret, so it cannot be captured; print the secret nowhere, or drop `save:` and conditions on the \
+             output"
+        ));
     }
 }
 

@@ -12,6 +12,7 @@ use super::environment::{ONE_STRING, StepEnv};
 use super::live::Stream;
 use super::output::Sink;
 use super::process::{self, Finish, Launch, Limits};
+use super::secret_files::SecretFiles;
 use crate::machine::action::{Action, Done, Ended, ExecAction, ShellAction, Surroundings};
 
 /// Run a shell or exec action to its end.
@@ -21,14 +22,22 @@ pub(super) fn run(attempt: &Attempt, action: &Action) -> Done {
 
 /// The same, with standard output going through what `dress` makes of its sink.
 pub(super) fn run_dressed(attempt: &Attempt, action: &Action, dress: &dyn Fn(Sink) -> Sink) -> Done {
+    let (Action::Shell(ShellAction { around, .. }) | Action::Exec(ExecAction { around, .. })) = action else {
+        return untouched(Ended::Failed("only a script or a program can be run here".to_owned()));
+    };
+    // They are there as long as the process, and gone with this function.
+    let files = match SecretFiles::write(&attempt.site.run_dir, &around.secret_files, &attempt.site.secrets) {
+        Ok(files) => files,
+        Err(ended) => return untouched(ended),
+    };
     let result = match action {
-        Action::Shell(shell) => prepare_shell(attempt, shell).map(|launches| (launches, &shell.around)),
-        Action::Exec(exec) => prepare_exec(attempt, exec).map(|launch| (vec![launch], &exec.around)),
-        _ => Err(Ended::Failed("only a script or a program can be run here".to_owned())),
+        Action::Shell(shell) => prepare_shell(attempt, shell, &files),
+        Action::Exec(exec) => prepare_exec(attempt, exec, &files).map(|launch| vec![launch]),
+        _ => Ok(Vec::new()),
     };
     match result {
         Ok(_) if attempt.live.cancelled().is_some() => untouched(Ended::Cancelled),
-        Ok((launches, around)) => run_first_that_starts(attempt, &launches, around, dress),
+        Ok(launches) => run_first_that_starts(attempt, &launches, around, dress),
         Err(ended) => untouched(ended),
     }
 }
@@ -44,9 +53,9 @@ pub(super) fn with_limit(action: &Action, limit: Duration) -> Action {
 }
 
 /// The program itself where that is equal, then bash.
-fn prepare_shell(attempt: &Attempt, shell: &ShellAction) -> Result<Vec<Launch>, Ended> {
+fn prepare_shell(attempt: &Attempt, shell: &ShellAction, files: &SecretFiles) -> Result<Vec<Launch>, Ended> {
     let site = &attempt.site;
-    let (mut env, dir, stdin) = surroundings(attempt, &shell.around)?;
+    let (mut env, dir, stdin) = surroundings(attempt, &shell.around, files)?;
     for (name, value) in &shell.values {
         env.declare(name, value.clone().into_bytes())?;
     }
@@ -87,8 +96,8 @@ fn prepare_shell(attempt: &Attempt, shell: &ShellAction) -> Result<Vec<Launch>, 
     Ok(launches)
 }
 
-fn prepare_exec(attempt: &Attempt, exec: &ExecAction) -> Result<Launch, Ended> {
-    let (env, dir, stdin) = surroundings(attempt, &exec.around)?;
+fn prepare_exec(attempt: &Attempt, exec: &ExecAction, files: &SecretFiles) -> Result<Launch, Ended> {
+    let (env, dir, stdin) = surroundings(attempt, &exec.around, files)?;
     let Some((name, args)) = exec.argv.split_first() else {
         return Err(Ended::Failed("`exec:` needs a program".to_owned()));
     };
@@ -115,9 +124,12 @@ fn prepare_exec(attempt: &Attempt, exec: &ExecAction) -> Result<Launch, Ended> {
 
 type Surrounded = (StepEnv, PathBuf, Option<Vec<u8>>);
 
-fn surroundings(attempt: &Attempt, around: &Surroundings) -> Result<Surrounded, Ended> {
+fn surroundings(attempt: &Attempt, around: &Surroundings, files: &SecretFiles) -> Result<Surrounded, Ended> {
     let site = &attempt.site;
-    let env = StepEnv::new(&site.base_env, &attempt.live.id, &around.env, &site.secrets)?;
+    let mut env = StepEnv::new(&site.base_env, &attempt.live.id, &around.env, &site.secrets)?;
+    for (name, path) in files.paths() {
+        env.set(name, path.into());
+    }
     let dir = around.dir.as_ref().map_or_else(|| site.start_dir.clone(), |dir| site.path(dir));
     if !dir.is_dir() {
         return Err(Ended::Failed(format!("working directory {} does not exist", dir.display())));

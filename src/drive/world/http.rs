@@ -10,9 +10,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
-use super::attempt::{Attempt, untouched};
+use super::attempt::{Attempt, spoil, untouched};
 use super::live::Stream;
-use super::mask::Masker;
+use super::mask::{MASK, Masker};
 use super::output::Sink;
 use crate::machine::action::{Datum, Done, Ended, HttpAction, HttpAnswer};
 
@@ -66,6 +66,11 @@ pub(super) async fn run(attempt: &Attempt, clients: &Clients, action: &HttpActio
         }
     }
     attempt.finish_stream(sink, Stream::Stdout, &mut done);
+    let masked = |value: &String| value.contains(MASK);
+    let answer = done.http.as_ref().filter(|_| attempt.capture && !attempt.site.masker.is_empty());
+    if answer.is_some_and(|answer| answer.headers.iter().any(|(_, value)| masked(value)) || masked(&answer.url)) {
+        spoil(&mut done, "a header of its answer contains");
+    }
     done
 }
 

@@ -16,10 +16,15 @@ mod kept;
 mod live;
 mod mask;
 mod metrics;
+mod ordinary;
 mod output;
 mod pool;
 mod process;
+mod secret_command;
+mod secret_files;
 mod secrets;
+mod selftest;
+mod sources;
 mod watch;
 
 use std::io;
@@ -33,7 +38,11 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use environment::account;
 pub use environment::base_env;
 pub use live::{Cancel, Running};
-pub use secrets::{SecretSource, Secrets, ShortSecrets};
+pub use mask::{MaskStream, Masker};
+pub use secret_command::SecretCommand;
+pub use secrets::{SecretRequest, Secrets, ShortSecrets};
+pub use selftest::{MaskerFailed, self_test};
+pub use sources::{SecretSource, close_given};
 
 use crate::machine::action::{Action, Done, Ended, LogMark};
 use attempt::{Attempt, Site, untouched};
@@ -126,11 +135,12 @@ impl RealWorld {
         for dir in ["out", "kept"] {
             private_dir(&setup.run_dir.join(dir))?;
         }
+        secret_files::sweep(&setup.run_dir);
         let site = Site {
             run_dir: setup.run_dir,
             start_dir: setup.start_dir,
             base_env: setup.base_env,
-            masker: Arc::new(setup.secrets.masker()),
+            masker: setup.secrets.masker(),
             secrets: setup.secrets,
             simple_command: setup.simple_command,
             grace: setup.grace,

@@ -77,6 +77,16 @@ impl Sink {
 
     /// The stream has ended: make it durable and say what it was.
     pub(super) fn finish(mut self) -> io::Result<Stored> {
+        self.flush()?;
+        Ok(Stored { captured: self.store.finish()?, secrets_seen: self.secrets_seen })
+    }
+
+    /// The stream has ended, and nobody will ask for it after a power cut.
+    pub(super) fn close(mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         let mut result = Ok(());
         let store = &mut self.store;
         self.secrets_seen += self.masking.finish(&self.masker, |part| {
@@ -84,8 +94,7 @@ impl Sink {
                 result = store.append(part);
             }
         });
-        result?;
-        Ok(Stored { captured: self.store.finish()?, secrets_seen: self.secrets_seen })
+        result
     }
 }
 
@@ -154,7 +163,7 @@ mod tests {
 
     fn sink(dir: &std::path::Path, secrets: &[&str]) -> Sink {
         let live = Live::new(AttemptId { path: "a".to_owned(), attempt: 1 }, String::new()).unwrap();
-        let masker = Masker::new(secrets.iter().map(|secret| secret.as_bytes().to_vec()));
+        let masker = Masker::exactly(secrets);
         Sink::new(dir, Some("0001.stdout".to_owned()), Stream::Stdout, true, Arc::new(masker), Arc::new(live))
     }
 

@@ -1,62 +1,81 @@
-//! Secrets by name: where their values come from, and the values, which leave this module only into a step's
-//! environment, its standard input, a header, or the masker.
+//! Secrets by name: their values leave this module only into a step's environment, its standard input, a private file, a
+//! header, or the masker.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
-use super::forms::{self, SHORTEST};
+use super::forms::{Forms, SHORTEST};
 use super::mask::Masker;
+use super::ordinary;
+use super::sources::{SecretSource, value_of};
 use crate::machine::action::{Datum, Ended};
-
-/// Where the value of a secret comes from.
-pub enum SecretSource {
-    /// This environment variable of the tool itself.
-    Env(String),
-    /// The content of this file, without one final newline.
-    File(PathBuf),
-    /// A value that was already asked for.
-    Value(String),
-}
 
 /// May a secret be too short to be masked safely?
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ShortSecrets {
-    /// Refuse secrets under 6 bytes: masking them would garble ordinary output.
+    /// Refuse secrets under 8 bytes: masking them would garble ordinary output.
     #[default]
     Refuse,
-    /// Take them; the operator said so.
+    /// Take them; the runbook says so.
     Allow,
+}
+
+/// One secret to be had.
+#[derive(Debug)]
+pub struct SecretRequest {
+    /// The name steps know it by.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: SecretSource,
+    /// Whether it may be short.
+    pub short: ShortSecrets,
 }
 
 /// The secrets of a run: each a value, or the reason why there is none. Values are read once, so a secret is the same
 /// for the whole run.
 #[derive(Default)]
-pub struct Secrets(BTreeMap<String, Result<Vec<u8>, String>>);
+pub struct Secrets {
+    values: BTreeMap<String, Result<Vec<u8>, String>>,
+    /// A value nobody else knows, with which the masker is tried out.
+    canary: String,
+    masker: OnceLock<Arc<Masker>>,
+}
 
 impl Secrets {
-    /// Read the value of every secret. A missing one is no error until a step needs it.
-    pub fn resolve(sources: impl IntoIterator<Item = (String, SecretSource)>, short: ShortSecrets) -> Secrets {
-        let read = |(name, source): (String, SecretSource)| {
+    /// Read the value of every secret, one after the other: two password prompts at a time are one too many. A missing
+    /// one is no error until it is asked for.
+    pub fn resolve(requests: impl IntoIterator<Item = SecretRequest>) -> Secrets {
+        let read = |SecretRequest { name, source, short }: SecretRequest| {
             let value = value_of(source)
                 .map_err(|why| format!("secret `{name}` has no value: {why}"))
                 .and_then(|value| long_enough(&name, value, short));
             (name, value)
         };
-        Secrets(sources.into_iter().map(read).collect())
+        let values: BTreeMap<_, _> = requests.into_iter().map(read).collect();
+        let canary = if values.is_empty() { String::new() } else { canary(&values) };
+        Secrets { values, canary, masker: OnceLock::new() }
     }
 
     /// The secrets that have no usable value, as messages.
     pub fn missing(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref().err()?.as_str())))
+        self.values.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref().err()?.as_str())))
+    }
+
+    /// The secrets whose masking would hide ordinary text, as messages that do not tell what they are.
+    pub fn complaints(&self) -> Vec<String> {
+        let known = self.values.iter().filter_map(|(name, value)| Some((name, value.as_ref().ok()?)));
+        let complaint = |(name, value): (&String, &Vec<u8>)| {
+            let why = ordinary::complaint(value)?;
+            Some(format!("the secret `{name}` is weak: {why}; wherever it stands in output, `***` will stand"))
+        };
+        known.filter_map(complaint).collect()
     }
 
     /// The bytes a datum stands for; [`Ended::Unavailable`] where a secret has no value.
     pub(crate) fn bytes(&self, datum: &Datum) -> Result<Vec<u8>, Ended> {
         match datum {
             Datum::Plain(text) => Ok(text.clone().into_bytes()),
-            Datum::Secret(name) => match self.0.get(name) {
+            Datum::Secret(name) => match self.values.get(name) {
                 Some(Ok(value)) => Ok(value.clone()),
                 Some(Err(why)) => Err(Ended::Unavailable(why.clone())),
                 None => Err(Ended::Unavailable(format!("secret `{name}` is not known to this run"))),
@@ -64,26 +83,46 @@ impl Secrets {
         }
     }
 
-    /// A masker for all forms of all values.
-    pub(crate) fn masker(&self) -> Masker {
-        Masker::new(self.0.values().flatten().flat_map(|value| forms::forms(value)))
+    /// A masker for all forms of all values, made once.
+    pub fn masker(&self) -> Arc<Masker> {
+        let values = || self.values.values().flatten().map(Vec::as_slice).chain([self.canary.as_bytes()]);
+        Arc::clone(self.masker.get_or_init(|| Arc::new(Masker::new(Forms::of(values())))))
+    }
+
+    /// A secret whose value stands in a text or in a JSON text. Weak ones stand there by chance.
+    pub fn found_in(&self, bytes: &[u8]) -> Option<&str> {
+        let text = String::from_utf8_lossy(bytes);
+        let stands = |value: &[u8]| {
+            let value = String::from_utf8_lossy(value);
+            let json = serde_json::Value::from(value.as_ref()).to_string();
+            text.contains(value.as_ref()) || text.contains(&json[1..json.len() - 1])
+        };
+        let strong = |value: &[u8]| value.len() >= SHORTEST && ordinary::complaint(value).is_none();
+        let mut known = self.values.iter().filter_map(|(name, value)| Some((name, value.as_ref().ok()?)));
+        known.find(|(_, value)| strong(value) && stands(value)).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether there is no secret at all.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The value made for trying the masker out; empty where there was no randomness for it.
+    pub(super) fn canary(&self) -> &str {
+        &self.canary
     }
 }
 
-fn value_of(source: SecretSource) -> Result<Vec<u8>, String> {
-    match source {
-        SecretSource::Value(value) => Ok(value.into_bytes()),
-        SecretSource::Env(name) => std::env::var_os(&name)
-            .map(OsString::into_vec)
-            .ok_or_else(|| format!("environment variable {name} is not set")),
-        SecretSource::File(path) => {
-            let mut bytes =
-                std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-            if bytes.ends_with(b"\n") {
-                bytes.pop();
-            }
-            Ok(bytes)
-        }
+/// Random letters and marks, about as long as most of the secrets are; a multiple of three.
+fn canary(values: &BTreeMap<String, Result<Vec<u8>, String>>) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789&/";
+    let mut lengths: Vec<usize> = values.values().flatten().map(Vec::len).collect();
+    lengths.sort_unstable();
+    let usual = lengths.get(lengths.len() / 2).copied().unwrap_or(0);
+    let mut bytes = vec![0; usual.clamp(24, 258) / 3 * 3];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 63)])).collect(),
+        Err(_) => String::new(),
     }
 }
 
@@ -91,7 +130,8 @@ fn long_enough(name: &str, value: Vec<u8>, short: ShortSecrets) -> Result<Vec<u8
     match short {
         _ if value.is_empty() => Err(format!("secret `{name}` is empty")),
         ShortSecrets::Refuse if value.len() < SHORTEST => Err(format!(
-            "secret `{name}` is shorter than {SHORTEST} bytes, too short to be masked in output; use a longer one"
+            "secret `{name}` is shorter than {SHORTEST} bytes, too short to be masked in output; use a longer one, or \
+             declare `allow_short: true` and have every such text in the output masked"
         )),
         _ => Ok(value),
     }
@@ -102,7 +142,8 @@ mod tests {
     use super::*;
 
     fn resolve(source: SecretSource, short: ShortSecrets) -> Result<Vec<u8>, Ended> {
-        Secrets::resolve([("pw".to_owned(), source)], short).bytes(&Datum::Secret("pw".to_owned()))
+        let request = SecretRequest { name: "pw".to_owned(), source, short };
+        Secrets::resolve([request]).bytes(&Datum::Secret("pw".to_owned()))
     }
 
     #[test]
@@ -114,16 +155,23 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_refused_unless_allowed() {
-        let value = || SecretSource::Value("12345".to_owned());
+        let value = || SecretSource::Value("1234567".to_owned());
         assert!(matches!(resolve(value(), ShortSecrets::Refuse), Err(Ended::Unavailable(_))));
-        assert_eq!(resolve(value(), ShortSecrets::Allow), Ok(b"12345".to_vec()));
+        assert_eq!(resolve(value(), ShortSecrets::Allow), Ok(b"1234567".to_vec()));
     }
 
     #[test]
-    fn a_file_gives_its_content_without_the_final_newline() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "line one\nline two\n").unwrap();
-        let value = resolve(SecretSource::File(file.path().to_owned()), ShortSecrets::Refuse);
-        assert_eq!(value, Ok(b"line one\nline two".to_vec()));
+    fn a_short_secret_that_is_allowed_is_masked_in_other_words_too() {
+        let source = SecretSource::Value("abc".to_owned());
+        let request = SecretRequest { name: "pw".to_owned(), source, short: ShortSecrets::Allow };
+        assert_eq!(Secrets::resolve([request]).masker().text("the abcess, 616263"), "the ***ess, ***");
+    }
+
+    #[test]
+    fn complaints_do_not_tell_the_secret() {
+        let source = SecretSource::Value("production".to_owned());
+        let secrets = Secrets::resolve([SecretRequest { name: "pw".to_owned(), source, short: ShortSecrets::Refuse }]);
+        let complaints = secrets.complaints().join("");
+        assert!(complaints.contains("`pw` is weak") && !complaints.contains("production"), "{complaints}");
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn step(id: &str) -> Piece {
         env: Vec::new(),
         dir: None,
         stdin: None,
+        secret_files: Vec::new(),
         exit: Vec::new(),
         timeout: None,
         retry: None,

@@ -195,6 +195,9 @@ fn surroundings(names: &Names<'_>, node: &Node, task: &Task, what: &mut What) {
     for (name, value) in &task.env {
         what.detail(&format!("env {}", visible_line(name)), line(value));
     }
+    for (name, value) in &task.secret_files {
+        what.detail(&format!("secret file in {}", visible_line(name)), line(value));
+    }
     for (label, value) in [("dir", &task.dir), ("stdin", &task.stdin), ("timeout", &task.timeout)] {
         if let Some(value) = value {
             what.detail(label, line(value));

@@ -20,6 +20,7 @@ fn task(act: Act) -> Task {
         env: Vec::new(),
         dir: None,
         stdin: None,
+        secret_files: Vec::new(),
         exit: Vec::new(),
         timeout: None,
         retry: None,

@@ -40,7 +40,8 @@ impl<'a> Reader<'a> {
             choices: choices.into_iter().filter_map(|choice| self.text(choice)).collect(),
             min: self.optional_text(&obj, "min"),
             max: self.optional_text(&obj, "max"),
-            from: obj.get("from").and_then(|f| self.source_of(f)),
+            from: obj.get("from").and_then(|f| self.source_of(f, kind)),
+            allow_short: self.flag(&obj, "allow_short"),
             help: self.optional_text(&obj, "help"),
             place: self.place(field.key),
         })
@@ -53,6 +54,7 @@ impl<'a> Reader<'a> {
                 "default" | "choices" if kind == InputKind::Secret => {
                     "a secret is never written down: use `from: env:NAME`"
                 }
+                "allow_short" if kind != InputKind::Secret => "only secrets are masked",
                 "pattern" if kind != InputKind::String => "patterns are for type `string`",
                 "min" | "max" if !has_order(kind) => "bounds are for int, number, duration and size",
                 _ => continue,
@@ -93,25 +95,58 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn source_of(&mut self, field: Field<'a>) -> Option<InputSource> {
-        const WANTED: &str = "`env:NAME` or `file:PATH`";
-        let text = self.string(field, WANTED)?;
-        match text.value.split_once(':') {
-            Some(("env", name)) if is_env_name(name) => return Some(InputSource::Env(name.to_string())),
-            Some(("file", path)) if !path.is_empty() && !path.contains('\n') => {
-                return Some(InputSource::File(path.to_string()));
-            }
-            _ => {}
+    fn source_of(&mut self, field: Field<'a>, kind: InputKind) -> Option<InputSource> {
+        let secret = kind == InputKind::Secret;
+        let wanted = if secret { SECRET_SOURCES } else { "`env:NAME` or `file:PATH`" };
+        if secret && field.node.map().is_some() {
+            return self.command_source(field);
         }
+        let text = self.string(field, wanted)?;
         let at = super::cursor::first_line(self.source, field.node.span);
-        let problem = self.error(Code::BAD_VALUE, format!("`from` needs {WANTED}"), at);
+        match InputSource::parse(&text.value) {
+            Some(source) if secret || !source.is_for_secrets() => return Some(source),
+            Some(source) => {
+                let message = format!("`{}` is a source of secrets, and this input is not one", source.words());
+                self.error(Code::BAD_VALUE, message, at).help.push("declare it with `type: secret`".into());
+                return None;
+            }
+            None => {}
+        }
+        let problem = self.error(Code::BAD_VALUE, format!("`from` needs {wanted}"), at);
         if is_env_name(&text.value) {
             let written = format!("env:{}", text.value);
             *problem = problem.clone().fix(at, written.clone(), format!("write `{written}`"));
         }
         None
     }
+
+    fn command_source(&mut self, field: Field<'a>) -> Option<InputSource> {
+        let obj = self.object(field, "a command that prints a secret", keys::SECRET_COMMAND)?;
+        let command = self.required(&obj, "command", "[PROGRAM, ARGUMENT]")?;
+        let argv = self.list(command, "the program and its arguments");
+        let argv: Vec<String> = argv.into_iter().filter_map(|f| self.text(f)).map(|t| t.value).collect();
+        let env = obj.get("env").map(|f| self.list(f, "names of environment variables")).unwrap_or_default();
+        let mut names = Vec::new();
+        for name in env {
+            match self.string(name, "the name of an environment variable") {
+                Some(text) if is_env_name(&text.value) => names.push(text.value),
+                Some(text) => {
+                    let message = format!("`{}` cannot be the name of an environment variable", text.value);
+                    self.error(Code::BAD_VALUE, message, name.key);
+                }
+                None => {}
+            }
+        }
+        if argv.first().is_some_and(String::is_empty) {
+            self.error(Code::BAD_VALUE, "`command` needs a program", command.key);
+            return None;
+        }
+        (!argv.is_empty()).then_some(InputSource::Command { argv, env: names })
+    }
 }
+
+const SECRET_SOURCES: &str = "`env:NAME`, `file:PATH`, `fd:NUMBER`, `pass:PATH`, `sops:FILE#key`, `vault:PATH#field` or \
+                              `{ command: [PROGRAM, ARGUMENT] }`";
 
 fn has_order(kind: InputKind) -> bool {
     matches!(kind, InputKind::Int | InputKind::Number | InputKind::Duration | InputKind::Size)

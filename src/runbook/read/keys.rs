@@ -20,7 +20,9 @@ pub(super) const RUNBOOK: &[&str] = &[
     "window",
     "lock",
 ];
-pub(super) const INPUT: &[&str] = &["type", "default", "pattern", "choices", "min", "max", "from", "help"];
+pub(super) const INPUT: &[&str] =
+    &["type", "default", "pattern", "choices", "min", "max", "from", "allow_short", "help"];
+pub(super) const SECRET_COMMAND: &[&str] = &["command", "env"];
 pub(super) const PHASE: &[&str] =
     &["id", "title", "goal", "estimate", "when", "at", "not_after", "guards", "steps", "checkpoint"];
 /// Keys of a step beside its kind.
@@ -31,6 +33,7 @@ pub(super) const AROUND: &[&str] = &[
     "when",
     "effect",
     "env",
+    "secret_files",
     "dir",
     "stdin",
     "exit",
@@ -52,9 +55,9 @@ pub(super) const AROUND: &[&str] = &[
 ];
 /// Keys of a body (a step without id) beside its kind.
 pub(super) const AROUND_BODY: &[&str] =
-    &["title", "effect", "env", "dir", "stdin", "exit", "timeout", "retry", "expect"];
+    &["title", "effect", "env", "secret_files", "dir", "stdin", "exit", "timeout", "retry", "expect"];
 /// Keys of an `activate` body beside its kind.
-pub(super) const AROUND_ACTIVATE: &[&str] = &["title", "env", "dir", "stdin", "exit", "timeout"];
+pub(super) const AROUND_ACTIVATE: &[&str] = &["title", "env", "secret_files", "dir", "stdin", "exit", "timeout"];
 pub(super) const NO_UNDO: &[&str] = &["none"];
 pub(super) const RETRY: &[&str] = &["attempts", "wait", "factor", "max_wait"];
 pub(super) const POLL: &[&str] = &["every", "max", "successes"];
@@ -150,6 +153,7 @@ const PROCESS: &[&str] = &[
     "when",
     "effect",
     "env",
+    "secret_files",
     "dir",
     "stdin",
     "exit",
@@ -265,6 +269,7 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
         ("", RUNBOOK.to_vec()),
         ("input", INPUT.to_vec()),
+        ("secret_command", SECRET_COMMAND.to_vec()),
         ("phase", PHASE.to_vec()),
         ("step", join(AROUND, &kinds)),
         ("body", join(AROUND_BODY, BODY_KINDS)),

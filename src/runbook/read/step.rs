@@ -77,6 +77,7 @@ impl<'a> Reader<'a> {
     pub(super) fn fill(&mut self, step: &mut Step, obj: &Obj<'a>) {
         step.title = self.optional_text(obj, "title");
         step.env = obj.get("env").map(|f| self.named_texts(f, is_env_name)).unwrap_or_default();
+        step.secret_files = obj.get("secret_files").map(|f| self.named_texts(f, is_env_name)).unwrap_or_default();
         step.dir = self.optional_text(obj, "dir");
         step.stdin = self.optional_text(obj, "stdin");
         let codes = obj.get("exit").map(|f| self.ints(f, 0..=255)).unwrap_or_default();
@@ -194,6 +195,7 @@ fn bare(id: String, kind: Kind, place: crate::text::Place) -> Step {
         effect: Effect::Read,
         effect_written: false,
         env: Vec::new(),
+        secret_files: Vec::new(),
         dir: None,
         stdin: None,
         exit: Vec::new(),

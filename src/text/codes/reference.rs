@@ -104,8 +104,8 @@ right:
       shell: echo {{ steps.probe.kind }}
 "#
 310 SECRET_PLACE "a secret may not stand here" r#"
-A secret may only be the whole value of a variable under `env:`, of a header, or of a secret input of a runbook that is
-run. Anywhere else it would be shown, logged or computed with.
+A secret may only be the whole value of a variable under `env:`, of `stdin:`, of a file under `secret_files:`, of a header,
+or of a secret input of a runbook that is run. Anywhere else it would be shown, logged or computed with.
 
 wrong:
     shell: psql {{ inputs.db_url }}
