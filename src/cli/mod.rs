@@ -15,6 +15,7 @@ mod inputs;
 mod keys;
 mod library;
 mod plan;
+mod posture;
 mod prepare;
 mod probe;
 mod resume;
@@ -37,6 +38,7 @@ use std::process::ExitCode;
 /// Reads the arguments, runs the command, prints what went wrong, and says so in the exit code.
 pub fn main() -> ExitCode {
     install_panic_report();
+    posture::take();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

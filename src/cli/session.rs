@@ -8,7 +8,7 @@ use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
 use crate::drive::world::{
     AttemptId, Cancel, RealWorld, Running, SecretSource, Secrets, ShortSecrets, Wants, WorldEvent, WorldSetup,
-    base_env, next_free_output,
+    base_env, left_out_of_path, next_free_output,
 };
 use crate::log::At;
 use crate::machine::action::{Action, Done};
@@ -65,6 +65,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let (send, incoming) = unbounded_channel();
     let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
     listen(&send)?;
+    super::posture::ignore_nothing_below();
     let progress = Progress(world.clone());
     let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
     let clock = SessionClock(clock);
@@ -115,6 +116,9 @@ fn start_world(
     };
     let run_dir: PathBuf = journal.dir().path().to_path_buf();
     let exe = std::env::current_exe().map_err(system("find this program"))?;
+    if let Some(why) = left_out_of_path(&exe) {
+        super::say(&format!("warning: {why}\n"));
+    }
     let setup = WorldSetup {
         next_output: next_free_output(&run_dir).map_err(system("read the run directory"))?,
         start_dir: std::env::current_dir().map_err(system("find the current directory"))?,

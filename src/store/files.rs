@@ -72,6 +72,21 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), S
     path.parent().map_or(Ok(()), sync_dir)
 }
 
+/// Puts a whole file in place for what may be lost in a power cut: nobody waits for the disk.
+pub(crate) fn replace_hint(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut tmp = path.as_os_str().to_owned();
+    tmp.push(format!(".{}.tmp", std::process::id()));
+    let tmp = Path::new(&tmp);
+    // A leftover of another process of this number.
+    let _ = fs::remove_file(tmp);
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(tmp);
+    let kept = written.and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(tmp, path));
+    if kept.is_err() {
+        let _ = fs::remove_file(tmp);
+    }
+    kept
+}
+
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", path))

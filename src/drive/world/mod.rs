@@ -7,6 +7,7 @@
 mod attempt;
 mod bash;
 mod command;
+mod detach;
 mod durable;
 mod environment;
 mod file;
@@ -20,6 +21,7 @@ mod output;
 mod pool;
 mod process;
 mod secrets;
+mod trace;
 mod watch;
 
 use std::io;
@@ -31,7 +33,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use environment::account;
-pub use environment::base_env;
+pub use environment::{base_env, left_out_of_path};
 pub use live::{Cancel, Running};
 pub use secrets::{SecretSource, Secrets, ShortSecrets};
 
