@@ -125,7 +125,7 @@ fn start_demo(making: &Making, home: &Home) -> Result<(), CliError> {
     if demo.status().is_ok() {
         return Ok(());
     }
-    Files.sound(&making.file)?;
+    Files::default().sound(&making.file)?;
     let addresses = demo.up(&exe).map_err(|e| CliError::System(e.to_string()))?;
     super::say(&format!("started the demo target at {}; `runbook demo down` ends it\n", addresses.balancer_url()));
     Ok(())

@@ -1,5 +1,7 @@
 //! Text from outside made safe to show: it can neither drive a terminal nor hide what it says.
 
+use crate::text::is_hidden;
+
 /// Text that came from a step, a person or a file, for the screen. Colours (SGR) are dropped, every other control
 /// character and escape sequence is shown as text (`␛[2J`), and so are characters that change the direction of text or
 /// have no width. Line feeds stay; tabs become spaces.
@@ -46,14 +48,6 @@ fn colour(text: &str) -> Option<usize> {
 /// The symbol Unicode has for a control character.
 fn picture(c: char) -> char {
     char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')
-}
-
-/// C1 controls, direction controls, and characters that take no space or are meant for machines.
-fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! is the contract and runs beside it, so nothing the contract forbids gets through; a test keeps the keys of both equal.
 
 pub mod model;
+pub mod pattern;
 pub mod units;
 
 mod read;

@@ -106,6 +106,21 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(Some(bytes))
 }
 
+/// No key, list of keys or note is longer.
+pub(crate) const MAX_SMALL: u64 = 1 << 20;
+
+/// Reads a file that a person named; a symbolic link is followed. Only a regular file of at most 1 MiB: a pipe would block
+/// and a device would never end.
+pub(crate) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SMALL + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SMALL { Err(io::Error::other("it is larger than 1 MiB")) } else { Ok(bytes) }
+}
+
 /// The SHA-256 of a regular file that is not a symbolic link; `None` when there is none.
 pub(crate) fn sum_file(path: &Path) -> Result<Option<Sha256Sum>, StoreError> {
     let Some(mut file) = open_file(path)? else { return Ok(None) };

@@ -9,6 +9,7 @@ mod inputs;
 mod lost_comments;
 mod metrics;
 mod names;
+mod patterns;
 mod poll;
 mod probe;
 mod reach;

@@ -3,12 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 
 use super::forms::{self, SHORTEST};
 use super::mask::Masker;
 use crate::machine::action::{Datum, Ended};
+
+/// No secret is longer.
+const LONGEST: u64 = 1 << 20;
 
 /// Where the value of a secret comes from.
 pub enum SecretSource {
@@ -77,14 +83,25 @@ fn value_of(source: SecretSource) -> Result<Vec<u8>, String> {
             .map(OsString::into_vec)
             .ok_or_else(|| format!("environment variable {name} is not set")),
         SecretSource::File(path) => {
-            let mut bytes =
-                std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            let mut bytes = read(&path).map_err(|why| format!("{} cannot be read: {why}", path.display()))?;
             if bytes.ends_with(b"\n") {
                 bytes.pop();
             }
             Ok(bytes)
         }
     }
+}
+
+/// A regular file, or a pipe as `<(command)` makes one; nothing that never ends.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let words = |error: io::Error| error.to_string();
+    let kind = std::fs::metadata(path).map_err(words)?.file_type();
+    if !kind.is_file() && !kind.is_fifo() {
+        return Err("it is neither a file nor a pipe".to_owned());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes)).map_err(words)?;
+    if bytes.len() as u64 > LONGEST { Err("it is larger than 1 MiB".to_owned()) } else { Ok(bytes) }
 }
 
 fn long_enough(name: &str, value: Vec<u8>, short: ShortSecrets) -> Result<Vec<u8>, String> {
