@@ -14,7 +14,9 @@ use crate::log::At;
 use crate::machine::action::{Action, Done};
 use crate::machine::event::{Event, StepStarted};
 use crate::machine::{Input, State, Timestamp};
+use crate::plan::Plan;
 use crate::report::{self, View, exit};
+use crate::runbook::reach::Reach;
 use crate::store::{self, Durability, Home, RunClock, Syslog};
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
@@ -63,7 +65,7 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     journal.tell_to(Syslog::from_env());
     let run = journal.dir().run().to_string();
     let (send, incoming) = unbounded_channel();
-    let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, send.clone())?));
+    let world = Rc::new(RefCell::new(start_world(&journal, &run, reach(&state.plan)?, secrets, send.clone())?));
     listen(&send)?;
     super::posture::ignore_nothing_below();
     let progress = Progress(world.clone());
@@ -104,9 +106,16 @@ fn remember(home: &Home, journal: &mut store::Journal) {
     }
 }
 
+/// Where the requests of a plan may go.
+pub(crate) fn reach(plan: &Plan) -> Result<Reach, CliError> {
+    let target = plan.target.as_ref().map(|target| Reach::of_target(&target.values));
+    target.unwrap_or_else(|| Ok(Reach::default())).map_err(CliError::Usage)
+}
+
 fn start_world(
     journal: &store::Journal,
     run: &str,
+    reach: Reach,
     secrets: Secrets,
     send: UnboundedSender<Incoming>,
 ) -> Result<RealWorld, CliError> {
@@ -124,6 +133,7 @@ fn start_world(
         start_dir: std::env::current_dir().map_err(system("find the current directory"))?,
         base_env: base_env(run, &exe),
         secrets,
+        reach,
         simple_command: crate::template::simple_command,
         grace: crate::drive::world::GRACE,
         run_dir,

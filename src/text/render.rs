@@ -26,7 +26,7 @@ const MOST_DRAWN: usize = 100;
 /// A longer piece of a file is not drawn at all.
 const LONGEST_PIECE: usize = 16 << 10;
 /// So much of files is drawn altogether.
-const MOST_TEXT: usize = 256 << 10;
+const MOST_TEXT: usize = 1 << 20;
 
 /// Draws the first diagnostics by place, with a summary line of all at the end. Nothing for no diagnostics; ends with a line
 /// break otherwise. Control characters of the file are never sent to the terminal.

@@ -8,3 +8,5 @@ mod support;
 
 mod clean;
 mod files;
+mod injection;
+mod requests;

@@ -59,6 +59,7 @@ impl Bed {
             ],
             secrets: Secrets::resolve(sources, ShortSecrets::Refuse),
             next_output: 1,
+            reach: Default::default(),
             simple_command,
             grace: Duration::from_millis(300),
         };

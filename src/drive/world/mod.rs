@@ -38,6 +38,7 @@ pub use live::{Cancel, Running};
 pub use secrets::{SecretSource, Secrets, ShortSecrets};
 
 use crate::machine::action::{Action, Done, Ended, LogMark};
+use crate::runbook::reach::Reach;
 use attempt::{Attempt, Site, untouched};
 use live::Live;
 use pool::Pool;
@@ -60,6 +61,8 @@ pub struct WorldSetup {
     pub secrets: Secrets,
     /// Number of the first output file; [`next_free_output`] finds it in a run directory that was used before.
     pub next_output: u32,
+    /// Where requests may go.
+    pub reach: Reach,
     /// Tells which scripts need no shell.
     pub simple_command: SimpleCommand,
     /// From TERM to KILL; [`GRACE`] unless a test is in a hurry.
@@ -134,7 +137,7 @@ impl RealWorld {
             events: events.clone(),
             running: Mutex::default(),
         };
-        let http = http::Clients::default();
+        let http = http::Clients::new(setup.reach);
         Ok(RealWorld { site: Arc::new(site), pool: Pool::new(events), http, next_output: setup.next_output })
     }
 

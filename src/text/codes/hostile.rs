@@ -31,4 +31,14 @@ wrong:
 right:
     pattern: '\w{1,100}'
 "#
+1173 REACH "not a host or a network" r#"
+With `http: { allow: [...] }` a target says where requests may go: names of hosts, `*.` before a name for all below it,
+addresses, and networks as `ADDRESS/BITS`. Names are looked up and their addresses checked again before anything is
+connected to, on every redirect too.
+
+wrong:
+    http: { allow: ["https://api.example.com/v1"] }
+right:
+    http: { allow: [api.example.com, "*.corp.example", 10.1.0.0/16] }
+"#
 }
