@@ -7,7 +7,7 @@ const LONGEST: usize = 4096;
 /// Most that one pattern may become, in bytes.
 const LARGEST: usize = 1 << 20;
 /// What an ordinary pattern becomes is smaller than this.
-const ORDINARY: usize = 64 << 10;
+const ORDINARY: usize = 256 << 10;
 /// Deepest nesting of groups.
 const DEEPEST: u32 = 50;
 
@@ -15,7 +15,7 @@ const DEEPEST: u32 = 50;
 pub struct Pattern {
     /// Ready to match; linear in the length of the text.
     pub regex: Regex,
-    /// It needs more than 64 KiB.
+    /// It needs more than 256 KiB.
     pub is_large: bool,
 }
 
@@ -54,7 +54,7 @@ mod tests {
         assert!(
             compile("a|b", true).unwrap().regex.is_match("b") && !compile("a|b", true).unwrap().regex.is_match("ab")
         );
-        assert!(compile(r"\w{25}", false).unwrap().is_large);
+        assert!(compile(r"\w{30}", false).unwrap().is_large);
     }
 
     #[test]

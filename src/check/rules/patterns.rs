@@ -5,7 +5,7 @@ use crate::runbook::pattern;
 use crate::text::{Code, Diagnostic};
 use regex::Regex;
 
-const MOST: usize = 500;
+const MOST: usize = 200;
 const MOST_LARGE: usize = 10;
 
 /// Counts patterns as they are compiled.

@@ -24,7 +24,7 @@ right:
 "#
 1172 PATTERN_TOO_LARGE "a regular expression that takes too much" r#"
 A pattern is compiled before it is used, and a short one can become very large. All patterns of a runbook together have a
-budget: at most 500 of them, and at most 10 that need more than 64 KiB.
+budget: at most 200 of them, and at most 10 that need more than 256 KiB.
 
 wrong:
     pattern: '(\w{100}){100}'
