@@ -7,6 +7,7 @@
 mod support;
 
 mod clean;
+mod cve;
 mod files;
 mod injection;
 mod requests;
