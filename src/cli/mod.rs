@@ -29,10 +29,11 @@ mod terminal;
 mod timestamp;
 mod verify;
 
+use crate::report::visible_coloured;
 use args::{Cli, Command};
 use clap::Parser as _;
 use error::CliError;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 /// Reads the arguments, runs the command, prints what went wrong, and says so in the exit code.
@@ -93,7 +94,11 @@ fn install_panic_report() {
 }
 
 /// Writes to standard output; a reader that has gone away, as in `| head`, is not a failure.
+///
+/// On a terminal it is made harmless as a whole, whatever each part did for itself.
 fn print(text: &str) -> Result<(), CliError> {
+    let guarded = std::io::stdout().is_terminal().then(|| visible_coloured(text));
+    let text = guarded.as_deref().unwrap_or(text);
     let mut out = anstream::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -105,6 +110,7 @@ fn print(text: &str) -> Result<(), CliError> {
 
 /// Tells people something. A terminal that has gone away changes nothing about what is being done.
 fn say(text: &str) {
+    let text = visible_coloured(text);
     let mut out = std::io::stderr().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();

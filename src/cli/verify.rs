@@ -4,7 +4,7 @@ use super::args::{Common, Output, VerifyArgs};
 use super::error::CliError;
 use super::runs::newest;
 use crate::log::{TrustStore, Verdict};
-use crate::report::exit;
+use crate::report::{exit, visible};
 use crate::store::{Given, Home, Witnesses, keys, plain, trust, verify_run};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, args: VerifyArgs) -> Result<u8, CliError> {
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report.json()))?;
     } else {
-        super::print(&format!("{report}\n"))?;
+        super::print(&format!("{}\n", visible(&report.to_string())))?;
     }
     Ok(code)
 }

@@ -11,3 +11,4 @@ mod cve;
 mod files;
 mod injection;
 mod requests;
+mod screens;
