@@ -4,6 +4,12 @@ use super::Includes;
 use crate::runbook::model::{Kind, Rollback, Runbook, Step, Text};
 use crate::runbook::read;
 use crate::text::{Severity, Source};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Runbooks run each other at most this deep.
+pub(crate) const DEEPEST: usize = 16;
 
 /// What is known about the runbook of one `run` step.
 pub(crate) enum Included {
@@ -13,19 +19,25 @@ pub(crate) enum Included {
     Broken,
     /// Running it would lead back to a runbook that is already running: the names of the files on the way.
     Cycle(Vec<String>),
+    /// Runbooks run each other deeper than [`DEEPEST`]: the names of the files on the way.
+    TooDeep(Vec<String>),
     /// It can be run.
-    Sound(Box<Runbook>),
+    Sound(Rc<Runbook>),
 }
 
-/// Opens included files.
+/// Opens included files, each once.
 pub(crate) struct Library<'i> {
     includes: &'i dyn Includes,
     top: &'i Source,
+    /// By the name of the file; none for a file with errors.
+    read: RefCell<BTreeMap<String, Option<Rc<Runbook>>>>,
+    /// Files below which nothing comes back, with the levels below them.
+    fine: RefCell<BTreeMap<String, usize>>,
 }
 
 impl<'i> Library<'i> {
     pub(crate) fn new(includes: &'i dyn Includes, top: &'i Source) -> Library<'i> {
-        Library { includes, top }
+        Library { includes, top, read: RefCell::default(), fine: RefCell::default() }
     }
 
     /// The runbook a `run` step names; none when the name is only known with inputs.
@@ -35,31 +47,39 @@ impl<'i> Library<'i> {
             Ok(found) => found,
             Err(included) => return Some(included),
         };
-        if let Some(cycle) = self.cycle(&source, &book, &mut chain) {
-            return Some(Included::Cycle(cycle));
-        }
-        Some(Included::Sound(Box::new(book)))
+        Some(match self.follow(&source, &book, &mut chain) {
+            Ok(_) => Included::Sound(book),
+            Err(problem) => problem,
+        })
     }
 
-    /// Follows `run` steps until a file comes back that is already in `chain`.
-    fn cycle(&self, source: &Source, book: &Runbook, chain: &mut Vec<String>) -> Option<Vec<String>> {
-        let again = chain.iter().any(|name| name == source.name());
-        chain.push(source.name().to_string());
-        if again {
-            return Some(chain.clone());
+    /// Follows `run` steps until a file comes back that is already in `chain`; how many levels there are below.
+    fn follow(&self, source: &Source, book: &Runbook, chain: &mut Vec<String>) -> Result<usize, Included> {
+        let name = source.name().to_string();
+        if let Some(levels) = self.fine.borrow().get(&name).filter(|levels| chain.len() + **levels < DEEPEST) {
+            return Ok(*levels);
         }
-        for path in runs(book) {
-            if let Some(Ok((inner, inner_book))) = self.load(source, path)
-                && let Some(cycle) = self.cycle(&inner, &inner_book, chain)
-            {
-                return Some(cycle);
+        let again = chain.contains(&name);
+        chain.push(name.clone());
+        if again {
+            return Err(Included::Cycle(chain.clone()));
+        }
+        if chain.len() > DEEPEST {
+            return Err(Included::TooDeep(chain.clone()));
+        }
+        let mut below = 0;
+        let mut seen = BTreeSet::new();
+        for path in runs(book).into_iter().filter(|path| seen.insert(&path.value)) {
+            if let Some(Ok((inner, inner_book))) = self.load(source, path) {
+                below = below.max(1 + self.follow(&inner, &inner_book, chain)?);
             }
         }
         chain.pop();
-        None
+        self.fine.borrow_mut().insert(name, below);
+        Ok(below)
     }
 
-    fn load(&self, from: &Source, path: &Text) -> Option<Result<(Source, Runbook), Included>> {
+    fn load(&self, from: &Source, path: &Text) -> Option<Result<(Source, Rc<Runbook>), Included>> {
         if path.value.contains("{{") || path.value.contains("{%") {
             return None;
         }
@@ -67,10 +87,12 @@ impl<'i> Library<'i> {
             Ok(source) => source,
             Err(why) => return Some(Err(Included::Missing(why))),
         };
-        Some(match read(&source) {
-            (Some(book), problems) if problems.iter().all(|p| p.severity != Severity::Error) => Ok((source, book)),
-            _ => Err(Included::Broken),
-        })
+        let mut known = self.read.borrow_mut();
+        let book = known.entry(source.name().to_string()).or_insert_with(|| match read(&source) {
+            (Some(book), problems) if problems.iter().all(|p| p.severity != Severity::Error) => Some(Rc::new(book)),
+            _ => None,
+        });
+        Some(book.clone().map(|book| (source, book)).ok_or(Included::Broken))
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn run(common: &Common, args: CheckArgs) -> Result<u8, CliError> {
     let mut problems: Vec<Diagnostic> = Vec::new();
     let mut unreadable = Vec::new();
     for file in &args.files {
-        match Files.checked(file) {
+        match Files::default().checked(file) {
             Ok((_, _, found)) => problems.extend(found),
             Err(CliError::Invalid(found)) => problems.extend(found),
             Err(other) => unreadable.push(other),

@@ -1,6 +1,6 @@
 //! What can go wrong in a command, and the exit code it deserves.
 
-use crate::report::exit;
+use crate::report::{exit, visible};
 use crate::store::StoreError;
 use crate::text::{Diagnostic, RenderStyle, render};
 
@@ -54,7 +54,8 @@ impl CliError {
             | CliError::Busy(words)
             | CliError::Unverified(words)
             | CliError::Bug(words)
-            | CliError::System(words) => format!("error: {words}\n"),
+            // Names of files and words of others are in it.
+            | CliError::System(words) => format!("error: {}\n", visible(words)),
         }
     }
 }

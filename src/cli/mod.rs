@@ -22,6 +22,7 @@ mod locking;
 mod plan;
 mod planned;
 mod post;
+mod posture;
 mod prepare;
 mod probe;
 mod resume;
@@ -38,15 +39,17 @@ mod timestamp;
 mod verify;
 
 use crate::log::Decision;
+use crate::report::visible_coloured;
 use args::{Cli, Command};
 use clap::Parser as _;
 use error::CliError;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 /// Reads the arguments, runs the command, prints what went wrong, and says so in the exit code.
 pub fn main() -> ExitCode {
     install_panic_report();
+    posture::take();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -110,9 +113,13 @@ fn install_panic_report() {
 }
 
 /// Writes to standard output; a reader that has gone away, as in `| head`, is not a failure.
+///
+/// On a terminal it is made harmless as a whole, whatever each part did for itself.
 fn print(text: &str) -> Result<(), CliError> {
+    let masked = guard::text(text);
+    let guarded = std::io::stdout().is_terminal().then(|| visible_coloured(&masked));
     let mut out = anstream::stdout();
-    match out.write_all(guard::text(text).as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(guarded.as_deref().unwrap_or(&masked).as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(CliError::System(format!("cannot write to standard output: {}", crate::store::plain(&e))))
         }
@@ -122,7 +129,8 @@ fn print(text: &str) -> Result<(), CliError> {
 
 /// Tells people something. A terminal that has gone away changes nothing about what is being done.
 fn say(text: &str) {
+    let text = visible_coloured(&guard::text(text));
     let mut out = std::io::stderr().lock();
-    let _ = out.write_all(guard::text(text).as_bytes());
+    let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
 }

@@ -116,7 +116,7 @@ fn make(
     values: impl FnOnce(&Runbook) -> Result<Values, CliError>,
 ) -> Result<Prepared, CliError> {
     let files = Reading::default();
-    let (source, book, problems) = Files.checked(file)?;
+    let (source, book, problems) = files.files.checked(file)?;
     let (errors, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|d| d.severity == Severity::Error);
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
     let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
@@ -146,6 +146,7 @@ fn make(
 /// Files, each read once and kept as it was read.
 #[derive(Default)]
 struct Reading {
+    files: Files,
     texts: RefCell<Vec<(String, Vec<u8>)>>,
 }
 
@@ -160,16 +161,16 @@ impl Reading {
 
 impl Library for Reading {
     fn runbook(&self, from: &Source, path: &str) -> Result<(Source, Runbook), Unreadable> {
-        let found = Files.runbook(from, path)?;
+        let found = self.files.runbook(from, path)?;
         self.keep(found.0.name(), found.0.text().as_bytes());
         Ok(found)
     }
 
     fn sha256(&self, source: &Source) -> String {
-        Files.sha256(source)
+        self.files.sha256(source)
     }
 
     fn file_sha256(&self, path: &str) -> Result<String, String> {
-        Files.file_sha256(path)
+        self.files.file_sha256(path)
     }
 }

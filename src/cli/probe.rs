@@ -11,6 +11,7 @@ use crate::machine::event::RunStarted;
 use crate::machine::{Probe, Seen};
 use crate::plan::Plan;
 use crate::report::{clock_words, exit, visible_line};
+use crate::runbook::reach::Reach;
 use crate::store::{Home, keys};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(crate) fn run(common: &Common, args: ProbeArgs) -> Result<u8, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| CliError::System(format!("cannot start the event loop: {e}")))?;
     let (at_us, seen) = runtime.block_on(async {
-        let mut reader = Reader::new(secrets)?;
+        let mut reader = Reader::new(secrets, super::session::reach(&plan)?)?;
         let (at_us, done) = reader.read(&action).await?;
         let first = probe.look(done, at_us);
         let Some(pause) = probe.second_look_us() else { return Ok((at_us, first)) };
@@ -90,7 +91,7 @@ impl Drop for Passing {
 }
 
 impl Reader {
-    fn new(secrets: crate::drive::world::Secrets) -> Result<Reader, CliError> {
+    fn new(secrets: crate::drive::world::Secrets, reach: Reach) -> Result<Reader, CliError> {
         let system = |e: std::io::Error| CliError::System(format!("cannot prepare reading: {e}"));
         let dir = std::env::temp_dir().join(format!("runbook-probe-{}-{:x}", std::process::id(), now_us()));
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&dir).map_err(system)?;
@@ -102,6 +103,7 @@ impl Reader {
             start_dir: std::env::current_dir().map_err(system)?,
             base_env: base_env("", &exe),
             secrets,
+            reach,
             next_output: 1,
             simple_command: crate::template::simple_command,
             grace: GRACE,

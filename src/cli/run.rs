@@ -181,7 +181,7 @@ fn start_demo(target: Option<&str>, file: &Path, home: &Home) -> Result<(), CliE
     if demo.status().is_ok() {
         return Ok(());
     }
-    Files.sound(file)?;
+    Files::default().sound(file)?;
     let addresses = demo.up(&exe).map_err(|e| CliError::System(e.to_string()))?;
     super::say(&format!("started the demo target at {}; `runbook demo down` ends it\n", addresses.balancer_url()));
     Ok(())

@@ -11,11 +11,15 @@ use crate::log::{Record, RecordType, RunId, SealedLog, Sha256Sum};
 use crate::machine::event::Event;
 use crate::machine::{Plans, State, Timestamp, apply};
 use crate::plan::Plan;
-use crate::report::{self, View, exit, visible_line};
+use crate::report::{self, View, exit, visible, visible_line};
 use crate::store::{Home, ListedRun, RunDir, RunState, list_runs, read_log};
+use rustix::fs::FileType;
 use serde_json::json;
-use std::io::Write as _;
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::sync::Arc;
+
+/// A longer line of output is shown in pieces.
+const LONGEST_LINE: u64 = 64 << 10;
 
 pub(crate) fn list(common: &Common, args: RunsArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
@@ -100,14 +104,35 @@ pub(crate) fn logs(_: &Common, args: LogsArgs) -> Result<u8, CliError> {
     }
 }
 
+/// Byte for byte into a file or a program; made harmless where it would be interpreted: on a terminal, and in the pipe to
+/// a build server.
 fn copy_output(dir: &RunDir, file: &str, out: &mut impl std::io::Write) -> Result<(), CliError> {
     let mut kept = dir.open_output(file)?;
-    match std::io::copy(&mut kept, out) {
+    let copied = if is_interpreted() { copy_visibly(kept, out) } else { std::io::copy(&mut kept, out).map(drop) };
+    match copied {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(CliError::System(format!("cannot print {file}: {e}")))
         }
         _ => Ok(()),
     }
+}
+
+fn is_interpreted() -> bool {
+    let stdout = std::io::stdout();
+    let servers = ["GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "TEAMCITY_VERSION", "GITEA_ACTIONS"];
+    let is_file = || rustix::fs::fstat(&stdout).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+    stdout.is_terminal() || servers.iter().any(|name| std::env::var_os(name).is_some()) && !is_file()
+}
+
+/// Line by line, a very long line in pieces.
+fn copy_visibly(kept: std::fs::File, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let mut reader = std::io::BufReader::new(kept);
+    let mut line = Vec::new();
+    while (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+        out.write_all(visible(&String::from_utf8_lossy(&line)).as_bytes())?;
+        line.clear();
+    }
+    Ok(())
 }
 
 /// A run, the newest unless named, as its log tells it.

@@ -10,13 +10,16 @@ use crate::drive::clock::Clock;
 use crate::drive::record;
 use crate::drive::run::{DriveError, Driver, Incoming, Journal, World};
 use crate::drive::world::{
-    AttemptId, Cancel, RealWorld, Running, Secrets, Wants, WorldEvent, WorldSetup, base_env, next_free_output,
+    AttemptId, Cancel, RealWorld, Running, Secrets, Wants, WorldEvent, WorldSetup, base_env, left_out_of_path,
+    next_free_output,
 };
 use crate::log::{At, Desk};
 use crate::machine::action::{Action, Done};
 use crate::machine::event::{Event, StepStarted};
 use crate::machine::{Input, State, Timestamp};
+use crate::plan::Plan;
 use crate::report::{self, View, exit};
+use crate::runbook::reach::Reach;
 use crate::store::locks::Lease;
 use crate::store::{self, Durability, Home, RunClock, Syslog};
 use std::cell::RefCell;
@@ -68,8 +71,11 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     journal.tell_to(Syslog::from_env());
     let run = journal.dir().run().to_string();
     let (send, incoming) = unbounded_channel();
-    let world = Rc::new(RefCell::new(start_world(&journal, &run, secrets, lock.as_ref(), send.clone())?));
+    let reach = reach(&state.plan)?;
+    let world = start_world(&journal, &run, reach, secrets, lock.as_ref(), send.clone())?;
+    let world = Rc::new(RefCell::new(world));
     listen(&send)?;
+    super::posture::ignore_nothing_below();
     let progress = Progress(world.clone());
     let audience = terminal::audience(common, &view, operator, no_input, Box::new(progress), send.clone());
     let clock = SessionClock(clock);
@@ -115,9 +121,16 @@ fn remember(home: &Home, journal: &mut store::Journal) {
     }
 }
 
+/// Where the requests of a plan may go.
+pub(crate) fn reach(plan: &Plan) -> Result<Reach, CliError> {
+    let target = plan.target.as_ref().map(|target| Reach::of_target(&target.values));
+    target.unwrap_or_else(|| Ok(Reach::default())).map_err(CliError::Usage)
+}
+
 fn start_world(
     journal: &store::Journal,
     run: &str,
+    reach: Reach,
     secrets: Secrets,
     lock: Option<&Rc<RefCell<Lease>>>,
     send: UnboundedSender<Incoming>,
@@ -128,11 +141,15 @@ fn start_world(
     };
     let run_dir: PathBuf = journal.dir().path().to_path_buf();
     let exe = std::env::current_exe().map_err(system("find this program"))?;
+    if let Some(why) = left_out_of_path(&exe) {
+        super::say(&format!("warning: {why}\n"));
+    }
     let setup = WorldSetup {
         next_output: next_free_output(&run_dir).map_err(system("read the run directory"))?,
         start_dir: std::env::current_dir().map_err(system("find the current directory"))?,
         base_env: base_env(run, &exe),
         secrets,
+        reach,
         simple_command: crate::template::simple_command,
         grace: crate::drive::world::GRACE,
         hold: lock.map(|lock| session_lock::place_hold(lock.borrow().place().clone(), run.to_string())),

@@ -4,7 +4,7 @@ use super::args::{Common, Output, VerifyArgs};
 use super::error::CliError;
 use super::runs::newest;
 use crate::log::{TrustStore, Verdict};
-use crate::report::exit;
+use crate::report::{exit, visible};
 use crate::store::{Given, Home, Witnesses, keys, plain, trust, verify_run};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, args: VerifyArgs) -> Result<u8, CliError> {
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report.json()))?;
     } else {
-        super::print(&format!("{report}\n"))?;
+        super::print(&format!("{}\n", visible(&report.to_string())))?;
     }
     Ok(code)
 }
@@ -36,13 +36,17 @@ pub(crate) fn find_dir(home: &Home, run: &str) -> Result<PathBuf, CliError> {
     if run.contains('/') { Ok(PathBuf::from(run)) } else { Ok(home.run_path(home.find(run)?)) }
 }
 
+/// So much is read of what a person kept; a device would never end.
+const MOST_GIVEN: u64 = 64 << 20;
+
 /// A file a person kept; `-` is standard input, for `journalctl | runbook verify --heads -`.
 fn given(file: &Path) -> Result<Given, CliError> {
     let read = if file == Path::new("-") {
         let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        std::io::stdin().take(MOST_GIVEN).read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        std::fs::read(file)
+        let mut bytes = Vec::new();
+        std::fs::File::open(file).and_then(|file| file.take(MOST_GIVEN).read_to_end(&mut bytes)).map(|_| bytes)
     };
     let failed = |e: std::io::Error| CliError::Usage(format!("cannot read {}: {}", file.display(), plain(&e)));
     let text = read.map_err(failed)?;

@@ -107,6 +107,7 @@ impl Table {
         }
         if self.rows.len() > MAX_ROWS {
             table(format!("the table has {} rows; {MAX_ROWS} are allowed: split it", self.rows.len()));
+            return errors;
         }
         for (name, ruling) in [("otherwise", self.otherwise), ("no_data", self.no_data)] {
             if ruling.passes() {

@@ -16,6 +16,11 @@ impl RunId {
         RunId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid().as_u128())
     }
 
+    /// The 128 bits, for what has room for nothing else.
+    pub fn bits(self) -> u128 {
+        self.0
+    }
+
     /// The moment the identifier was made, in milliseconds since 1970.
     pub fn unix_ms(self) -> u64 {
         (self.0 >> 80) as u64

@@ -402,6 +402,9 @@ pub struct Done {
     pub ended: Ended,
     /// Measured time in microseconds.
     pub duration_us: u64,
+    /// The program that was started, as it was found; empty where none was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub program: String,
     /// Standard output, or the body of an HTTP answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout: Option<Captured>,

@@ -4,7 +4,12 @@ use super::build::{Builder, Position, Unreadable, conforming};
 use super::convert::{line_of, pairs, template};
 use super::model::*;
 use crate::runbook::model as doc;
-use crate::text::Code;
+use crate::text::{Code, Diagnostic};
+
+/// Runbooks run each other at most this deep.
+const DEEPEST: usize = 16;
+/// No further runbook is included in a plan of so many steps and blocks.
+const LARGEST: usize = 50_000;
 
 impl Builder<'_> {
     pub(super) fn include(&mut self, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> NodeKind {
@@ -17,6 +22,9 @@ impl Builder<'_> {
                 return nothing;
             }
         };
+        if self.too_many(run) {
+            return nothing;
+        }
         let (source, book) = match self.library.runbook(at.source, &path) {
             Ok(found) => found,
             Err(Unreadable::Missing(why)) => {
@@ -47,6 +55,24 @@ impl Builder<'_> {
         let always = self.optional_steps("always", &book.always, &book, &inside);
         self.open.pop();
         NodeKind::Run { body, always, inner, outputs: pairs(&book.outputs) }
+    }
+
+    /// Runbooks that run runbooks can grow beyond any bound. Said once, and then nothing more is included.
+    fn too_many(&mut self, run: &doc::Run) -> bool {
+        let deep = self.open.len() >= DEEPEST;
+        if !deep && self.nodes.len() < LARGEST {
+            return false;
+        }
+        let told = |problem: &Diagnostic| problem.code == Code::INCLUDES_TOO_MANY;
+        if !self.problems.iter().any(told) {
+            let message = match deep {
+                true => format!("runbooks run each other deeper than {DEEPEST} levels: {}", self.open.join(" -> ")),
+                false => format!("with all it includes the plan has more than {LARGEST} steps and blocks"),
+            };
+            let help = "put them side by side, or use `for_each`";
+            self.problem(Code::INCLUDES_TOO_MANY, &message, &run.runbook.place, help);
+        }
+        true
     }
 
     fn bind_included(&mut self, book: &doc::Runbook, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> usize {

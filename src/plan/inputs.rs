@@ -22,8 +22,8 @@ pub fn conform(
         other => other.to_string(),
     };
     if let Some(pattern) = pattern {
-        let anchored = regex::Regex::new(&format!("^(?:{pattern})$"));
-        if !anchored.map_err(|e| format!("input `{name}`: {e}"))?.is_match(&text) {
+        let anchored = crate::runbook::pattern::compile(pattern, true);
+        if !anchored.map_err(|e| format!("input `{name}`: its pattern cannot be used: {e}"))?.regex.is_match(&text) {
             return Err(format!("input `{name}`: `{text}` does not match the pattern `{pattern}`"));
         }
     }

@@ -280,9 +280,14 @@ fn text(raw: &str) -> String {
             '&' => out.push_str("&amp;"),
             // A space without width keeps `@team` from calling people and addresses from becoming links.
             '@' => out.push_str("@&#8203;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' => out.extend(['\\', c]),
+            // So does one in `#12`, which would be an issue, and in an address.
+            '#' => out.push_str("\\#&#8203;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '!' | '~' => out.extend(['\\', c]),
             c => out.push(c),
         }
+    }
+    for (link, harmless) in [("://", ":&#8203;//"), ("www.", "www&#8203;."), ("WWW.", "WWW&#8203;.")] {
+        out = out.replace(link, harmless);
     }
     out
 }

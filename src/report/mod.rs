@@ -26,7 +26,7 @@ pub use preview::{PreviewStyle, preview};
 pub(crate) use summary::wrap;
 pub use summary::{summary, summary_in};
 pub use view::{Changes, Counts, Ending, Kind, Missed, Part, Row, Standing, Takeover, View, path_of};
-pub use visible::{visible, visible_line};
+pub use visible::{visible, visible_coloured, visible_line};
 pub use words::{
     answer_words, changed_words, clock_words, ending_words, moment_words, next_commands, time_words, verdict_words,
 };

@@ -1,13 +1,27 @@
 //! Text from outside made safe to show: it can neither drive a terminal nor hide what it says.
 
+use crate::text::{defused, is_hidden};
+
 /// Text that came from a step, a person or a file, for the screen. Colours (SGR) are dropped, every other control
 /// character and escape sequence is shown as text (`␛[2J`), and so are characters that change the direction of text or
 /// have no width. Line feeds stay; tabs become spaces.
+///
+/// What build servers take for commands is none any more.
 pub fn visible(text: &str) -> String {
+    shown(text, false)
+}
+
+/// The same for text that this program has coloured itself: colours stay.
+pub fn visible_coloured(text: &str) -> String {
+    shown(text, true)
+}
+
+fn shown(text: &str, colours: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         if let Some(length) = colour(rest) {
+            out.push_str(if colours { &rest[..length] } else { "" });
             rest = &rest[length..];
             continue;
         }
@@ -22,7 +36,7 @@ pub fn visible(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    defused(out)
 }
 
 /// The same on one line: line feeds become spaces, and of a line that was overwritten with carriage returns (a progress
@@ -48,14 +62,6 @@ fn picture(c: char) -> char {
     char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')
 }
 
-/// C1 controls, direction controls, and characters that take no space or are meant for machines.
-fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +81,7 @@ mod tests {
             ("\u{9b}2J", "<U+009B>2J"),
             ("evil\u{202e}txt", "evil<U+202E>txt"),
             ("zero\u{200b}width", "zero<U+200B>width"),
+            ("\x1b[1m::error::x", ":∶error::x"),
             ("two\r\nlines", "two\nlines"),
             ("family \u{1f468}\u{200d}\u{1f469}", "family \u{1f468}\u{200d}\u{1f469}"),
         ];

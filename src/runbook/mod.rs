@@ -4,6 +4,8 @@
 //! is the contract and runs beside it, so nothing the contract forbids gets through; a test keeps the keys of both equal.
 
 pub mod model;
+pub mod pattern;
+pub mod reach;
 pub mod units;
 
 mod read;

@@ -1,6 +1,10 @@
 //! Durations and sizes with units.
 
-/// Microseconds of a duration such as `500ms`, `30s`, `5m`, `1h30m`; none when it is not one. A bare number is not.
+/// A hundred years in microseconds. Nobody waits longer, and moments of time can be added up to it.
+const LONGEST_US: u64 = 36_525 * 86_400_000_000;
+
+/// Microseconds of a duration such as `500ms`, `30s`, `5m`, `1h30m`; none when it is not one. A bare number is not,
+/// and neither is more than a hundred years.
 pub fn duration_us(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -23,7 +27,7 @@ pub fn duration_us(text: &str) -> Option<u64> {
         total = total.checked_add((number * unit).round() as u64)?;
         rest = rest[unit_end..].trim_start();
     }
-    Some(total)
+    (total <= LONGEST_US).then_some(total)
 }
 
 /// Microseconds after T of a mark such as `T-30m`, `T` or `T+1h30m`; none when it is not one.
@@ -56,7 +60,8 @@ pub fn size_bytes(text: &str) -> Option<u64> {
         "TB" => 1e12,
         _ => return None,
     };
-    Some((number * unit).round() as u64)
+    let bytes = number * unit;
+    (bytes < i64::MAX as f64).then(|| bytes.round() as u64)
 }
 
 /// A duration as people write it: `500ms`, `30s`, `1m 30s`, `2h 5m`.

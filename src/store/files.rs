@@ -72,6 +72,21 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), S
     path.parent().map_or(Ok(()), sync_dir)
 }
 
+/// Puts a whole file in place for what may be lost in a power cut: nobody waits for the disk.
+pub(crate) fn replace_hint(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut tmp = path.as_os_str().to_owned();
+    tmp.push(format!(".{}.tmp", std::process::id()));
+    let tmp = Path::new(&tmp);
+    // A leftover of another process of this number.
+    let _ = fs::remove_file(tmp);
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(tmp);
+    let kept = written.and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(tmp, path));
+    if kept.is_err() {
+        let _ = fs::remove_file(tmp);
+    }
+    kept
+}
+
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", path))
@@ -89,6 +104,21 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
         return Err(StoreError::WrongKind(path.to_path_buf(), "is larger than 1 GiB"));
     }
     Ok(Some(bytes))
+}
+
+/// No key, list of keys or note is longer.
+pub(crate) const MAX_SMALL: u64 = 1 << 20;
+
+/// Reads a file that a person named; a symbolic link is followed. Only a regular file of at most 1 MiB: a pipe would block
+/// and a device would never end.
+pub(crate) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SMALL + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SMALL { Err(io::Error::other("it is larger than 1 MiB")) } else { Ok(bytes) }
 }
 
 /// The SHA-256 of a regular file that is not a symbolic link; `None` when there is none.

@@ -3,8 +3,6 @@
 //!
 //! The memory is best effort and guards against whoever can change a run but not the memory. Losing it loses only that.
 
-use std::fs;
-
 use crate::log::{Anchor, Head, Report, RunId, Verdict, head_line, parse_head_line, segment_file};
 
 use super::error::StoreError;
@@ -32,12 +30,8 @@ pub(crate) fn remember(home: &Home, run: RunId, head: &Head) -> Result<(), Store
     if recall(home, run).is_some_and(|known| length(&known) >= length(head)) {
         return Ok(());
     }
-    let (path, tmp) = (dir.join(run.to_string()), dir.join(format!("{run}.{}.tmp", std::process::id())));
-    let kept = fs::write(&tmp, head_line(run, head) + "\n").and_then(|()| fs::rename(&tmp, &path));
-    if kept.is_err() {
-        let _ = fs::remove_file(&tmp);
-    }
-    kept.map_err(StoreError::io("write", &path))
+    let path = dir.join(run.to_string());
+    files::replace_hint(&path, (head_line(run, head) + "\n").as_bytes()).map_err(StoreError::io("write", &path))
 }
 
 /// What is remembered of a run, as an anchor.

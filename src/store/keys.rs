@@ -1,6 +1,7 @@
 //! The key this program makes for its user, and how it is replaced by the next one.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,8 +135,10 @@ pub fn host() -> String {
 /// # Errors
 /// When it cannot be read or a line is not understood.
 pub fn load_trust(path: &Path) -> Result<Option<TrustStore>, StoreError> {
-    match fs::read_to_string(path) {
-        Ok(text) => {
+    match files::read_small(path) {
+        Ok(bytes) => {
+            let not_text = |_| StoreError::WrongKind(path.to_path_buf(), "is not UTF-8 text");
+            let text = String::from_utf8(bytes).map_err(not_text)?;
             let store = TrustStore::parse(&text).map_err(|e| StoreError::Format(path.to_path_buf(), e))?;
             Ok(Some(store.with_checker(Arc::new(OpenSsh))))
         }
@@ -181,7 +184,7 @@ fn load(config_dir: &Path) -> Result<Option<SecretKey>, StoreError> {
     let path = config_dir.join(KEY_FILE);
     let Some(file) = files::open_file(&path)? else { return Ok(None) };
     files::check_private(&path, &file.metadata().map_err(StoreError::io("read", &path))?)?;
-    let text = std::io::read_to_string(file).map_err(StoreError::io("read", &path))?;
+    let text = std::io::read_to_string(file.take(files::MAX_SMALL)).map_err(StoreError::io("read", &path))?;
     SecretKey::from_openssh(&text).map(Some).map_err(|e: FormatError| StoreError::Format(path, e))
 }
 

@@ -1,6 +1,5 @@
 //! Runs vouch for each other: the first record of a run names the newest run before it and how far its log went.
 
-use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
@@ -37,8 +36,7 @@ pub fn previous_run(home: &Home) -> Result<Option<(RunId, Head)>, StoreError> {
 /// Notes that this is the newest run, so that the next one need not look through ten thousand names. Only a hint: when
 /// it is lost or names a run that is gone, all names are looked at.
 pub fn note_newest(home: &Home, run: RunId) {
-    let tmp = home.state_dir().join(format!("{NEWEST}.{}.tmp", std::process::id()));
-    let _ = fs::write(&tmp, run.to_string()).and_then(|()| fs::rename(&tmp, home.state_dir().join(NEWEST)));
+    let _ = files::replace_hint(&home.state_dir().join(NEWEST), run.to_string().as_bytes());
 }
 
 fn noted_newest(home: &Home) -> Option<RunId> {

@@ -124,7 +124,7 @@ pub(crate) fn operator_name(config_dir: &Path) -> String {
 /// # Errors
 /// When the file is no key, or holds several.
 pub(crate) fn public_of(path: &Path) -> Result<PublicKey, StoreError> {
-    let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+    let bytes = files::read_small(path).map_err(StoreError::io("read", path))?;
     let text = String::from_utf8(bytes).map_err(|_| refused(path, "is not a key file"))?;
     if is_private(&text) {
         return public_half(&text).or_else(|error| {

@@ -29,7 +29,7 @@ pub enum Change {
 /// # Errors
 /// When the file is not one public key; a private key is refused, since nobody should pass one around.
 pub fn read_public_key(path: &Path) -> Result<PublicKey, StoreError> {
-    let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+    let bytes = files::read_small(path).map_err(StoreError::io("read", path))?;
     if is_private(&String::from_utf8_lossy(&bytes)) {
         return Err(StoreError::Refused(format!(
             "{0} is a private key, which belongs to one person only; give the public half, {0}.pub",

@@ -35,6 +35,9 @@ use scan::Piece;
 /// Reads a text template without running it; returns the names it reads.
 pub fn check_text(src: &str) -> Result<Refs, EvalError> {
     let pieces = scan::pieces(src)?;
+    if let [] | [Piece::Text(_)] = pieces[..] {
+        return Ok(Refs::default());
+    }
     names::check_pieces(src, &pieces, false)?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces)?;

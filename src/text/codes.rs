@@ -1,14 +1,15 @@
 //! The registry of diagnostic codes. A code is API: it keeps its number and meaning for ever.
 //!
 //! One file per range: 01xx [`yaml`], 02xx [`document`], 03xx [`reference`], 04xx [`shell`], 05xx [`plan`],
-//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 108x and 109x [`gates`], 111x [`signed`], 113x [`lock`], 115x [`secrets`]. To add a
-//! code, add a row to the file of its range.
+//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 108x and 109x [`gates`], 111x [`signed`], 113x [`lock`], 115x [`secrets`],
+//! 1170 to 1199 [`hostile`]. To add a code, add a row to the file of its range.
 
 use std::fmt;
 
 mod decision;
 mod document;
 mod gates;
+mod hostile;
 mod lock;
 mod plan;
 mod policy;
@@ -58,6 +59,7 @@ const RANGES: &[&[Row]] = &[
     signed::ROWS,
     lock::ROWS,
     secrets::ROWS,
+    hostile::ROWS,
 ];
 
 impl Code {

@@ -6,6 +6,7 @@
 mod codes;
 mod core;
 mod diagnostic;
+mod hidden;
 mod node;
 mod parse;
 mod position;
@@ -20,6 +21,7 @@ mod tree;
 
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Fix, Severity, to_json};
+pub use hidden::{defused, is_hidden};
 pub use node::{Entry, Kind, Node, Style};
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Parsed, parse};
 pub use render::{RenderStyle, render};

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Span;
+use super::position::Pairs;
 
 /// A value of a YAML document.
 #[derive(Clone, Debug)]
@@ -50,6 +51,21 @@ pub struct Entry {
 pub(super) struct Scalar {
     pub(super) text: String,
     pub(super) style: Style,
+    /// Where each character came from, found out when it is first asked.
+    pub(super) pairs: Pairs,
+}
+
+/// How much a tree holds.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) nodes: usize,
+    pub(super) height: usize,
+    /// Bytes of its scalars.
+    pub(super) text: usize,
+}
+
+impl Size {
+    pub(super) const ONE: Size = Size { nodes: 1, height: 0, text: 0 };
 }
 
 /// How a scalar is written in the file.
@@ -160,23 +176,27 @@ impl Node {
     }
 
     pub(super) fn new_scalar(span: Span, kind: Kind, text: String, style: Style) -> Node {
-        Node { span, kind, scalar: Some(Scalar { text, style }) }
+        Node { span, kind, scalar: Some(Scalar { text, style, pairs: Pairs::default() }) }
     }
 
     pub(super) fn collection(span: Span, kind: Kind) -> Node {
         Node { span, kind, scalar: None }
     }
 
-    /// Number of nodes in this tree and its height.
-    pub(super) fn measure(&self) -> (usize, usize) {
+    /// The size of this tree.
+    pub(super) fn measure(&self) -> Size {
         let children: Box<dyn Iterator<Item = &Node>> = match &self.kind {
             Kind::Seq(items) => Box::new(items.iter()),
             Kind::Map(entries) => Box::new(entries.iter().map(|entry| &entry.value)),
-            _ => return (1, 0),
+            _ => return Size { text: self.scalar().map_or(0, str::len), ..Size::ONE },
         };
-        let (nodes, height) =
-            children.map(Node::measure).fold((1, 0), |(n, h), (nodes, height)| (n + nodes, h.max(height)));
-        (nodes, height + 1)
+        let mut size = Size::ONE;
+        for child in children.map(Node::measure) {
+            size.nodes += child.nodes;
+            size.text += child.text;
+            size.height = size.height.max(child.height);
+        }
+        Size { height: size.height + 1, ..size }
     }
 }
 

@@ -4,6 +4,7 @@
 //! that produced it. Folding and escapes make this more than arithmetic.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::{
     Node, Source, Span,
@@ -43,7 +44,19 @@ impl Node {
     }
 }
 
+/// The characters of a scalar with their sources: a long script has many places to say something about.
+#[derive(Debug, Default)]
+pub(super) struct Pairs(OnceLock<Vec<Pair>>);
+
+/// A copy finds out for itself.
+impl Clone for Pairs {
+    fn clone(&self) -> Pairs {
+        Pairs::default()
+    }
+}
+
 /// One character of the decoded text and the bytes it came from.
+#[derive(Debug)]
 struct Pair {
     text: usize,
     source: Range<usize>,
@@ -51,7 +64,11 @@ struct Pair {
 }
 
 /// All characters of a scalar with their sources, in order.
-fn pairs(file: &str, span: Span, scalar: &Scalar) -> Vec<Pair> {
+fn pairs<'s>(file: &str, span: Span, scalar: &'s Scalar) -> &'s [Pair] {
+    scalar.pairs.0.get_or_init(|| walk(file, span, scalar))
+}
+
+fn walk(file: &str, span: Span, scalar: &Scalar) -> Vec<Pair> {
     let mut walk = Walk { file, text: &scalar.text, done: 0, at: span.start as usize, pairs: Vec::new() };
     let end = span.end as usize;
     match scalar.style {

@@ -23,6 +23,11 @@ pub struct RenderStyle {
 /// So many diagnostics are drawn with a piece of the file; nobody reads more, and on a long line each takes long.
 const MOST_DRAWN: usize = 100;
 
+/// A longer piece of a file is not drawn at all.
+const LONGEST_PIECE: usize = 16 << 10;
+/// So much of files is drawn altogether.
+const MOST_TEXT: usize = 1 << 20;
+
 /// Draws the first diagnostics by place, with a summary line of all at the end. Nothing for no diagnostics; ends with a line
 /// break otherwise. Control characters of the file are never sent to the terminal.
 pub fn render(diagnostics: &[Diagnostic], style: RenderStyle) -> String {
@@ -35,10 +40,21 @@ pub fn render(diagnostics: &[Diagnostic], style: RenderStyle) -> String {
     }
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() }.term_width(style.width.max(40));
     let mut out = String::new();
-    let more = sorted.len().saturating_sub(MOST_DRAWN);
+    let (mut more, mut text) = (sorted.len(), 0);
     for diagnostic in sorted.into_iter().take(MOST_DRAWN) {
-        out += &renderer.render(&report(diagnostic));
-        out += "\n\n";
+        let piece = piece_length(diagnostic);
+        if piece > LONGEST_PIECE {
+            out += &short_line(diagnostic);
+            out += "\n";
+        } else {
+            text += piece;
+            out += &renderer.render(&report(diagnostic));
+            out += "\n\n";
+        }
+        more -= 1;
+        if text > MOST_TEXT {
+            break;
+        }
     }
     if more > 0 {
         out += &format!("... and {more} more, which are not shown\n\n");
@@ -46,10 +62,18 @@ pub fn render(diagnostics: &[Diagnostic], style: RenderStyle) -> String {
     without_c1(out) + &summary(diagnostics) + "\n"
 }
 
+/// Bytes of the lines that are drawn for a diagnostic, its other places included.
+fn piece_length(d: &Diagnostic) -> usize {
+    let places = d.also.iter().map(|(place, _)| place).chain([&d.place]);
+    places.map(|place| Window::new(&place.source, lines_of(&place.source, place.span)).text.len()).sum()
+}
+
 /// The drawing crate lets the control characters of 8-bit terminals through, U+009B and U+009D among them.
 fn without_c1(screen: String) -> String {
     let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
-    if screen.contains(is_c1) { screen.replace(is_c1, "\u{fffd}") } else { screen }
+    let screen = if screen.contains(is_c1) { screen.replace(is_c1, "\u{fffd}") } else { screen };
+    // An excerpt of a file is shown by build servers, too.
+    super::hidden::defused(screen)
 }
 
 fn short_line(d: &Diagnostic) -> String {

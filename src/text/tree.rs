@@ -7,7 +7,8 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag, 
 use super::{
     Code, Diagnostic, Entry, Kind, Node, Source, Span, Style,
     core::kind_of_plain,
-    parse::{Finding, MAX_DEPTH, MAX_NODES, Repaired},
+    node::Size,
+    parse::{Finding, MAX_DEPTH, MAX_NODES, MAX_TEXT, Repaired},
     traps,
 };
 
@@ -78,8 +79,7 @@ struct Key {
 
 struct Anchor {
     node: Node,
-    nodes: usize,
-    height: usize,
+    size: Size,
 }
 
 struct Builder<'a> {
@@ -88,17 +88,30 @@ struct Builder<'a> {
     out: Built,
     stack: Vec<Frame>,
     anchors: HashMap<usize, Anchor>,
-    /// Values so far, as expanded.
+    /// Values and their bytes so far, as expanded.
     nodes: usize,
-    /// Values kept for aliases; anchors inside anchors keep some of them several times.
-    kept: usize,
+    text: usize,
+    /// The same of what is kept for aliases; anchors inside anchors keep some of it several times.
+    kept_nodes: usize,
+    kept_text: usize,
     documents: usize,
 }
 
 impl<'a> Builder<'a> {
     fn new(source: &'a Source, repaired: &'a Repaired) -> Builder<'a> {
         let out = Built::default();
-        Builder { source, repaired, out, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, kept: 0, documents: 0 }
+        Builder {
+            source,
+            repaired,
+            out,
+            stack: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            text: 0,
+            kept_nodes: 0,
+            kept_text: 0,
+            documents: 0,
+        }
     }
 
     fn event(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Result<(), Stop> {
@@ -112,7 +125,7 @@ impl<'a> Builder<'a> {
                 self.check_tag(tag.as_deref(), at);
                 let open = Open { span, anchor, flow: matches!(style, StructureStyle::Flow) };
                 self.stack.push(Frame::Seq { open, items: Vec::new() });
-                return self.count(1, 0, span);
+                return self.count(Size::ONE, span);
             }
             Event::MappingStart(style, anchor, tag) => {
                 self.check_tag(tag.as_deref(), at);
@@ -127,13 +140,13 @@ impl<'a> Builder<'a> {
             Event::DocumentStart(..) => return self.document(span),
             _ => return Ok(()),
         };
-        if node.scalar.is_some() {
-            self.count(1, 0, span)?;
+        if let Some(scalar) = &node.scalar {
+            self.count(Size { text: scalar.text.len(), ..Size::ONE }, span)?;
         }
         if anchor != 0 {
-            let (nodes, height) = node.measure();
-            self.keep(nodes, span)?;
-            self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, height });
+            let size = node.measure();
+            self.keep(size, span)?;
+            self.anchors.insert(anchor, Anchor { node: node.clone(), size });
         }
         self.place(node);
         Ok(())
@@ -206,7 +219,7 @@ impl<'a> Builder<'a> {
         }
         let (entries, index, merges) = (Vec::new(), HashMap::new(), Vec::new());
         self.stack.push(Frame::Map { open, entries, index, key: None, merges });
-        self.count(1, 0, open.span)
+        self.count(Size::ONE, open.span)
     }
 
     fn in_flow(&self) -> bool {
@@ -258,7 +271,7 @@ impl<'a> Builder<'a> {
                 continue;
             };
             for entry in merged {
-                self.count(entry.value.measure().0, 0, key)?;
+                self.count(Size { height: 0, ..entry.value.measure() }, key)?;
                 if find(entries, index, &entry.key).is_none() {
                     push(entries, index, entry);
                 }
@@ -268,22 +281,25 @@ impl<'a> Builder<'a> {
     }
 
     fn alias(&mut self, id: usize, span: Span) -> Result<Node, Stop> {
-        let Some((nodes, height)) = self.anchors.get(&id).map(|anchor| (anchor.nodes, anchor.height)) else {
+        let Some(size) = self.anchors.get(&id).map(|anchor| anchor.size) else {
             let place = self.source.place(span);
             let message = "an alias cannot stand inside the value it refers to";
             self.report(Diagnostic::error(Code::UNKNOWN_ALIAS, message, place));
             return Ok(Node::new_scalar(span, Kind::Null, String::new(), Style::Plain));
         };
-        self.count(nodes, height, span)?;
+        self.count(size, span)?;
         Ok(self.anchors[&id].node.clone())
     }
 
-    /// Counts values and levels that are about to be added; too many end the pass.
-    fn count(&mut self, nodes: usize, height: usize, span: Span) -> Result<(), Stop> {
-        self.nodes = self.nodes.saturating_add(nodes);
+    /// Counts values, levels and bytes that are about to be added; too many end the pass.
+    fn count(&mut self, size: Size, span: Span) -> Result<(), Stop> {
+        self.nodes = self.nodes.saturating_add(size.nodes);
+        self.text = self.text.saturating_add(size.text);
         let message = if self.nodes > MAX_NODES {
             format!("more than {MAX_NODES} values; a value used through an alias counts each time")
-        } else if self.stack.len() + height > MAX_DEPTH {
+        } else if self.text > MAX_TEXT {
+            format!("more than {} MiB of text; a value used through an alias counts each time", MAX_TEXT >> 20)
+        } else if self.stack.len() + size.height > MAX_DEPTH {
             format!("lists and mappings nest deeper than {MAX_DEPTH} levels")
         } else {
             return Ok(());
@@ -292,12 +308,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Counts the copy of a value that an anchor keeps.
-    fn keep(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
-        self.kept += nodes;
-        if self.kept <= 2 * MAX_NODES {
+    fn keep(&mut self, size: Size, span: Span) -> Result<(), Stop> {
+        self.kept_nodes += size.nodes;
+        self.kept_text += size.text;
+        if self.kept_nodes <= 2 * MAX_NODES && self.kept_text <= 2 * MAX_TEXT {
             return Ok(());
         }
-        self.limit(format!("the values marked with `&` hold more than {} values", 2 * MAX_NODES), span)
+        self.limit("the values marked with `&` hold too much, those inside each other counted each time".into(), span)
     }
 
     fn limit(&mut self, message: String, span: Span) -> Result<(), Stop> {

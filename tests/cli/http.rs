@@ -126,9 +126,10 @@ fn what_is_no_http_is_told() {
 }
 
 #[test]
-fn proxies_of_the_operator_are_not_used_for_the_machine_itself() {
+fn proxies_of_the_operator_are_not_used() {
     let url = server(|_| ok("direct"));
     let test = Test::book(&format!("steps: [{{ id: ask, http: {{ get: '{url}/' }}, timeout: 5s }}]"));
-    let ran = test.env("http_proxy", "http://127.0.0.1:1/").env("no_proxy", "127.0.0.1").run();
+    let test = test.env("http_proxy", "http://127.0.0.1:1/").env("HTTPS_PROXY", "http://127.0.0.1:1/");
+    let ran = test.env("ALL_PROXY", "http://127.0.0.1:1/").run();
     assert_eq!(ran.logs("main.ask"), "direct");
 }

@@ -136,9 +136,11 @@ fn the_environment_of_a_step_is_clean() {
         "PATH",
         "PWD",
         "RUNBOOK_ATTEMPT",
+        "RUNBOOK_IDEMPOTENCY_KEY",
         "RUNBOOK_RUN_ID",
         "RUNBOOK_STEP",
         "SHLVL",
+        "TRACEPARENT",
         "TZ",
         "USER",
     ];

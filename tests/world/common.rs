@@ -64,6 +64,7 @@ impl Bed {
             ],
             secrets: Secrets::resolve(sources),
             next_output: 1,
+            reach: Default::default(),
             simple_command,
             grace: Duration::from_millis(300),
             hold: None,

@@ -78,7 +78,10 @@ fn a_step_sees_only_the_clean_environment() {
     let env = vec![("GREETING".to_owned(), plain("hello"))];
     let done =
         bed.act(&shell_around("env | cut -d= -f1 | sort | xargs", Surroundings { env, ..Surroundings::default() }));
-    assert_eq!(stdout(&done), "GREETING HOME LANG PATH PWD RUNBOOK_ATTEMPT RUNBOOK_STEP SHLVL _\n");
+    assert_eq!(
+        stdout(&done),
+        "GREETING HOME LANG PATH PWD RUNBOOK_ATTEMPT RUNBOOK_IDEMPOTENCY_KEY RUNBOOK_STEP SHLVL TRACEPARENT _\n"
+    );
 }
 
 #[test]

@@ -1,18 +1,22 @@
 //! Inputs whose default, choices, bounds and pattern contradict each other.
 
+use super::patterns::Patterns;
 use crate::check::facts::Facts;
 use crate::runbook::model::{Input, InputKind, Text};
 use crate::runbook::units::{duration_us, size_bytes};
 use crate::text::{Code, Diagnostic, Place};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    for (at, input) in facts.runbook.inputs.iter().enumerate() {
-        if facts.runbook.inputs[..at].iter().any(|other| other.name == input.name) {
+    let mut patterns = Patterns::default();
+    let mut names = BTreeSet::new();
+    for input in &facts.runbook.inputs {
+        if !names.insert(&input.name) {
             found.push(wrong(format!("the input `{}` is declared twice", input.name), &input.place));
         }
         bounds(input, found);
-        let pattern = pattern(input, found);
+        let pattern = pattern(input, &mut patterns, found);
         default(input, pattern.as_ref(), found);
     }
 }
@@ -37,15 +41,10 @@ fn bounds(input: &Input, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn pattern(input: &Input, found: &mut Vec<Diagnostic>) -> Option<regex::Regex> {
+fn pattern(input: &Input, patterns: &mut Patterns, found: &mut Vec<Diagnostic>) -> Option<regex::Regex> {
     let text = input.pattern.as_ref()?;
-    let anchored = regex::Regex::new(&format!("^(?:{})$", text.value));
-    if let Err(error) = &anchored {
-        let last = error.to_string();
-        let reason = last.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
-        found.push(wrong(format!("`pattern` is not a regular expression: {reason}"), &text.place));
-    }
-    anchored.ok()
+    let complain = |why: &str| wrong(format!("`pattern` is not a regular expression: {why}"), &text.place);
+    patterns.compile(text, true, complain, found)
 }
 
 fn default(input: &Input, pattern: Option<&regex::Regex>, found: &mut Vec<Diagnostic>) {

@@ -10,6 +10,7 @@ mod locks;
 mod lost_comments;
 mod metrics;
 mod names;
+mod patterns;
 mod poll;
 mod probe;
 mod reach;

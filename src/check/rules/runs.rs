@@ -2,7 +2,7 @@
 
 use super::{did_you_mean, listed};
 use crate::check::facts::Facts;
-use crate::check::included::Included;
+use crate::check::included::{DEEPEST, Included};
 use crate::runbook::model::{Kind, Run, Runbook, Step};
 use crate::text::{Code, Diagnostic};
 
@@ -23,6 +23,10 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             Included::Cycle(chain) => {
                 let message = format!("this runbook would run itself: {}", chain.join(" -> "));
                 found.push(Diagnostic::error(Code::INCLUDE_CYCLE, message, place).help("break the cycle"));
+            }
+            Included::TooDeep(chain) => {
+                let message = format!("runbooks run each other deeper than {DEEPEST} levels: {}", chain.join(" -> "));
+                found.push(Diagnostic::error(Code::INCLUDES_TOO_MANY, message, place).help("put them side by side"));
             }
             Included::Sound(book) => inputs(step, run, book, found),
         }

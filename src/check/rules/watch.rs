@@ -1,6 +1,7 @@
 //! Watches that cannot tell.
 
 use super::did_you_mean;
+use super::patterns::Patterns;
 use super::reach::reach;
 use crate::check::facts::Facts;
 use crate::runbook::model::{Kind, Step, Text, Watch};
@@ -15,9 +16,10 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     };
     let baselines: Vec<&str> =
         watches().filter_map(|(_, _, w)| w.new_patterns.as_ref().map(|limit| limit.baseline.value.as_str())).collect();
+    let mut patterns = Patterns::default();
     for (block, step, watch) in watches() {
         for text in watch.must.iter().chain(&watch.must_not) {
-            found.extend(pattern(text));
+            pattern(text, &mut patterns, found);
         }
         if let Some(since) = &watch.since {
             match earlier(facts, block, since) {
@@ -55,18 +57,11 @@ fn tells_nothing(watch: &Watch) -> bool {
     watch.must.is_empty() && watch.must_not.is_empty() && watch.new_patterns.is_none()
 }
 
-fn pattern(text: &Text) -> Option<Diagnostic> {
-    match regex::Regex::new(&text.value) {
-        Err(error) => {
-            let all = error.to_string();
-            let reason = all.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
-            Some(wrong(format!("this is not a regular expression: {reason}"), &text.place))
-        }
-        Ok(regex) if regex.is_match("") => {
-            let problem = wrong("this pattern matches every line", &text.place);
-            Some(problem.help("write what tells a good line from a bad one"))
-        }
-        Ok(_) => None,
+fn pattern(text: &Text, patterns: &mut Patterns, found: &mut Vec<Diagnostic>) {
+    let complain = |why: &str| wrong(format!("this is not a regular expression: {why}"), &text.place);
+    if patterns.compile(text, false, complain, found).is_some_and(|regex| regex.is_match("")) {
+        let problem = wrong("this pattern matches every line", &text.place);
+        found.push(problem.help("write what tells a good line from a bad one"));
     }
 }
 

@@ -100,6 +100,7 @@ impl Attempt {
         if done.duration_us == 0 {
             done.duration_us = micros(since.elapsed());
         }
+        done.program = self.site.masker.text(&done.program).into_owned();
         if let Ended::Failed(why) | Ended::Unavailable(why) = &mut done.ended {
             *why = self.site.masker.text(why).into_owned();
         }

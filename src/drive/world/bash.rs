@@ -58,7 +58,7 @@ fn look_up(name: &str, env: &StepEnv) -> Option<PathBuf> {
 }
 
 /// The kernel can start it: a binary or a `#!` script. Other text files are bash's to interpret.
-fn starts_by_itself(program: &Path) -> bool {
+pub(super) fn starts_by_itself(program: &Path) -> bool {
     let mut head = Vec::with_capacity(4);
     let read = File::open(program).and_then(|file| file.take(4).read_to_end(&mut head));
     read.is_ok() && executable(program) && (head == *b"\x7fELF" || head.starts_with(b"#!"))

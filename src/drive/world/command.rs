@@ -75,6 +75,7 @@ fn prepare_shell(attempt: &Attempt, shell: &ShellAction, files: &SecretFiles) ->
         launches.push(Launch {
             program,
             arg0: OsString::from(&words[0]),
+            operand: OsString::from(&words[0]),
             args: words[1..].iter().map(OsString::from).collect(),
             env,
             dir: dir.clone(),
@@ -84,8 +85,10 @@ fn prepare_shell(attempt: &Attempt, shell: &ShellAction, files: &SecretFiles) ->
     if shell.script.len() >= ONE_STRING {
         return Err(Ended::Failed("the script is longer than 128 KiB; put it into a file and call that".to_owned()));
     }
-    let args = ["--noprofile", "--norc", "-euo", "pipefail", "-c", shell.script.as_str()];
+    // The last word is what the script sees as `$0` and its messages begin with.
+    let args = ["--noprofile", "--norc", "-euo", "pipefail", "-c", shell.script.as_str(), "bash"];
     launches.push(Launch {
+        operand: bash.clone().into_os_string(),
         program: bash,
         arg0: "bash".into(),
         args: args.iter().map(OsString::from).collect(),
@@ -115,6 +118,7 @@ fn prepare_exec(attempt: &Attempt, exec: &ExecAction, files: &SecretFiles) -> Re
     Ok(Launch {
         program,
         arg0: name.into(),
+        operand: name.into(),
         args: args.iter().map(OsString::from).collect(),
         env: env.into_vec(),
         dir,
@@ -152,7 +156,10 @@ fn run_first_that_starts(
             let _ = attempt.site.events.send(WorldEvent::Started { id: attempt.live.id.clone(), pid });
         };
         match process::run(launch, &attempt.live, started, &mut sinks, limits) {
-            Ok(finish) => return finished(attempt, finish, sinks),
+            Ok(finish) => {
+                let program = launch.program.display().to_string();
+                return Done { program, ..finished(attempt, finish, sinks) };
+            }
             Err(error) => refusal = Some(not_started(launch, &error)),
         }
     }

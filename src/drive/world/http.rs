@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
@@ -15,6 +17,7 @@ use super::live::Stream;
 use super::mask::{MASK, Masker};
 use super::output::Sink;
 use crate::machine::action::{Datum, Done, Ended, HttpAction, HttpAnswer};
+use crate::runbook::reach::Reach;
 
 /// For the whole request, where the step says nothing.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,16 +29,48 @@ const LONGEST_BODY: u64 = 64 * 1024 * 1024;
 const LONGEST_READING: usize = 8 * 1024 * 1024;
 
 /// Clients by what cannot be said per request, made when first needed: reading the CA certificates takes milliseconds.
-#[derive(Clone, Default)]
-pub(super) struct Clients(Arc<Mutex<HashMap<Kind, Client>>>);
+#[derive(Clone)]
+pub(super) struct Clients {
+    made: Arc<Mutex<HashMap<Kind, Client>>>,
+    reach: Arc<Reach>,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Kind {
     follow: u8,
-    /// A secret travels in a header: it must not be redirected to another host.
-    stay: bool,
+    /// What travels with it must not be redirected to another host.
+    stay: Option<Stay>,
     /// CA certificates are needed; a plain request works on a machine that has none.
     tls: bool,
+}
+
+/// Why a request must not leave the host it was made to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Stay {
+    Secret,
+    /// Headers may be credentials, and a body may be anything.
+    Content,
+}
+
+impl Stay {
+    fn of(action: &HttpAction) -> Option<Stay> {
+        let harmless =
+            |name: &str| ["accept", "accept-language", "user-agent"].iter().any(|h| name.eq_ignore_ascii_case(h));
+        if action.headers.iter().any(|(_, value)| matches!(value, Datum::Secret(_))) {
+            Some(Stay::Secret)
+        } else if action.body.is_some() || action.headers.iter().any(|(name, _)| !harmless(name)) {
+            Some(Stay::Content)
+        } else {
+            None
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Stay::Secret => "redirected to another host, which must not get the secret in the headers",
+            Stay::Content => "redirected to another host, which must not get the headers and body of this request",
+        }
+    }
 }
 
 /// Make the request and take the answer.
@@ -113,6 +148,7 @@ fn prepare(attempt: &Attempt, clients: &Clients, action: &HttpAction) -> Result<
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("only http and https are spoken, not what stands"));
     }
+    clients.reach.host(url.host_str().unwrap_or_default()).map_err(|why| wrong(&format!("{why}: not requested")))?;
     let method = Method::from_bytes(action.method.as_bytes()).map_err(|_| wrong("unknown method"))?;
     let mut headers = HeaderMap::new();
     for (name, value) in &action.headers {
@@ -123,11 +159,8 @@ fn prepare(attempt: &Attempt, clients: &Clients, action: &HttpAction) -> Result<
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(&format!("`{name}` cannot be a header")))?;
         headers.append(name, value);
     }
-    let kind = Kind {
-        follow: action.follow,
-        stay: action.headers.iter().any(|(_, value)| matches!(value, Datum::Secret(_))),
-        tls: url.scheme() == "https" || action.follow > 0,
-    };
+    let kind =
+        Kind { follow: action.follow, stay: Stay::of(action), tls: url.scheme() == "https" || action.follow > 0 };
     let client = clients.get(kind).or_else(|error| match url.scheme() {
         "http" => clients.get(Kind { tls: false, ..kind }),
         _ => Err(error),
@@ -146,8 +179,12 @@ fn prepare(attempt: &Attempt, clients: &Clients, action: &HttpAction) -> Result<
 }
 
 impl Clients {
+    pub(super) fn new(reach: Reach) -> Clients {
+        Clients { made: Arc::default(), reach: Arc::new(reach) }
+    }
+
     fn get(&self, kind: Kind) -> reqwest::Result<Client> {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&kind) {
             return Ok(client.clone());
         }
@@ -157,7 +194,11 @@ impl Clients {
         let client = Client::builder()
             .user_agent(concat!("runbook/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
-            .redirect(redirects(kind));
+            // A proxy of the operator's environment would see everything and reach what may not be reached.
+            .no_proxy()
+            .referer(false)
+            .dns_resolver(Resolver(Arc::clone(&self.reach)))
+            .redirect(redirects(kind, Arc::clone(&self.reach)));
         let client = if kind.tls { client } else { client.tls_certs_only([]) };
         let client = client.build()?;
         clients.insert(kind, client.clone());
@@ -165,7 +206,39 @@ impl Clients {
     }
 }
 
-fn redirects(kind: Kind) -> Policy {
+/// Looks names up and gives on only the addresses that may be connected to, so that no answer of a name server comes
+/// between the check and the connection.
+struct Resolver(Arc<Reach>);
+
+/// An address that is out of reach.
+#[derive(Debug)]
+struct OutOfReach(String);
+
+impl std::fmt::Display for OutOfReach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for OutOfReach {}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = Arc::clone(&self.0);
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let refused = found.iter().find_map(|found| reach.address(name.as_str(), found.ip()).err());
+            let reachable = |found: &SocketAddr| reach.address(name.as_str(), found.ip()).is_ok();
+            let kept: Vec<SocketAddr> = found.into_iter().filter(reachable).collect();
+            match refused {
+                Some(why) if kept.is_empty() => Err(OutOfReach(format!("{why}: not requested")).into()),
+                _ => Ok(Box::new(kept.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+fn redirects(kind: Kind, reach: Arc<Reach>) -> Policy {
     if kind.follow == 0 {
         return Policy::none();
     }
@@ -177,8 +250,13 @@ fn redirects(kind: Kind) -> Policy {
             redirect.error(format!("more than {} redirects", kind.follow))
         } else if downgrade {
             redirect.error("redirected from https to http")
-        } else if leaves && kind.stay {
-            redirect.error("redirected to another host, which must not get the secret in the headers")
+        } else if !matches!(to.scheme(), "http" | "https") {
+            let why = format!("redirected to {}, which is not spoken", to.scheme());
+            redirect.error(why)
+        } else if let Some(stay) = kind.stay.filter(|_| leaves) {
+            redirect.error(stay.words())
+        } else if let Err(why) = reach.host(to.host_str().unwrap_or_default()) {
+            redirect.error(format!("redirected: {why}: not requested"))
         } else {
             redirect.follow()
         }
@@ -225,6 +303,9 @@ fn answer_of(response: &Response, masker: &Masker) -> HttpAnswer {
 /// The cause, not the layers above it.
 fn in_plain_words(error: &reqwest::Error) -> String {
     let causes: Vec<&dyn Error> = std::iter::successors(error.source(), |&cause| cause.source()).collect();
+    if let Some(out) = causes.iter().find_map(|cause| cause.downcast_ref::<OutOfReach>()) {
+        return out.to_string();
+    }
     let refused =
         causes.iter().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(|error| match error.kind() {
             io::ErrorKind::ConnectionRefused => Some("connection refused"),

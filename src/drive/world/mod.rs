@@ -7,6 +7,7 @@
 mod attempt;
 mod bash;
 mod command;
+mod detach;
 mod durable;
 mod environment;
 mod file;
@@ -25,6 +26,7 @@ mod secret_files;
 mod secrets;
 mod selftest;
 mod sources;
+mod trace;
 mod watch;
 
 use std::io;
@@ -36,7 +38,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use environment::account;
-pub use environment::base_env;
+pub use environment::{base_env, left_out_of_path};
 pub use live::{Cancel, Running};
 pub use mask::{MaskStream, Masker};
 pub use secret_command::SecretCommand;
@@ -45,6 +47,7 @@ pub use selftest::{MaskerFailed, self_test};
 pub use sources::{SecretSource, close_given};
 
 use crate::machine::action::{Action, Done, Ended, LogMark};
+use crate::runbook::reach::Reach;
 use attempt::{Attempt, Site, untouched};
 use live::Live;
 use pool::Pool;
@@ -70,6 +73,8 @@ pub struct WorldSetup {
     pub secrets: Secrets,
     /// Number of the first output file; [`next_free_output`] finds it in a run directory that was used before.
     pub next_output: u32,
+    /// Where requests may go.
+    pub reach: Reach,
     /// Tells which scripts need no shell.
     pub simple_command: SimpleCommand,
     /// From TERM to KILL; [`GRACE`] unless a test is in a hurry.
@@ -148,7 +153,7 @@ impl RealWorld {
             events: events.clone(),
             running: Mutex::default(),
         };
-        let http = http::Clients::default();
+        let http = http::Clients::new(setup.reach);
         Ok(RealWorld { site: Arc::new(site), pool: Pool::new(events), http, next_output: setup.next_output })
     }
 

@@ -4,14 +4,15 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use os_pipe::{PipeReader, PipeWriter};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, test_kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, test_kill_process_group};
 
+use super::detach;
 use super::live::{Cancel, Live};
 use super::output::Sink;
 use crate::machine::action::Ended;
@@ -31,6 +32,8 @@ pub(super) struct Launch {
     pub(super) program: PathBuf,
     /// What the program sees as its own name.
     pub(super) arg0: OsString,
+    /// What `execvp` finds it by in the step's directory and `PATH`: the name, or the whole path.
+    pub(super) operand: OsString,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(String, OsString)>,
     pub(super) dir: PathBuf,
@@ -115,16 +118,24 @@ impl Process {
         let (stderr, stderr_writer) = os_pipe::pipe()?;
         rustix::io::ioctl_fionbio(&stdout, true)?;
         rustix::io::ioctl_fionbio(&stderr, true)?;
-        let arg0 = launch.arg0.clone();
+        let session = detach::session(&launch.program, &launch.operand, &launch.args);
+        // A new session is a new group, and only who leads no group can begin one.
+        let arg0 = session.is_none().then(|| launch.arg0.clone());
+        let (program, args) = match &session {
+            Some((setsid, args)) => (Path::new(setsid), args),
+            None => (launch.program.as_path(), &launch.args),
+        };
         // The expression owns the writers' ends: it must be gone before anybody waits for the end of output.
-        let command = duct::cmd(&launch.program, &launch.args)
+        let command = duct::cmd(program, args)
             .stdout_file(stdout_writer)
             .stderr_file(stderr_writer)
             .full_env(launch.env.iter().map(|(name, value)| (name, value)))
             .dir(&launch.dir)
             .unchecked()
             .before_spawn(move |command| {
-                command.arg0(&arg0).process_group(0);
+                if let Some(arg0) = &arg0 {
+                    command.arg0(arg0).process_group(0);
+                }
                 Ok(())
             });
         // Before the start: a short program can be over before we come to look at the clock.
@@ -297,7 +308,8 @@ impl Process {
     fn stop(&mut self, why: Ended, now: Instant) {
         self.stopping = Some(Stopping { why, kill_at: now + self.grace, killed: None });
         self.stdin = None;
-        let _ = kill_process_group(self.group, Signal::TERM);
+        // In its first moment a process may not have its group yet. It was not waited for, so the number is still its own.
+        let _ = kill_process_group(self.group, Signal::TERM).or_else(|_| kill_process(self.group, Signal::TERM));
     }
 
     fn finish(self) -> Finish {

@@ -2,6 +2,7 @@
 
 use super::cursor::{Field, Reader};
 use super::scalars::{SLUG_RULE, is_env_name, is_slug};
+use crate::runbook::reach::Reach;
 use crate::text::{self, Code, Diagnostic, Kind, Node, Source};
 use serde_json::{Map, Value};
 
@@ -44,9 +45,26 @@ impl<'a> Reader<'a> {
         for word in ["environment", "waivers"] {
             find(word).and_then(|f| self.string(f, "text"));
         }
+        if let Some(http) = find("http") {
+            self.reach(http);
+        }
         let values = entries.iter().filter(|e| !matches!(e.name, "target" | "name"));
         let values: Map<String, Value> = values.map(|e| (e.name.to_string(), self.data(e.node))).collect();
         Some(Profile { name: name.map(|n| n.value), values: Value::Object(values) })
+    }
+
+    /// `http: { allow: [...] }`; whatever else stands under `http` is data.
+    fn reach(&mut self, http: Field<'a>) {
+        let Some(allow) = http.node.get("allow") else { return };
+        let items = allow.seq().unwrap_or_default();
+        let texts: Vec<&str> = items.iter().filter_map(Node::scalar).collect();
+        if allow.seq().is_none() || texts.len() != items.len() {
+            self.error(Code::REACH, "`allow` needs a list of hosts and networks", allow.span);
+            return;
+        }
+        if let Err((at, why)) = Reach::only(&texts) {
+            self.error(Code::REACH, why, items[at].span);
+        }
     }
 
     /// Data as JSON; a number that would lose its spelling, such as a version `1.10`, is warned about.

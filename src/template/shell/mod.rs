@@ -71,8 +71,10 @@ pub fn check_shell(src: &str) -> Result<(Refs, Vec<Lint>), Vec<EvalError>> {
     names::check_pieces(src, &pieces, true).map_err(|e| vec![e])?;
     let refs = refs::of_pieces(src, &pieces);
     let rewritten = rewrite::template(src, &pieces).map_err(|e| vec![e])?;
-    let job = Job { rewritten: &rewritten, refs: &refs, src };
-    job.compile_template().map_err(|e| vec![e])?;
+    if !matches!(pieces[..], [] | [Piece::Text(_)]) {
+        let job = Job { rewritten: &rewritten, refs: &refs, src };
+        job.compile_template().map_err(|e| vec![e])?;
+    }
     refuse_marks(src).map_err(|e| vec![e])?;
     let (chars, tags) = flatten(src, &pieces);
     let walk = lexer::walk(&chars);

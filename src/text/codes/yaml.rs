@@ -143,8 +143,8 @@ right, the smallest runbook:
       - shell: echo hello
 "#
 116 LIMIT "the file is too large" r#"
-Files are limited to 1 MiB, 64 levels of nesting and 100,000 values. A value used through an alias counts each time, so
-that a small file cannot expand without bound.
+Files are limited to 1 MiB, 64 levels of nesting, 100,000 values and 4 MiB of text in them. A value used through an alias
+counts each time, so that a small file cannot expand without bound.
 
 wrong:
     a: &a [x, x, x, x]
