@@ -14,6 +14,9 @@ pub mod runbook;
 #[path = "../src/template/mod.rs"]
 pub mod template;
 
+#[path = "../src/policy/mod.rs"]
+pub mod policy;
+
 #[path = "../src/check/mod.rs"]
 pub mod check;
 

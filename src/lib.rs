@@ -11,6 +11,8 @@ pub mod runbook;
 
 pub mod template;
 
+pub mod policy;
+
 pub mod check;
 
 pub mod plan;

@@ -10,7 +10,7 @@ mod read;
 mod reference;
 
 pub use model::Runbook;
-pub use read::{Profile, contract_accepts, keys, kinds, metric_sources, read, read_target};
+pub use read::{Profile, contract_accepts, keys, kinds, metric_sources, policy_keys, read, read_policy, read_target};
 pub use reference::reference;
 
 /// The JSON Schema of runbooks, for editors and `runbook schema`.
@@ -18,3 +18,6 @@ pub const SCHEMA: &str = include_str!("../../schema/runbook.schema.json");
 
 /// The JSON Schema of target profiles.
 pub const TARGET_SCHEMA: &str = include_str!("../../schema/target.schema.json");
+
+/// The JSON Schema of policies.
+pub const POLICY_SCHEMA: &str = include_str!("../../schema/policy.schema.json");

@@ -12,6 +12,7 @@ mod keys;
 mod kinds;
 mod metric;
 mod phase;
+mod policy;
 mod scalars;
 mod schedule;
 mod stages;
@@ -30,6 +31,7 @@ use scalars::{SLUG_RULE, is_id, is_slug};
 
 pub use contract::contract_accepts;
 pub use keys::{keys, kinds, metric_sources};
+pub use policy::{policy_keys, read_policy};
 pub use target::{Profile, read_target};
 
 /// Reads a runbook and reports everything that is wrong with its form.
