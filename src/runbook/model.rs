@@ -12,7 +12,7 @@ mod table;
 mod watch;
 
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
-pub use policy::{Closed, Forbid, Forbidden, Marker, MarkerPlace, Policy, Requirements, Wrapper};
+pub use policy::{Closed, Forbid, Forbidden, MarkerPlace, Policy, RequiredMarker, Requirements, Wrapper};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{

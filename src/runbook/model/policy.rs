@@ -26,7 +26,7 @@ pub struct Policy {
     pub production: Requirements,
     /// What the environment must say of itself before anything is changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub markers: Vec<Marker>,
+    pub markers: Vec<RequiredMarker>,
     /// Values that were never filled in are refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_placeholders: bool,
@@ -125,7 +125,7 @@ impl Requirements {
 
 /// What the environment must say of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marker {
+pub struct RequiredMarker {
     /// Line in the policy's file.
     pub line: usize,
     /// Where it stands.

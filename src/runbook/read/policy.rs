@@ -4,7 +4,7 @@ use super::contract;
 use super::cursor::{Field, Obj, Reader, first_line};
 use super::scalars::{SLUG_RULE, is_env_name, is_slug};
 use super::schedule::parse_span;
-use crate::runbook::model::{Closed, Forbid, Forbidden, Marker, MarkerPlace, Policy, Requirements, Text, Wrapper};
+use crate::runbook::model::{Closed, Forbid, Forbidden, RequiredMarker, MarkerPlace, Policy, Requirements, Text, Wrapper};
 use crate::text::{self, Code, Diagnostic, Node, Severity, Source};
 
 const POLICY: &[&str] = &[
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn marker(&mut self, field: Field<'a>) -> Option<Marker> {
+    fn marker(&mut self, field: Field<'a>) -> Option<RequiredMarker> {
         let obj = self.object(field, "a marker", MARKER)?;
         let place = self.one_of(&obj, &["file", "process"])?;
         let path = self.string(place, "a path");
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         let is = self.required(&obj, "is", "prd").and_then(|f| self.text(f));
         let path = path?.value;
         let place = if place.name == "file" { MarkerPlace::File(path) } else { MarkerPlace::Process(path) };
-        Some(Marker { line: self.line(obj.at), place, name: name?.value, is: is?.value })
+        Some(RequiredMarker { line: self.line(obj.at), place, name: name?.value, is: is?.value })
     }
 
     /// `KEY: forbid`.
