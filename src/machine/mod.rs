@@ -15,6 +15,7 @@ mod accept;
 mod apply;
 mod begin;
 mod compare;
+mod evidence;
 mod forward;
 mod judge;
 mod look;

@@ -270,7 +270,11 @@ impl Builder<'_> {
 
     fn kind(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         match &step.kind {
-            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) => {
+            doc::Kind::Shell(_)
+            | doc::Kind::Exec(_)
+            | doc::Kind::Http(_)
+            | doc::Kind::File(_)
+            | doc::Kind::Marker(_) => {
                 NodeKind::Task(Box::new(self.task(step, at)))
             }
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
@@ -309,6 +313,7 @@ impl Builder<'_> {
                     activate,
                 }))
             }
+            doc::Kind::Marker(marker) => Act::Marker(Box::new(super::looks::marker(marker))),
             _ => Act::Restore,
         };
         let undo = step.undo.as_ref().map(|undo| match undo {

@@ -8,6 +8,7 @@ mod convert;
 mod decisions;
 mod include;
 pub(crate) mod known;
+mod looks;
 mod schedule;
 mod stages;
 #[cfg(test)]

@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod decision;
+mod looks;
 mod schedule;
 
 pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
+pub use looks::{Marker, MarkerSource};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -358,6 +360,8 @@ pub enum Act {
     File(Box<File>),
     /// Undo of the file step around it.
     Restore,
+    /// A look at one variable.
+    Marker(Box<Marker>),
 }
 
 /// A request, before its templates are resolved.

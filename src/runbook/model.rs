@@ -4,12 +4,14 @@
 
 use crate::text::Place;
 
+mod marker;
 mod metric;
 mod schedule;
 mod stages;
 mod table;
 mod watch;
 
+pub use marker::{Marker, MarkerSource};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
@@ -345,6 +347,8 @@ pub enum Kind {
     Rounds(Box<Rounds>),
     /// `watch: { file | journal | shell, for, must, must_not, new_patterns }`
     Watch(Box<Watch>),
+    /// `marker: { file | process, name, is }`
+    Marker(Box<Marker>),
 }
 
 impl Kind {
