@@ -9,14 +9,48 @@ pub fn is_secret_name(name: &str) -> bool {
 
 /// Words that name a secret.
 const SECRET_WORDS: &[&str] = &[
-    "password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "tokens", "key", "keys", "apikey",
-    "credential", "credentials", "auth",
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "key",
+    "keys",
+    "apikey",
+    "credential",
+    "credentials",
+    "auth",
 ];
 
 /// Words behind them that turn the name into one about the secret rather than of it.
 const ABOUT_IT: &[&str] = &[
-    "file", "path", "dir", "name", "url", "uri", "ttl", "type", "length", "min", "max", "policy", "ref", "arn",
-    "expiry", "expires", "timeout", "count", "enabled", "required", "header", "prefix", "algorithm", "version",
+    "file",
+    "path",
+    "dir",
+    "name",
+    "url",
+    "uri",
+    "ttl",
+    "type",
+    "length",
+    "min",
+    "max",
+    "policy",
+    "ref",
+    "arn",
+    "expiry",
+    "expires",
+    "timeout",
+    "count",
+    "enabled",
+    "required",
+    "header",
+    "prefix",
+    "algorithm",
+    "version",
 ];
 
 /// `API_KEY`, `api-key` and `apiKey` as `api`, `key`.

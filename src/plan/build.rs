@@ -274,9 +274,7 @@ impl Builder<'_> {
             | doc::Kind::Exec(_)
             | doc::Kind::Http(_)
             | doc::Kind::File(_)
-            | doc::Kind::Marker(_) => {
-                NodeKind::Task(Box::new(self.task(step, at)))
-            }
+            | doc::Kind::Marker(_) => NodeKind::Task(Box::new(self.task(step, at))),
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
             doc::Kind::Checkpoint(c) => checkpoint_kind(c),
             doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),

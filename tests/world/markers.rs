@@ -64,7 +64,8 @@ impl Drop for Live {
 #[test]
 fn a_file_tells_every_assignment_of_the_name_and_of_no_other() {
     let mut bed = Bed::new();
-    let text = "SECRET=hunter2\r\nX_DEPLOYMENT_ENV=prd\r\nexport DEPLOYMENT_ENV=\"dev\"\r\nDEPLOYMENT_ENV=prd # now\r\n";
+    let text =
+        "SECRET=hunter2\r\nX_DEPLOYMENT_ENV=prd\r\nexport DEPLOYMENT_ENV=\"dev\"\r\nDEPLOYMENT_ENV=prd # now\r\n";
     std::fs::write(bed.work(".env"), text).unwrap();
     let done = bed.act(&in_file(".env"));
     assert_eq!((&done.ended, done.changed), (&Ended::Ok, Some(false)));
@@ -153,10 +154,10 @@ fn a_secret_is_compared_and_never_told() {
     let wanted = marker(MarkerSource::File(".env".to_owned()), Datum::Secret("pw".to_owned()));
     std::fs::write(bed.work(".env"), "DEPLOYMENT_ENV='correct horse battery'\n").unwrap();
     let done = bed.act(&wanted);
-    assert_eq!(found(&done), ["(hidden)"]);
+    assert_eq!(found(&done), ["1:(hidden)"]);
     std::fs::write(bed.work(".env"), "DEPLOYMENT_ENV=old-password\n").unwrap();
     let done = bed.act(&wanted);
-    assert_eq!(found(&done), ["(hidden)!"]);
+    assert_eq!(found(&done), ["1:(hidden)!"]);
     assert!(!format!("{done:?}").contains("old-password"));
     let kept = String::from_utf8(bed.stored(done.stdout.as_ref())).unwrap();
     assert_eq!(kept, ".env:1: DEPLOYMENT_ENV is set to another value\n");
