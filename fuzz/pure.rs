@@ -8,6 +8,9 @@ pub mod text;
 #[path = "../src/decide/mod.rs"]
 pub mod decide;
 
+#[path = "../src/inspect/mod.rs"]
+pub mod inspect;
+
 #[path = "../src/runbook/mod.rs"]
 pub mod runbook;
 

@@ -7,6 +7,8 @@ pub mod text;
 
 pub mod decide;
 
+pub mod inspect;
+
 pub mod runbook;
 
 pub mod template;

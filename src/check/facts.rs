@@ -9,6 +9,7 @@ use crate::runbook::model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+mod looks;
 mod tables;
 
 /// The facts about one runbook.
@@ -247,6 +248,7 @@ impl<'r> Facts<'r> {
             Kind::Stages(stages) => self.stages(stages, at, scope),
             Kind::Rounds(rounds) => self.rounds(rounds, at, scope),
             Kind::Watch(watch) => self.watch(watch, at, scope),
+            Kind::Marker(marker) => self.marker(marker, at, scope),
         }
     }
 

@@ -150,6 +150,9 @@ pub(crate) struct CheckArgs {
     /// Runbooks
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Target whose policies hold: a name in targets/, or a file
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
     /// One line per problem
     #[arg(long)]
     pub(crate) short: bool,
@@ -340,6 +343,7 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     Runbook,
     Target,
+    Policy,
 }
 
 #[derive(Debug, Clone, Args)]

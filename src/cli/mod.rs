@@ -17,6 +17,7 @@ mod library;
 mod plan;
 mod prepare;
 mod probe;
+mod rails;
 mod resume;
 mod run;
 mod runs;

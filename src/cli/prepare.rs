@@ -8,6 +8,7 @@ use super::target;
 use crate::drive::world::SecretSource;
 use crate::log::Sha256Sum;
 use crate::plan::{Library, Plan, Request, Unreadable, build, encode};
+use crate::policy::Program;
 use crate::runbook::model::Runbook;
 use crate::store::Home;
 use crate::text::{Diagnostic, Severity, Source};
@@ -93,12 +94,16 @@ fn make(
     let (errors, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|d| d.severity == Severity::Error);
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
     let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
-    let loaded = target.map(|name| target::load(name, file, home)).transpose()?;
+    let mut loaded = target.map(|name| target::load(name, file, home)).transpose()?;
     let Values { given, secrets } = values(&book)?;
     files.keep(source.name(), source.text().as_bytes());
-    loaded.iter().for_each(|loaded| files.keep(&loaded.source.path, &loaded.bytes));
+    if let Some(loaded) = &loaded {
+        files.keep(&loaded.source.path, &loaded.bytes);
+        loaded.policy_files.iter().for_each(|(path, bytes)| files.keep(path, bytes));
+    }
+    let policies = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.policies)).unwrap_or_default();
     let (target, target_source) = loaded.map(|loaded| (loaded.target, loaded.source)).unzip();
-    let request = Request { source, runbook: book, given, target, target_source, library: &files };
+    let request = Request { source, runbook: book, given, target, target_source, policies, library: &files };
     let plan = build(request).map_err(CliError::Invalid)?;
     let (bytes, digest) = encode(&plan);
     Ok(Prepared { plan, bytes, digest, secrets, texts: files.texts.into_inner(), warnings })
@@ -132,5 +137,9 @@ impl Library for Reading {
 
     fn file_sha256(&self, path: &str) -> Result<String, String> {
         Files.file_sha256(path)
+    }
+
+    fn program(&self, path: &str) -> Result<Program, String> {
+        Files.program(path)
     }
 }

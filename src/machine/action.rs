@@ -5,6 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod marker;
+
+pub use marker::{Assigned, MarkerAction, MarkerSeen, MarkerSource};
+
 /// One thing to do in the world, resolved and frozen at the moment its intent is recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +27,8 @@ pub enum Action {
     Sample(SampleAction),
     /// Look at what a log gets for a time. Changes nothing.
     Watch(WatchAction),
+    /// Look at one variable of a file or a live process. Changes nothing.
+    Marker(MarkerAction),
 }
 
 /// How a process is surrounded: environment, directory, standard input, time limit.
@@ -41,6 +47,9 @@ pub struct Surroundings {
     /// Microseconds until TERM (then KILL); none is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_us: Option<u64>,
+    /// Files it calls and their SHA-256 (hex), as they were when the plan was made; with any other it is not started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<(String, String)>,
 }
 
 /// A value given to the world: plain text, or the name of a secret that only the world can resolve.
@@ -390,6 +399,9 @@ pub struct Done {
     /// What was seen in a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Watched>,
+    /// What was found of a marker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<MarkerSeen>,
     /// Where the logs of the intent ended before anything was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<LogMark>,

@@ -149,6 +149,7 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
             return fail(format!("status {} from {}", answer.status, answer.url));
         }
     }
+    super::evidence::weigh(names, &task.act, done).map_err(|(verdict, reason)| Found { verdict, reason })?;
     let needed = !task.expect.is_empty() || !task.save.is_empty();
     let clipped = |c: &Option<super::action::Captured>| c.as_ref().is_some_and(|c| c.bytes > 0 && c.text.is_none());
     let unseen = needed && (clipped(&done.stdout) || clipped(&done.stderr));

@@ -5,6 +5,7 @@ use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
 use super::schedule::{marks, until};
+use crate::policy::Program;
 use crate::runbook::model as doc;
 use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
@@ -22,8 +23,21 @@ pub struct Request<'a> {
     pub target: Option<Target>,
     /// Digest of the target profile's file.
     pub target_source: Option<SourceDigest>,
+    /// The target's policies.
+    pub policies: Policies,
     /// Access to included runbooks.
     pub library: &'a dyn Library,
+}
+
+/// The policies of a target.
+#[derive(Debug, Clone, Default)]
+pub struct Policies {
+    /// As they were read.
+    pub policies: Vec<doc::Policy>,
+    /// Their files.
+    pub sources: Vec<SourceDigest>,
+    /// The file of the target, to point at in what is wrong with its values.
+    pub target: Option<Source>,
 }
 
 /// A value given for an input.
@@ -49,6 +63,13 @@ pub trait Library {
     /// # Errors
     /// Words when it cannot be read.
     fn file_sha256(&self, path: &str) -> Result<String, String>;
+    /// A script or program that a command calls.
+    ///
+    /// # Errors
+    /// Words when it cannot be read.
+    fn program(&self, path: &str) -> Result<Program, String> {
+        Err(format!("cannot read {path}: programs are not looked into here"))
+    }
 }
 
 /// Why an included runbook cannot be used.
@@ -77,15 +98,21 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         problems: Vec::new(),
         open: vec![request.source.name().to_string()],
         target: request.target.clone(),
+        policies: request.policies.policies,
+        called: Vec::new(),
     };
     builder.sources.extend(request.target_source);
+    builder.sources.extend(request.policies.sources);
     let book = request.runbook;
     builder.check_target(&book);
     builder.bind_top_inputs(&book, &request.given);
     let at = Position { scope: 0, source: &request.source, metrics: &book.metrics };
+    builder.hold_against_policies(&book, &at, request.policies.target.as_ref());
     builder.metrics(&book, &at);
-    let schedule = builder.schedule(&book, &at);
+    let mut schedule = builder.schedule(&book, &at);
+    builder.close_window(&mut schedule);
     let forward = builder.phases(&book, &at);
+    builder.look_at_markers(forward, &book, &at);
     let always = builder.optional_steps("always", &book.always, &book, &at);
     let rollback = match &book.rollback {
         doc::Rollback::Undo => None,
@@ -109,6 +136,8 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         metrics: builder.metrics,
         schedule,
         sources: builder.sources,
+        policies: builder.policies,
+        called: builder.called,
     })
 }
 
@@ -123,6 +152,9 @@ pub(super) struct Builder<'a> {
     /// Files being included, outermost first.
     pub(super) open: Vec<String>,
     pub(super) target: Option<Target>,
+    pub(super) policies: Vec<doc::Policy>,
+    /// Files that commands call.
+    pub(super) called: Vec<SourceDigest>,
 }
 
 /// Where the builder stands: the scope of templates, the file paths are relative to, the metrics tables name.
@@ -270,9 +302,11 @@ impl Builder<'_> {
 
     fn kind(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         match &step.kind {
-            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) => {
-                NodeKind::Task(Box::new(self.task(step, at)))
-            }
+            doc::Kind::Shell(_)
+            | doc::Kind::Exec(_)
+            | doc::Kind::Http(_)
+            | doc::Kind::File(_)
+            | doc::Kind::Marker(_) => NodeKind::Task(Box::new(self.task(step, at))),
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
             doc::Kind::Checkpoint(c) => checkpoint_kind(c),
             doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),
@@ -309,6 +343,7 @@ impl Builder<'_> {
                     activate,
                 }))
             }
+            doc::Kind::Marker(marker) => Act::Marker(Box::new(super::looks::marker(marker))),
             _ => Act::Restore,
         };
         let undo = step.undo.as_ref().map(|undo| match undo {

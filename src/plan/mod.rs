@@ -8,6 +8,8 @@ mod convert;
 mod decisions;
 mod include;
 pub(crate) mod known;
+mod looks;
+mod policies;
 mod schedule;
 mod stages;
 #[cfg(test)]
@@ -15,7 +17,7 @@ mod tests;
 pub mod window;
 
 pub use crate::runbook::units;
-pub use build::{Given, Library, Request, Unreadable, build};
+pub use build::{Given, Library, Policies, Request, Unreadable, build};
 pub use model::Plan;
 
 use sha2::{Digest, Sha256};

@@ -3,17 +3,20 @@
 //! Inputs, target and included runbooks are resolved; templates that need results of steps stay templates, with the
 //! place they come from. The tree of steps is an arena so that a node is a small number.
 
-use crate::runbook::model::{Effect, InputKind, OnFailure, Repeat, Severity};
+use crate::policy::Rails;
+use crate::runbook::model::{Effect, InputKind, OnFailure, Policy, Repeat, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod decision;
+mod looks;
 mod schedule;
 
 pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
+pub use looks::{Marker, MarkerSource};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -60,6 +63,12 @@ pub struct Plan {
     pub schedule: Schedule,
     /// Files the plan was made from and their SHA-256.
     pub sources: Vec<SourceDigest>,
+    /// What the target's policies say: whatever is started is held against them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+    /// Scripts and wrappers that commands call, read when the plan was made; they must still be the same when they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub called: Vec<SourceDigest>,
 }
 
 /// A target profile.
@@ -69,6 +78,13 @@ pub struct Target {
     pub name: String,
     /// Its values: data, never templates.
     pub values: Value,
+}
+
+impl Target {
+    /// Whether it says `environment: production`.
+    pub fn is_production(&self) -> bool {
+        self.values.get("environment").and_then(Value::as_str) == Some("production")
+    }
 }
 
 /// A file the plan depends on.
@@ -358,6 +374,8 @@ pub enum Act {
     File(Box<File>),
     /// Undo of the file step around it.
     Restore,
+    /// A look at one variable.
+    Marker(Box<Marker>),
 }
 
 /// A request, before its templates are resolved.
@@ -445,6 +463,12 @@ pub enum FileChange {
 }
 
 impl Plan {
+    /// What its target's policies say.
+    pub fn rails(&self) -> Rails<'_> {
+        let production = self.target.as_ref().is_some_and(Target::is_production);
+        Rails { policies: &self.policies, production }
+    }
+
     /// The node of an id from this plan.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]

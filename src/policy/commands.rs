@@ -165,10 +165,8 @@ impl Walk<'_> {
 
     /// Variables from which a shell or the loader takes commands.
     pub(super) fn assignment(&mut self, word: &Word) {
-        const RUNS: [&str; 7] =
-            ["BASH_ENV", "ENV", "PROMPT_COMMAND", "LD_PRELOAD", "LD_LIBRARY_PATH", "PS4", "BASH_FUNC_"];
         let text = word.lead().split(['=', '%']).next().unwrap_or_default();
-        if word.lead().contains(['=', '%']) && RUNS.contains(&text) {
+        if word.lead().contains(['=', '%']) && runs_its_value(text) {
             self.doubt(Doubt::Unknown, format!("`{text}` makes other programs run what it says"), word.marked());
         }
     }
@@ -399,6 +397,12 @@ fn unescaped(text: &str) -> String {
         rest.next();
     }
     out
+}
+
+/// Variables whose value a shell or the loader runs.
+pub(super) fn runs_its_value(name: &str) -> bool {
+    matches!(name, "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "LD_PRELOAD" | "LD_LIBRARY_PATH" | "LD_AUDIT" | "PS4")
+        || name.starts_with("BASH_FUNC_")
 }
 
 /// Words as one line, with marks.

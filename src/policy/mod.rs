@@ -7,12 +7,20 @@
 //! It refuses and it detects; it is no sandbox, and cannot hold a person with a root shell.
 
 mod commands;
+mod document;
 mod forbid;
+mod needs;
 mod readers;
 mod starters;
 #[cfg(test)]
 mod tests;
+mod values;
 mod word;
+
+pub(crate) use document::is_shell_script;
+pub use document::{Outcome, Program, Surroundings, commands, includes};
+pub use needs::{Open, changes, needs};
+pub use values::{check_target, check_value, default_password, placeholder};
 
 use crate::runbook::model::{Forbid, Policy, Wrapper};
 use crate::template::{EvalError, template_text};
@@ -145,6 +153,14 @@ impl<'a> Rails<'a> {
         let later = || Word { parts: vec![word::Part::Later], raw: String::new() };
         let words: Vec<Word> = words.iter().map(|word| word.as_deref().map_or_else(later, Word::literal)).collect();
         self.report(commands::of_words(&words, &Values::default(), &around.stdin.input()), around.dir)
+    }
+
+    /// What is to be said of a variable in the environment of a command.
+    pub fn variable(&self, name: &str) -> Option<Finding> {
+        commands::runs_its_value(name).then(|| {
+            let message = format!("`{name}` makes other programs run what it says");
+            Finding { verdict: Verdict::Unknown, message, help: None, range: 0..0 }
+        })
     }
 
     /// The wrapper at this path.

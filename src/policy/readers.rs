@@ -388,7 +388,7 @@ const XARGS_FLAGS: [&str; 8] = [
 const PARALLEL_FLAGS: [&str; 8] =
     ["--no-notice", "--will-cite", "--bar", "--eta", "--line-buffer", "--keep-order", "--null", "--dry-run"];
 
-fn is_shell(program: &str) -> bool {
+pub(super) fn is_shell(program: &str) -> bool {
     SHELLS.contains(&super::word::base(program).as_str())
 }
 

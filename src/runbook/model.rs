@@ -4,6 +4,7 @@
 
 use crate::text::Place;
 
+mod marker;
 mod metric;
 mod policy;
 mod schedule;
@@ -11,6 +12,7 @@ mod stages;
 mod table;
 mod watch;
 
+pub use marker::{Marker, MarkerSource};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use policy::{Closed, Forbid, Forbidden, MarkerPlace, Policy, RequiredMarker, Requirements, Wrapper};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
@@ -347,6 +349,8 @@ pub enum Kind {
     Rounds(Box<Rounds>),
     /// `watch: { file | journal | shell, for, must, must_not, new_patterns }`
     Watch(Box<Watch>),
+    /// `marker: { file | process, name, is }`
+    Marker(Box<Marker>),
 }
 
 impl Kind {

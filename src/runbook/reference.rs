@@ -41,6 +41,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("round", "Rounds at one distance"),
     ("watch", "`watch`"),
     ("new_patterns", "`new_patterns`"),
+    ("marker", "`marker`"),
     ("until", "`wait` for a mark"),
     ("anchor", "`anchor`"),
     ("window", "`window`"),

@@ -17,6 +17,7 @@ mod golden;
 mod http;
 mod keys;
 mod looking;
+mod looks;
 mod plan;
 mod reading;
 mod resume;

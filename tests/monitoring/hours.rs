@@ -50,8 +50,15 @@ pub(crate) fn plan(text: &str) -> Plan {
     let (runbook, problems) = read(&source);
     assert!(problems.is_empty(), "{problems:?}");
     let runbook = runbook.expect("a runbook");
-    let request =
-        Request { source, runbook, given: BTreeMap::new(), target: None, target_source: None, library: &Alone };
+    let request = Request {
+        source,
+        runbook,
+        given: BTreeMap::new(),
+        target: None,
+        target_source: None,
+        policies: Default::default(),
+        library: &Alone,
+    };
     build(request).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 

@@ -29,6 +29,8 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         metrics: Vec::new(),
         schedule: Default::default(),
         sources: Vec::new(),
+        policies: Vec::new(),
+        called: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod declarations;
 mod duplicate_expect;
 mod inputs;
 mod lost_comments;
+mod marker;
 mod metrics;
 mod names;
 mod poll;
@@ -56,6 +57,7 @@ pub(super) const ALL: &[Rule] = &[
     stages::check,
     schedule::check,
     watch::check,
+    marker::check,
 ];
 
 /// `; did you mean ...?` when a candidate is close enough.

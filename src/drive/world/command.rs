@@ -11,6 +11,7 @@ use super::bash::{self, BASH};
 use super::environment::{ONE_STRING, StepEnv};
 use super::live::Stream;
 use super::output::Sink;
+use super::pins;
 use super::process::{self, Finish, Launch, Limits};
 use crate::machine::action::{Action, Done, Ended, ExecAction, ShellAction, Surroundings};
 
@@ -26,6 +27,10 @@ pub(super) fn run_dressed(attempt: &Attempt, action: &Action, dress: &dyn Fn(Sin
         Action::Exec(exec) => prepare_exec(attempt, exec).map(|launch| (vec![launch], &exec.around)),
         _ => Err(Ended::Failed("only a script or a program can be run here".to_owned())),
     };
+    let result = result.and_then(|(launches, around)| {
+        pins::hold(&attempt.site, around)?;
+        Ok((launches, around))
+    });
     match result {
         Ok(_) if attempt.live.cancelled().is_some() => untouched(Ended::Cancelled),
         Ok((launches, around)) => run_first_that_starts(attempt, &launches, around, dress),

@@ -9,14 +9,17 @@ mod bash;
 mod command;
 mod durable;
 mod environment;
+mod evidence;
 mod file;
 mod forms;
 mod http;
 mod kept;
 mod live;
+mod marker;
 mod mask;
 mod metrics;
 mod output;
+mod pins;
 mod pool;
 mod process;
 mod secrets;
@@ -177,6 +180,7 @@ impl RealWorld {
             let done = match &action {
                 Action::File(change) => file::change(&attempt, change),
                 Action::Restore(restore) => file::restore(&attempt, restore),
+                Action::Marker(wanted) => marker::run(&attempt, wanted),
                 Action::Watch(wanted) => watch::run(&attempt, wanted),
                 Action::Shell(_) | Action::Exec(_) | Action::Http(_) | Action::Sample(_) => {
                     command::run(&attempt, &action)

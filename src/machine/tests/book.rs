@@ -202,6 +202,8 @@ impl Book {
                 metrics: Vec::new(),
                 schedule: Default::default(),
                 sources: Vec::new(),
+                policies: Vec::new(),
+                called: Vec::new(),
             },
         };
         book.plan.forward = book.add(seq("", vec![seq("p", steps)]), 0);

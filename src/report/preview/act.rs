@@ -1,7 +1,7 @@
 //! What a step does, exactly, in words.
 
 use super::names::{Names, Shown};
-use super::{decisions, short};
+use super::{decisions, looks, short};
 use crate::plan::model::{Act, Body, File, FileChange, Http, Node, NodeKind, Plan, Task, Template, Tree, Undo};
 use crate::plan::units::{duration_us, duration_words};
 use crate::report::visible_line;
@@ -104,6 +104,7 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
         }
         Act::Http(http) => request(names, node, http, what),
         Act::File(file) => change(plan, names, node, file, what),
+        Act::Marker(marker) => what.brief = what.put(looks::marker(names, node.scope, marker)),
         Act::Restore => what.brief = "restore previous content".into(),
     }
 }

@@ -4,6 +4,7 @@
 
 mod act;
 mod decisions;
+mod looks;
 mod names;
 mod paths;
 mod table;

@@ -155,6 +155,8 @@ pub(crate) fn plan() -> Plan {
         metrics: Vec::new(),
         schedule: Default::default(),
         sources: vec![SourceDigest { path: "runbooks/deploy-web.yml".into(), sha256: "ab".repeat(32) }],
+        policies: Vec::new(),
+        called: Vec::new(),
     }
 }
 

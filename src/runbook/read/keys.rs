@@ -88,6 +88,8 @@ pub(super) const ROUND: &[&str] = &["every", "until"];
 pub(super) const WATCH_SOURCES: &[&str] = &["file", "journal", "shell"];
 pub(super) const WATCH: &[&str] = &["for", "since", "must", "must_not", "new_patterns"];
 pub(super) const NEW_PATTERNS: &[&str] = &["baseline", "max"];
+pub(super) const MARKER_SOURCES: &[&str] = &["file", "process"];
+pub(super) const MARKER: &[&str] = &["name", "is"];
 /// Where a metric's values come from.
 pub(super) const SOURCES: &[&str] = &["prometheus", "scrape", "http", "shell", "latency_of", "ratio"];
 /// Keys of a metric beside its source.
@@ -167,6 +169,7 @@ const BLOCK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure"
 const PLAIN: &[&str] = &["id", "title", "note", "when", "at", "not_after"];
 const PAUSE: &[&str] = &["id", "title", "note", "when", "at", "not_after", "guards"];
 const LOOK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure", "at", "not_after"];
+const LOOK_AGAIN: &[&str] = &["id", "title", "note", "when", "retry", "severity", "on_failure", "at", "not_after"];
 
 /// Each kind of step and the keys that have a meaning beside it.
 pub(super) const KINDS: &[(&str, &[&str])] = &[
@@ -228,6 +231,7 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("stages", BLOCK),
     ("rounds", BLOCK),
     ("watch", LOOK),
+    ("marker", LOOK_AGAIN),
 ];
 /// Kinds a body can have.
 pub(super) const BODY_KINDS: &[&str] = &["shell", "exec", "http", "file"];
@@ -295,6 +299,7 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("round", ROUND.to_vec()),
         ("watch", join(WATCH_SOURCES, WATCH)),
         ("new_patterns", NEW_PATTERNS.to_vec()),
+        ("marker", join(MARKER_SOURCES, MARKER)),
         ("metric", join(SOURCES, METRIC)),
         ("scrape", SCRAPE.to_vec()),
         ("ratio", RATIO.to_vec()),

@@ -10,6 +10,7 @@ mod http;
 mod inputs;
 mod keys;
 mod kinds;
+mod marker;
 mod metric;
 mod phase;
 mod policy;

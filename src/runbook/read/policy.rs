@@ -2,9 +2,11 @@
 
 use super::contract;
 use super::cursor::{Field, Obj, Reader, first_line};
-use super::scalars::{SLUG_RULE, is_env_name, is_slug};
+use super::scalars::{SLUG_RULE, is_env_name, is_slug, is_template};
 use super::schedule::parse_span;
-use crate::runbook::model::{Closed, Forbid, Forbidden, RequiredMarker, MarkerPlace, Policy, Requirements, Text, Wrapper};
+use crate::runbook::model::{
+    Closed, Forbid, Forbidden, MarkerPlace, Policy, RequiredMarker, Requirements, Text, Wrapper,
+};
 use crate::text::{self, Code, Diagnostic, Node, Severity, Source};
 
 const POLICY: &[&str] = &[
@@ -75,7 +77,7 @@ impl<'a> Reader<'a> {
             wrappers: wrappers.map(|allow| self.elements(&allow, "wrappers", Self::wrapper)).unwrap_or_default(),
             require: obj.get("require").map(|f| self.requirements(f)).unwrap_or_default(),
             production: obj.get("production").map(|f| self.requirements(f)).unwrap_or_default(),
-            markers: self.elements(&obj, "markers", Self::marker),
+            markers: self.elements(&obj, "markers", Self::required_marker),
             no_placeholders: self.forbids(&obj, "placeholders"),
             no_default_passwords: self.forbids(&obj, "default_passwords"),
             no_raw: self.forbids(&obj, "raw"),
@@ -165,7 +167,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn marker(&mut self, field: Field<'a>) -> Option<RequiredMarker> {
+    fn required_marker(&mut self, field: Field<'a>) -> Option<RequiredMarker> {
         let obj = self.object(field, "a marker", MARKER)?;
         let place = self.one_of(&obj, &["file", "process"])?;
         let path = self.string(place, "a path");
@@ -174,6 +176,10 @@ impl<'a> Reader<'a> {
             self.bad_name(&name.value, name.place.span, "a variable has letters, digits and underscores");
         }
         let is = self.required(&obj, "is", "prd").and_then(|f| self.text(f));
+        for text in path.iter().chain(&is).filter(|text| is_template(&text.value)) {
+            let problem = self.error(Code::BAD_VALUE, "a policy is data, never a template", text.place.span);
+            problem.help.push("write the value itself".into());
+        }
         let path = path?.value;
         let place = if place.name == "file" { MarkerPlace::File(path) } else { MarkerPlace::Process(path) };
         Some(RequiredMarker { line: self.line(obj.at), place, name: name?.value, is: is?.value })

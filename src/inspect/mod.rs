@@ -1,0 +1,6 @@
+//! What files, process environments and changes say: bytes somebody else read become facts.
+//!
+//! It knows neither the language nor the machine, and it touches nothing.
+
+pub mod dotenv;
+pub mod secrets;
