@@ -19,6 +19,7 @@ mod keys;
 mod looking;
 mod looks;
 mod plan;
+mod policies;
 mod reading;
 mod resume;
 mod schedule;

@@ -1,6 +1,8 @@
 //! Spellings of commands: what is refused, what is allowed, what nobody can say beforehand.
 
+mod required;
 mod spellings;
+mod values;
 mod wrapped;
 
 use super::{Around, Rails, Report, Stdin, Verdict};

@@ -34,12 +34,12 @@ const WINDOW: &[&str] = &["forbid", "zone"];
 pub fn policy_keys() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
         ("", POLICY),
-        ("forbid", FORBID),
-        ("allow", ALLOW),
-        ("wrapper", WRAPPER),
-        ("require", REQUIRE),
-        ("marker", MARKER),
-        ("window", WINDOW),
+        ("policy_rule", FORBID),
+        ("policy_allow", ALLOW),
+        ("policy_wrapper", WRAPPER),
+        ("policy_requirements", REQUIRE),
+        ("policy_marker", MARKER),
+        ("policy_window", WINDOW),
     ]
 }
 
