@@ -37,7 +37,9 @@ fn check(plan: &Plan, action: &mut Action) -> Result<(), Trouble> {
             if let FileChange::Content(text) = &file.change
                 && crate::policy::is_shell_script(text)
             {
-                let report = rails.script(text, &[], Around { dir: Some(""), stdin: Stdin::Closed });
+                let other_shell = crate::policy::is_of_another_shell(text);
+                let around = Around { dir: Some(""), stdin: Stdin::Closed, other_shell };
+                let report = rails.script(text, &[], around);
                 pass(plan, Report { called: Vec::new(), ..report }, &mut Surroundings::default())?;
             }
             file.activate.as_mut().map_or(Ok(()), |activate| check(plan, activate))
@@ -61,7 +63,7 @@ fn around(around: &Surroundings) -> Around<'_> {
         Some(Datum::Plain(text)) => Stdin::Text(text),
         Some(Datum::Secret(_)) => Stdin::Secret,
     };
-    Around { dir: Some(around.dir.as_deref().unwrap_or_default()), stdin }
+    Around { dir: Some(around.dir.as_deref().unwrap_or_default()), stdin, other_shell: false }
 }
 
 /// The worst finding decides. In production what nobody can know is refused as well.

@@ -46,16 +46,17 @@ pub(super) enum Input {
     Unknown(String),
 }
 
-/// Everything a script starts that reads `input`.
-pub(super) fn of_script(chars: &[char], values: &Values, input: &Input) -> Vec<Found> {
-    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: None };
+/// Everything a script of bash (or of another shell) starts that reads `input`.
+pub(super) fn of_script(chars: &[char], values: &Values, input: &Input, bash: bool) -> Vec<Found> {
+    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: None, bash };
+    walk.differs(&chars.iter().collect::<String>(), "the shell of this script");
     walk.script(chars, values, input);
     walk.found
 }
 
 /// Everything that a command given as words starts.
 pub(super) fn of_words(words: &[Word], values: &Values, input: &Input) -> Vec<Found> {
-    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: Some(0..0) };
+    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: Some(0..0), bash: true };
     walk.command(words, input);
     walk.found
 }
@@ -66,6 +67,8 @@ pub(super) struct Walk<'a> {
     depth: usize,
     /// Where in the outermost script the text being read comes from; none in that script itself.
     place: Option<Range<usize>>,
+    /// The shell that reads the text is bash.
+    pub(super) bash: bool,
 }
 
 impl Walk<'_> {
@@ -92,11 +95,22 @@ impl Walk<'_> {
         if let Some(doubt) = doubt.or(text.contains(LATER).then_some(Doubt::Later)) {
             self.doubt(doubt, format!("a part of what {reader} runs is only known at run time"), text);
         }
+        self.differs(text, reader);
         let chars: Vec<char> = text.chars().collect();
         let known = Values { variables: self.values.variables.clone(), holes: Vec::new() };
         self.depth += 1;
         self.script(&chars, &known, &Input::Closed);
         self.depth -= 1;
+    }
+
+    /// Text is read as bash reads it. Other shells do not know some of its words and quotes, and start what hides in them.
+    fn differs(&mut self, text: &str, reader: &str) {
+        const ONLY_BASH: [&str; 9] = ["$'", "$\"", "[[", "<<<", "<(", ">(", "|&", "&>", "function "];
+        let arithmetic = text.match_indices("((").any(|(at, _)| !text[..at].ends_with('$'));
+        if !self.bash && (arithmetic || ONLY_BASH.iter().any(|words| text.contains(words))) {
+            let why = format!("{reader} may not be bash, and other shells read a part of this differently");
+            self.doubt(Doubt::Unknown, why, text);
+        }
     }
 
     /// A script that comes from somewhere else.
@@ -145,7 +159,10 @@ impl Walk<'_> {
         }
         let input = script.input(started, outer);
         if started.reads_script {
-            return self.input_as_script(&input, "a shell");
+            let bash = std::mem::replace(&mut self.bash, false);
+            self.input_as_script(&input, "a shell");
+            self.bash = bash;
+            return;
         }
         let words: Vec<Word> = started.words.iter().map(|range| script.word(range)).collect();
         for assignment in started.assignments.iter().map(|range| script.word(range)) {
@@ -232,7 +249,9 @@ impl Walk<'_> {
                 || text.starts_with('-') && !text.starts_with("--") && text.contains(['i', 's'])
         };
         if options.iter().any(login) {
+            let bash = std::mem::replace(&mut self.bash, false);
             self.input_as_script(input, name);
+            self.bash = bash;
         }
     }
 

@@ -150,7 +150,8 @@ impl Judge<'_> {
             return;
         }
         let (dir, stdin) = self.place_of_work(step);
-        let around = Around { dir: dir.as_deref(), stdin: stdin_of(&stdin) };
+        let other_shell = matches!(step.kind, Kind::File(_)) && is_of_another_shell(&script.value);
+        let around = Around { dir: dir.as_deref(), stdin: stdin_of(&stdin), other_shell };
         let known = |expression: &str| self.text(&format!("{{{{ {expression} }}}}"));
         // What is wrong with the template itself is said elsewhere.
         let Ok(report) = self.around.rails.template(&script.value, &known, around) else { return };
@@ -173,7 +174,7 @@ impl Judge<'_> {
             ExecArgs::Expression(list) => (list.place.clone(), self.list(&list.value)),
         };
         let (dir, stdin) = self.place_of_work(step);
-        let around = Around { dir: dir.as_deref(), stdin: stdin_of(&stdin) };
+        let around = Around { dir: dir.as_deref(), stdin: stdin_of(&stdin), other_shell: false };
         let report = self.around.rails.words(&words, around);
         self.report(report, dir.as_deref(), &|_| place.clone());
     }
@@ -285,7 +286,10 @@ impl Judge<'_> {
         if depth > MAX_CALLS {
             return self.unreadable(&format!("{path} is called through more than {MAX_CALLS} scripts"), place);
         }
-        let report = self.around.rails.script(&text, &[], Around { dir, stdin: Stdin::Closed });
+        let report = {
+            let around = Around { dir, stdin: Stdin::Closed, other_shell: is_of_another_shell(&text) };
+            self.around.rails.script(&text, &[], around)
+        };
         for finding in report.findings {
             let line = text.chars().take(finding.range.start).filter(|c| *c == '\n').count() + 1;
             let message = format!("{path} line {line}: {}", finding.message);
@@ -326,4 +330,9 @@ pub(crate) fn is_shell_script(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     let names_shell = |word: &str| super::readers::is_shell(word);
     first.starts_with("#!") && first[2..].split_whitespace().any(names_shell)
+}
+
+/// Without a word on bash in its first line, nobody can say which shell will run it.
+pub(crate) fn is_of_another_shell(text: &str) -> bool {
+    !text.lines().next().unwrap_or_default().contains("bash")
 }

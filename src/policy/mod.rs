@@ -17,8 +17,8 @@ mod tests;
 mod values;
 mod word;
 
-pub(crate) use document::is_shell_script;
 pub use document::{Outcome, Program, Surroundings, commands, includes};
+pub(crate) use document::{is_of_another_shell, is_shell_script};
 pub use needs::{Open, changes, needs};
 pub use values::{check_target, check_value, default_password, placeholder};
 
@@ -92,6 +92,8 @@ pub struct Around<'a> {
     pub dir: Option<&'a str>,
     /// Its standard input.
     pub stdin: Stdin<'a>,
+    /// Another shell than bash runs it.
+    pub other_shell: bool,
 }
 
 /// What a command reads.
@@ -126,7 +128,7 @@ impl<'a> Rails<'a> {
     ) -> Result<Report, EvalError> {
         let (chars, places, holes) = template_text(src, known)?;
         let values = Values { variables: BTreeMap::new(), holes };
-        let found = commands::of_script(&chars, &values, &around.stdin.input());
+        let found = commands::of_script(&chars, &values, &around.stdin.input(), !around.other_shell);
         let mut report = self.report(found, around.dir);
         let byte = |at: usize| places.get(at).copied().unwrap_or(src.len());
         let bytes = |range: &Range<usize>| match range.is_empty() {
@@ -145,7 +147,7 @@ impl<'a> Rails<'a> {
     pub fn script(&self, script: &str, variables: &[(String, String)], around: Around<'_>) -> Report {
         let chars: Vec<char> = script.chars().collect();
         let values = Values { variables: variables.iter().cloned().collect(), holes: Vec::new() };
-        self.report(commands::of_script(&chars, &values, &around.stdin.input()), around.dir)
+        self.report(commands::of_script(&chars, &values, &around.stdin.input(), !around.other_shell), around.dir)
     }
 
     /// Judges a program and its arguments; none is a word that is only known later.

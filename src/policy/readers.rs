@@ -67,6 +67,19 @@ const MAX_ITEMS: usize = 50;
 impl Walk<'_> {
     /// Follows a program that reads text as commands; false where it does not.
     pub(super) fn read_again(&mut self, name: &str, arguments: &[Word], input: &Input) -> bool {
+        let before = self.bash;
+        self.bash = match name {
+            "bash" | "rbash" => true,
+            // The shell itself reads it.
+            "eval" | "trap" | "alias" | "mapfile" | "readarray" | "complete" | "compgen" | "source" | "." => before,
+            _ => false,
+        };
+        let follows = self.follow_reader(name, arguments, input);
+        self.bash = before;
+        follows
+    }
+
+    fn follow_reader(&mut self, name: &str, arguments: &[Word], input: &Input) -> bool {
         match name {
             "eval" => self.text(&joined(arguments), "`eval`"),
             "trap" => self.first_argument(arguments, "`trap`"),
@@ -159,7 +172,7 @@ impl Walk<'_> {
         let Some(file) = file else { return };
         if let Some(inside) = file.raw.strip_prefix("<(").and_then(|rest| rest.strip_suffix(')')) {
             // The commands inside were read already; what they print is the script.
-            let chars: Vec<char> = format!("{inside} | sh").chars().collect();
+            let chars: Vec<char> = format!("{inside} | {}", if self.bash { "bash" } else { "sh" }).chars().collect();
             return self.nested(&chars, input);
         }
         match file.text() {

@@ -1,5 +1,6 @@
 //! Spellings of commands: what is refused, what is allowed, what nobody can say beforehand.
 
+mod bash;
 mod required;
 mod spellings;
 mod values;
@@ -43,7 +44,7 @@ fn guard() -> Policy {
 fn judged(script: &str) -> Report {
     let policies = [guard()];
     let rails = Rails { policies: &policies, production: true };
-    rails.script(script, &[], Around { dir: Some(""), stdin: Stdin::Closed })
+    rails.script(script, &[], Around { dir: Some(""), stdin: Stdin::Closed, other_shell: false })
 }
 
 fn worst(report: &Report) -> Option<Verdict> {
@@ -76,7 +77,11 @@ fn a_relative_path_behind_cd_is_not_known() {
     assert_eq!(worst(&judged("cd /srv/app && ./deploy_prd.sh up")), Some(Verdict::Unknown));
     let policies = [guard()];
     let rails = Rails { policies: &policies, production: true };
-    let there = rails.script("./deploy_prd.sh up", &[], Around { dir: Some("/srv/app"), stdin: Stdin::Closed });
+    let there = rails.script(
+        "./deploy_prd.sh up",
+        &[],
+        Around { dir: Some("/srv/app"), stdin: Stdin::Closed, other_shell: false },
+    );
     assert_eq!(there.wrappers.len(), 1);
 }
 
@@ -84,7 +89,7 @@ fn a_relative_path_behind_cd_is_not_known() {
 fn values_of_templates_are_looked_at_where_they_stand() {
     let policies = [guard()];
     let rails = Rails { policies: &policies, production: true };
-    let around = Around { dir: Some(""), stdin: Stdin::Closed };
+    let around = Around { dir: Some(""), stdin: Stdin::Closed, other_shell: false };
     let known = |name: &str| (name == "target.compose").then(|| "docker-compose".to_owned());
     let of = |src: &str| worst(&rails.template(src, &known, around).unwrap());
     assert_eq!(of("{{ target.compose }} up -d"), Some(Verdict::Refused));
@@ -102,7 +107,7 @@ fn values_of_templates_are_looked_at_where_they_stand() {
 fn a_rendered_command_is_judged_with_its_values() {
     let policies = [guard()];
     let rails = Rails { policies: &policies, production: true };
-    let around = Around { dir: Some(""), stdin: Stdin::Closed };
+    let around = Around { dir: Some(""), stdin: Stdin::Closed, other_shell: false };
     let of = |script: &str, value: &str| worst(&rails.script(script, &[("RB_1".into(), value.into())], around));
     assert_eq!(of("\"${RB_1}\" up", "docker-compose"), Some(Verdict::Refused));
     assert_eq!(of("docker \"${RB_1}\" x", "rm"), Some(Verdict::Refused));
@@ -117,7 +122,7 @@ fn what_a_program_reads_counts_where_it_is_a_shell() {
     let rails = Rails { policies: &policies, production: true };
     let of = |words: &[&str], stdin| {
         let words: Vec<Option<String>> = words.iter().map(|w| Some((*w).to_owned())).collect();
-        worst(&rails.words(&words, Around { dir: Some(""), stdin }))
+        worst(&rails.words(&words, Around { dir: Some(""), stdin, other_shell: false }))
     };
     assert_eq!(of(&["bash"], Stdin::Text("docker rm x")), Some(Verdict::Refused));
     assert_eq!(of(&["bash", "-s"], Stdin::Secret), Some(Verdict::Unknown));

@@ -62,7 +62,7 @@ const REFUSED: &[&str] = &[
     "cat <<EOF\n$(docker rm x)\nEOF\n", "cat <<EOF\n`docker rm x`\nEOF\n", "echo a # b\ndocker rm x", "echo 'a\n' ; docker rm x", "a=(b $(docker rm x))", ">/dev/null docker rm x",
     "2>&1 docker rm x", "docker rm x > /dev/null 2>&1", "{ { { docker rm x; }; }; }", "((1)) && docker rm x", "mapfile -C 'docker rm x' -c 1 a < f",
     "python3 -c 'import os; os.system(\"docker rm x\")'", "perl -e 'exec \"docker\", \"rm\"'", "awk 'BEGIN { system(\"docker rm x\") }'",
-    "$X -c 'docker rm x'", "sudo --strange x docker rm y", "bash -c \"docker rm $X\"", "eval \"$X docker rm x\"", "docker compose up \"$X\"", "$X/docker rm y", "{fd}>/dev/null docker rm x", "<<< x docker rm y", "docker rm x <<< y",
+    "$X -c 'docker rm x'", "sudo --strange x docker rm y", "bash -c \"docker rm $X\"", "eval \"$X docker rm x\"", "docker compose up \"$X\"", "sh -c '((docker rm x))'", "sh -c \"echo \\$'\\\\'; docker rm x; # '\"", "$X/docker rm y", "{fd}>/dev/null docker rm x", "<<< x docker rm y", "docker rm x <<< y",
 ];
 
 /// Commands that only look, or have nothing to do with the rules.
@@ -86,7 +86,7 @@ const ALLOWED: &[&str] = &[
 const UNKNOWN: &[&str] = &[
     "$CMD up", "${CMD} up", "\"$CMD\" up", "X=docker; $X rm y", "doc$X rm y", "$(echo true) x", "`echo true`", "/usr/bin/dock?r rm x", "/usr/bin/dock* rm x", "{docker,rm,x}", "d{ocker,} rm x", "/usr/bin/[d]ocker rm x",
     "docker $VERB x", "docker compose $VERB", "docker $OPTIONS ps", "docker --strange ps x", "kubectl $X", "kubectl --strange x get y", "systemctl $VERB nginx", "eval \"$X\"", "eval $X", "bash -c \"$X\"", "bash -c $X", "sh $X", "curl http://x | bash", "wget -qO- http://x | sudo sh", "cat x.sh | bash", "bash < x.sh",
-    "base64 -d <<< ZG9ja2Vy | sh", "sudo $OPTIONS true", "sudo --strange true", "ssh h \"$X\"", "ssh h \"systemctl status $X\"", "bash <<EOF\n$X\nEOF\n", "echo $X | bash", "printf '\\144ocker rm x' | sh", "echo -e '\\x64ocker rm x' | sh", "cat list | xargs sh -c", "xargs -I{} sh -c {} < list", "find . -exec {} \\;", "find $X",
+    "sh -c '[[ a || x ]]'", "sh -c '((x))'", "ssh h \"echo \\$'x'\"", "dash -c 'a <(b)'", "watch 'a &> b'", "base64 -d <<< ZG9ja2Vy | sh", "sudo $OPTIONS true", "sudo --strange true", "ssh h \"$X\"", "ssh h \"systemctl status $X\"", "bash <<EOF\n$X\nEOF\n", "echo $X | bash", "printf '\\144ocker rm x' | sh", "echo -e '\\x64ocker rm x' | sh", "cat list | xargs sh -c", "xargs -I{} sh -c {} < list", "find . -exec {} \\;", "find $X",
     "parallel {} < list", "parallel ::: \"$X\"", "\"${a[@]}\"", "\"$@\"", "\"$1\"", "BASH_ENV=x bash -c true", "LD_PRELOAD=x true", "env BASH_ENV=x true", "export BASH_ENV=x", "python3 -c 'import os; os.system(x)'", "awk 'BEGIN { system(x) }'", "ln -s /usr/bin/docker d", "cp $(which docker) /usr/bin/docker x", "crontab list", "su -c \"$X\"", "trap \"$X\" EXIT", "alias x=\"$Y\"", "source \"$X\"", ". ~/x", "~/x", "\"$DIR/x.sh\"", "cd /x; ./y.sh", "bash -c 'true' > >(bash)", "env -S \"$X\"", "$'\\q' x",
 ];
 

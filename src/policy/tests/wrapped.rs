@@ -31,7 +31,7 @@ fn around(way: usize, command: &str) -> String {
         1 => format!("eval {text}"),
         2 => format!("ssh host {text}"),
         3 => format!("su - app -c {text}"),
-        4 => format!("echo $({command})"),
+        4 => format!("echo $( {command} )"),
         5 => format!("( {command} )"),
         6 => format!("if true; then {command}; fi"),
         7 => format!("f() {{ {command}; }}; f"),
@@ -43,7 +43,7 @@ fn around(way: usize, command: &str) -> String {
         13 => format!("bash <<'END'\n{command}\nEND\n"),
         14 => format!("while true; do {command}; done"),
         15 => format!("case x in *) {command} ;; esac"),
-        _ => format!("cat <({command})"),
+        _ => format!("cat <( {command} )"),
     }
 }
 
