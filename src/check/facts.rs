@@ -249,6 +249,7 @@ impl<'r> Facts<'r> {
             Kind::Rounds(rounds) => self.rounds(rounds, at, scope),
             Kind::Watch(watch) => self.watch(watch, at, scope),
             Kind::Marker(marker) => self.marker(marker, at, scope),
+            Kind::Audit(audit) => self.audit(audit, at, scope),
         }
     }
 

@@ -286,6 +286,7 @@ impl Builder<'_> {
             doc::Kind::Stages(stages) => self.stages(stages, &step.place, at),
             doc::Kind::Rounds(rounds) => self.rounds(rounds, &step.place, at),
             doc::Kind::Watch(watch) => self.watch(watch, at),
+            doc::Kind::Audit(audit) => NodeKind::Audit(Box::new(super::looks::audit(audit))),
             doc::Kind::Set(values) => NodeKind::Set(pairs(values)),
             doc::Kind::Run(run) => self.include(run, step, at),
             doc::Kind::Parallel(p) => {

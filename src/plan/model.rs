@@ -15,7 +15,7 @@ pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
-pub use looks::{Marker, MarkerSource};
+pub use looks::{Audit, Marker, MarkerSource};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -235,6 +235,8 @@ pub enum NodeKind {
     Rounds(Box<Rounds>),
     /// What a log says.
     Watch(Box<Watch>),
+    /// A set of objects held against what it must be.
+    Audit(Box<Audit>),
 }
 
 /// `for_each`.

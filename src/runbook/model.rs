@@ -4,6 +4,7 @@
 
 use crate::text::Place;
 
+mod audit;
 mod marker;
 mod metric;
 mod schedule;
@@ -11,6 +12,7 @@ mod stages;
 mod table;
 mod watch;
 
+pub use audit::Audit;
 pub use marker::{Marker, MarkerSource};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
@@ -349,6 +351,8 @@ pub enum Kind {
     Watch(Box<Watch>),
     /// `marker: { file | process, name, is }`
     Marker(Box<Marker>),
+    /// `audit: { in, as, key, count, equal, all }`
+    Audit(Box<Audit>),
 }
 
 impl Kind {

@@ -42,6 +42,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("watch", "`watch`"),
     ("new_patterns", "`new_patterns`"),
     ("marker", "`marker`"),
+    ("audit", "`audit`"),
     ("until", "`wait` for a mark"),
     ("anchor", "`anchor`"),
     ("window", "`window`"),

@@ -5,6 +5,7 @@
 mod support;
 
 mod anchors;
+mod audit;
 mod bad_input;
 mod bad_values;
 mod changed;

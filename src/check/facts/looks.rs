@@ -1,7 +1,7 @@
 //! The texts of steps that only look.
 
-use super::{Facts, Results, Role};
-use crate::runbook::model::{Marker, MarkerSource};
+use super::{Facts, Results, Role, Scope};
+use crate::runbook::model::{Audit, Marker, MarkerSource};
 
 impl<'r> Facts<'r> {
     pub(super) fn marker(&mut self, marker: &'r Marker, at: usize, scope: usize) {
@@ -12,5 +12,19 @@ impl<'r> Facts<'r> {
         self.add(at, scope, key, Role::Template, Results::Nothing, source);
         self.add(at, scope, "name", Role::Template, Results::Nothing, &marker.name);
         self.add(at, scope, "is", Role::Carrier, Results::Nothing, &marker.is);
+    }
+
+    pub(super) fn audit(&mut self, audit: &'r Audit, at: usize, scope: usize) {
+        self.tree(&audit.objects, "in", at, scope);
+        self.add_some(at, scope, "count", Role::Template, &audit.count);
+        if let Some(names) = &audit.equal {
+            self.tree(names, "equal", at, scope);
+        }
+        self.scopes.push(Scope { parent: Some(scope), item: Some(&audit.name), parts: None });
+        let inner = self.scopes.len() - 1;
+        self.add_some(at, inner, "key", Role::Expression, &audit.key);
+        for condition in &audit.all {
+            self.add(at, inner, "all", Role::Condition, Results::Nothing, condition);
+        }
     }
 }

@@ -91,6 +91,7 @@ fn saved(facts: &Facts<'_>, block: usize, step: &Step) -> Option<Vec<String>> {
             _ => return None,
         },
         Kind::Manual(manual) => manual.evidence.iter().map(|(name, _)| name.clone()).collect(),
+        Kind::Audit(_) => ["count", "names"].map(String::from).to_vec(),
         _ => step.save.iter().map(|(name, _)| name.clone()).collect(),
     })
 }

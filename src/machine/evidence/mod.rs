@@ -1,5 +1,6 @@
 //! Steps that look at something and say what it must be: what they ask of the world, and what is made of its answer.
 
+pub(super) mod audit;
 pub(super) mod marker;
 
 use super::action::Done;

@@ -1,6 +1,6 @@
 //! What steps that only look ask of the world, before their templates are resolved.
 
-use super::Template;
+use super::{Template, Tree};
 use serde::{Deserialize, Serialize};
 
 /// A variable that must have a value.
@@ -22,4 +22,25 @@ pub enum MarkerSource {
     File(Template),
     /// A live process, by its number or a file that holds it.
     Process(Template),
+}
+
+/// A set of objects and what must be true of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Audit {
+    /// The objects.
+    pub objects: Tree,
+    /// Name of one object in conditions.
+    pub name: String,
+    /// Expression of an object's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Template>,
+    /// How many there must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<Template>,
+    /// The names there must be, neither more nor fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equal: Option<Tree>,
+    /// Conditions for every object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub all: Vec<Template>,
 }

@@ -67,6 +67,10 @@ pub(super) fn what(plan: &Plan, names: &Names<'_>, node: &Node) -> What {
         NodeKind::Watch(watch) => {
             what.brief = what.put(decisions::watch(names, node.scope, watch));
         }
+        NodeKind::Audit(audit) => {
+            what.brief = what.put(looks::audit(names, node.scope, audit));
+            what.details.extend(looks::claims(audit));
+        }
         NodeKind::Wait(time) => what.brief = format!("wait {}", span(&what.put(line(time)))),
         NodeKind::Set(values) => {
             let said: Vec<String> =

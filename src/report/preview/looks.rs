@@ -1,7 +1,8 @@
 //! Steps that only look, in words.
 
 use super::names::{Names, Shown};
-use crate::plan::model::{Marker, MarkerSource, Template};
+use crate::plan::model::{Audit, Marker, MarkerSource, Template, Tree};
+use crate::report::visible_line;
 
 /// Puts together a line of templates, with what nobody knows yet.
 struct Line<'a> {
@@ -27,4 +28,39 @@ pub(super) fn marker(names: &Names<'_>, scope: usize, marker: &Marker) -> Shown 
     let (name, is) = (line.put(&marker.name), line.put(&marker.is));
     line.shown.text = format!("marker: {name} is `{is}` in {place}");
     line.shown
+}
+
+pub(super) fn audit(names: &Names<'_>, scope: usize, audit: &Audit) -> Shown {
+    let mut line = Line { names, scope, shown: Shown { text: String::new(), unknown: Vec::new() } };
+    let objects = line.tree(&audit.objects);
+    let mut claims = Vec::new();
+    claims.extend(audit.count.as_ref().map(|count| format!("{} of them", line.put(count))));
+    claims.extend(audit.equal.as_ref().map(|equal| format!("exactly {}", line.tree(equal))));
+    match audit.all.len() {
+        0 => {}
+        1 => claims.push(format!("for each {}", visible_line(audit.all[0].text.trim()))),
+        more => claims.push(format!("for each {more} conditions")),
+    }
+    line.shown.text = format!("audit {objects}: {}", claims.join(", "));
+    line.shown
+}
+
+/// The conditions of an audit, for the full form.
+pub(super) fn claims(audit: &Audit) -> impl Iterator<Item = String> + '_ {
+    audit.all.iter().map(|condition| format!("for each: {}", visible_line(condition.text.trim())))
+}
+
+impl Line<'_> {
+    fn tree(&mut self, tree: &Tree) -> String {
+        match tree {
+            Tree::Plain(value) => visible_line(&value.to_string()),
+            Tree::Text(text) => self.put(text),
+            Tree::List(items) => items.iter().map(|item| self.tree(item)).collect::<Vec<_>>().join(", "),
+            Tree::Map(entries) => {
+                let parts: Vec<String> =
+                    entries.iter().map(|(key, value)| format!("{}: {}", visible_line(key), self.tree(value))).collect();
+                format!("{{{}}}", parts.join(", "))
+            }
+        }
+    }
 }

@@ -3,8 +3,20 @@
 use super::keys;
 
 /// Kinds of steps whose value is an object with keys of its own.
-const OWNERS: [&str; 11] =
-    ["http", "file", "checkpoint", "run", "parallel", "for_each", "decide", "stages", "rounds", "watch", "marker"];
+const OWNERS: [&str; 12] = [
+    "http",
+    "file",
+    "checkpoint",
+    "run",
+    "parallel",
+    "for_each",
+    "decide",
+    "stages",
+    "rounds",
+    "watch",
+    "marker",
+    "audit",
+];
 
 /// What to say about a key that `what` does not have, when it is known where it belongs.
 pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
@@ -32,6 +44,8 @@ pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
         }
         ("a stage", "pct" | "weight" | "share") => "the share of the traffic is `percent:`",
         ("a watch", "timeout" | "time") => "how long to watch is `for:`",
+        ("an audit", "objects" | "list" | "of") => "the objects are `in:`",
+        ("an audit", "expect" | "where") => "what must hold for every object is `all:`",
         ("a marker", "value" | "equals") => "what the variable must be is `is:`",
         ("a marker", "pid" | "pidfile") => "the process is `process:`, a number or a file that holds one",
         ("a runbook", "vars") => "values are `inputs:` with a default, or a `set:` step",
@@ -60,6 +74,7 @@ pub(super) fn object_name(kind: &str) -> &'static str {
         "rounds" => "a step in rounds",
         "watch" => "a watch",
         "marker" => "a marker",
+        "audit" => "an audit",
         _ => "a for_each group",
     }
 }

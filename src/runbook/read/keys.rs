@@ -88,6 +88,7 @@ pub(super) const ROUND: &[&str] = &["every", "until"];
 pub(super) const WATCH_SOURCES: &[&str] = &["file", "journal", "shell"];
 pub(super) const WATCH: &[&str] = &["for", "since", "must", "must_not", "new_patterns"];
 pub(super) const NEW_PATTERNS: &[&str] = &["baseline", "max"];
+pub(super) const AUDIT: &[&str] = &["in", "as", "key", "count", "equal", "all"];
 pub(super) const MARKER_SOURCES: &[&str] = &["file", "process"];
 pub(super) const MARKER: &[&str] = &["name", "is"];
 /// Where a metric's values come from.
@@ -232,6 +233,7 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("rounds", BLOCK),
     ("watch", LOOK),
     ("marker", LOOK_AGAIN),
+    ("audit", LOOK),
 ];
 /// Kinds a body can have.
 pub(super) const BODY_KINDS: &[&str] = &["shell", "exec", "http", "file"];
@@ -299,6 +301,7 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("round", ROUND.to_vec()),
         ("watch", join(WATCH_SOURCES, WATCH)),
         ("new_patterns", NEW_PATTERNS.to_vec()),
+        ("audit", AUDIT.to_vec()),
         ("marker", join(MARKER_SOURCES, MARKER)),
         ("metric", join(SOURCES, METRIC)),
         ("scrape", SCRAPE.to_vec()),

@@ -1,6 +1,7 @@
 //! Reading a file into the typed model, one file per part of the language.
 
 mod advice;
+mod audit;
 mod cell;
 mod contract;
 mod cursor;
