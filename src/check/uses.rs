@@ -29,7 +29,11 @@ pub(crate) enum Results {
     Nothing,
     Process,
     Http,
+    Changes,
 }
+
+/// What a look at changes keeps.
+pub(crate) const CHANGES: &[&str] = &["projects", "legs", "shared", "commits", "files", "base", "head", "lost"];
 
 impl Results {
     /// The names it adds.
@@ -38,6 +42,7 @@ impl Results {
             Results::Nothing => &[],
             Results::Process => &["exit", "stdout", "stderr", "duration"],
             Results::Http => &["status", "headers", "body", "json", "duration"],
+            Results::Changes => CHANGES,
         }
     }
 }

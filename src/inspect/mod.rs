@@ -3,4 +3,6 @@
 //! It knows neither the language nor the machine, and it touches nothing.
 
 pub mod dotenv;
+pub mod git;
+pub mod projects;
 pub mod secrets;

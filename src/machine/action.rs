@@ -5,8 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod changes;
 mod marker;
 
+pub use changes::{ChangesAction, ChangesSeen, CommitSeen};
 pub use marker::{Assigned, MarkerAction, MarkerSeen, MarkerSource};
 
 /// One thing to do in the world, resolved and frozen at the moment its intent is recorded.
@@ -29,6 +31,8 @@ pub enum Action {
     Watch(WatchAction),
     /// Look at one variable of a file or a live process. Changes nothing.
     Marker(MarkerAction),
+    /// Ask git what changed between two commits. Changes nothing.
+    Changes(ChangesAction),
 }
 
 /// How a process is surrounded: environment, directory, standard input, time limit.
@@ -399,6 +403,9 @@ pub struct Done {
     /// What was found of a marker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<MarkerSeen>,
+    /// What changed between two commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangesSeen>,
     /// Where the logs of the intent ended before anything was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<LogMark>,

@@ -155,7 +155,10 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
             return fail(format!("status {} from {}", answer.status, answer.url));
         }
     }
-    super::evidence::weigh(names, &task.act, done).map_err(|(verdict, reason)| Found { verdict, reason })?;
+    let found = super::evidence::weigh(names, &task.act, done);
+    let found = found.map_err(|(verdict, reason)| Found { verdict, reason })?;
+    let extended = (!found.is_empty()).then(|| names.with_all(&found));
+    let names = extended.as_ref().unwrap_or(names);
     let needed = !task.expect.is_empty() || !task.save.is_empty();
     let clipped = |c: &Option<super::action::Captured>| c.as_ref().is_some_and(|c| c.bytes > 0 && c.text.is_none());
     let unseen = needed && (clipped(&done.stdout) || clipped(&done.stderr));
@@ -166,7 +169,7 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
             Err(trouble) => return Err(cannot_tell(unseen, trouble)),
         }
     }
-    let mut saved = Map::new();
+    let mut saved = found;
     for (name, expression) in &task.save {
         let value = names.expr(expression).map_err(|trouble| cannot_tell(unseen, trouble))?;
         saved.insert(name.clone(), value);

@@ -1,8 +1,9 @@
 //! Steps that only look, as parts of a plan.
 
-use super::convert::{template, tree_of};
-use super::model::{Audit, Marker, MarkerSource};
+use super::convert::{line_of, template, tree_of};
+use super::model::{Audit, Changes, Marker, MarkerSource, Template};
 use crate::runbook::model as doc;
+use crate::text::Place;
 
 pub(super) fn marker(marker: &doc::Marker) -> Marker {
     Marker {
@@ -24,4 +25,25 @@ pub(super) fn audit(audit: &doc::Audit) -> Audit {
         equal: audit.equal.as_ref().map(tree_of),
         all: audit.all.iter().map(template).collect(),
     }
+}
+
+pub(super) fn changes(changes: &doc::Changes, place: &Place) -> Changes {
+    Changes {
+        repo: or(&changes.repo, ".", place),
+        base: template(&changes.base),
+        head: or(&changes.head, "HEAD", place),
+        projects: changes.projects.iter().map(|(name, paths)| (name.clone(), templates(paths))).collect(),
+        shared: templates(&changes.shared),
+        coupled: changes.coupled.iter().map(|names| names.iter().map(|name| name.value.clone()).collect()).collect(),
+        isolated: changes.isolated,
+    }
+}
+
+fn templates(texts: &[doc::Text]) -> Vec<Template> {
+    texts.iter().map(template).collect()
+}
+
+/// What is written, or what goes without saying.
+fn or(text: &Option<doc::Text>, default: &str, place: &Place) -> Template {
+    text.as_ref().map_or_else(|| Template { text: default.into(), at: line_of(place) }, template)
 }

@@ -15,7 +15,7 @@ pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
-pub use looks::{Audit, Marker, MarkerSource};
+pub use looks::{Audit, Changes, Marker, MarkerSource};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -364,6 +364,8 @@ pub enum Act {
     Restore,
     /// A look at one variable.
     Marker(Box<Marker>),
+    /// What changed between two commits.
+    Changes(Box<Changes>),
 }
 
 /// A request, before its templates are resolved.

@@ -5,6 +5,7 @@
 use crate::text::Place;
 
 mod audit;
+mod changes;
 mod marker;
 mod metric;
 mod schedule;
@@ -13,6 +14,7 @@ mod table;
 mod watch;
 
 pub use audit::Audit;
+pub use changes::Changes;
 pub use marker::{Marker, MarkerSource};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
@@ -353,6 +355,8 @@ pub enum Kind {
     Marker(Box<Marker>),
     /// `audit: { in, as, key, count, equal, all }`
     Audit(Box<Audit>),
+    /// `changes: { repo, base, head, projects, shared, coupled, isolated }`
+    Changes(Box<Changes>),
 }
 
 impl Kind {

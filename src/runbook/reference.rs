@@ -43,6 +43,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("new_patterns", "`new_patterns`"),
     ("marker", "`marker`"),
     ("audit", "`audit`"),
+    ("changes", "`changes`"),
     ("until", "`wait` for a mark"),
     ("anchor", "`anchor`"),
     ("window", "`window`"),

@@ -1,7 +1,7 @@
 //! The texts of steps that only look.
 
 use super::{Facts, Results, Role, Scope};
-use crate::runbook::model::{Audit, Marker, MarkerSource};
+use crate::runbook::model::{Audit, Changes, Marker, MarkerSource};
 
 impl<'r> Facts<'r> {
     pub(super) fn marker(&mut self, marker: &'r Marker, at: usize, scope: usize) {
@@ -25,6 +25,16 @@ impl<'r> Facts<'r> {
         self.add_some(at, inner, "key", Role::Expression, &audit.key);
         for condition in &audit.all {
             self.add(at, inner, "all", Role::Condition, Results::Nothing, condition);
+        }
+    }
+
+    pub(super) fn changes(&mut self, changes: &'r Changes, at: usize, scope: usize) {
+        self.add_some(at, scope, "repo", Role::Template, &changes.repo);
+        self.add(at, scope, "base", Role::Template, Results::Nothing, &changes.base);
+        self.add_some(at, scope, "head", Role::Template, &changes.head);
+        let own = changes.projects.iter().flat_map(|(_, paths)| paths).map(|path| ("projects", path));
+        for (key, path) in own.chain(changes.shared.iter().map(|path| ("shared", path))) {
+            self.add(at, scope, key, Role::Template, Results::Nothing, path);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The rules, one per file.
 
 mod analysis;
+mod changes;
 mod clashes;
 mod conditions;
 mod declarations;
@@ -58,6 +59,7 @@ pub(super) const ALL: &[Rule] = &[
     schedule::check,
     watch::check,
     marker::check,
+    changes::check,
 ];
 
 /// `; did you mean ...?` when a candidate is close enough.

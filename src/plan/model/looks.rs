@@ -44,3 +44,24 @@ pub struct Audit {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all: Vec<Template>,
 }
+
+/// What changed between two commits, and whose it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    /// A directory of the repository.
+    pub repo: Template,
+    /// The commit before.
+    pub base: Template,
+    /// The commit after.
+    pub head: Template,
+    /// Names of projects and their paths.
+    pub projects: Vec<(String, Vec<Template>)>,
+    /// Paths that every project depends on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<Template>,
+    /// Projects that are deployed together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupled: Vec<Vec<String>>,
+    /// One commit may not touch two projects.
+    pub isolated: bool,
+}

@@ -108,6 +108,11 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
         }
         Act::Http(http) => request(names, node, http, what),
         Act::File(file) => change(plan, names, node, file, what),
+        Act::Changes(changes) => {
+            let (brief, details) = looks::changes(names, node.scope, changes);
+            what.brief = what.put(brief);
+            what.details.extend(details);
+        }
         Act::Marker(marker) => what.brief = what.put(looks::marker(names, node.scope, marker)),
         Act::Restore => what.brief = "restore previous content".into(),
     }

@@ -1,7 +1,7 @@
 //! Steps that only look, in words.
 
 use super::names::{Names, Shown};
-use crate::plan::model::{Audit, Marker, MarkerSource, Template, Tree};
+use crate::plan::model::{Audit, Changes, Marker, MarkerSource, Template, Tree};
 use crate::report::visible_line;
 
 /// Puts together a line of templates, with what nobody knows yet.
@@ -45,12 +45,33 @@ pub(super) fn audit(names: &Names<'_>, scope: usize, audit: &Audit) -> Shown {
     line.shown
 }
 
+pub(super) fn changes(names: &Names<'_>, scope: usize, changes: &Changes) -> (Shown, Vec<String>) {
+    let mut line = Line { names, scope, shown: Shown { text: String::new(), unknown: Vec::new() } };
+    let (base, head, repo) = (line.put(&changes.base), line.put(&changes.head), line.put(&changes.repo));
+    let projects: Vec<&str> = changes.projects.iter().map(|(name, _)| name.as_str()).collect();
+    let isolated = if changes.isolated { ", no commit in two" } else { "" };
+    let mut details = Vec::new();
+    for (name, paths) in &changes.projects {
+        details.push(format!("project {name}: {}", line.list(paths)));
+    }
+    if !changes.shared.is_empty() {
+        details.push(format!("touches all: {}", line.list(&changes.shared)));
+    }
+    details.extend(changes.coupled.iter().map(|names| format!("together: {}", names.join(", "))));
+    line.shown.text = format!("changes of {repo} from {base} to {head} in {}{isolated}", projects.join(", "));
+    (line.shown, details)
+}
+
 /// The conditions of an audit, for the full form.
 pub(super) fn claims(audit: &Audit) -> impl Iterator<Item = String> + '_ {
     audit.all.iter().map(|condition| format!("for each: {}", visible_line(condition.text.trim())))
 }
 
 impl Line<'_> {
+    fn list(&mut self, templates: &[Template]) -> String {
+        templates.iter().map(|template| self.put(template)).collect::<Vec<_>>().join(", ")
+    }
+
     fn tree(&mut self, tree: &Tree) -> String {
         match tree {
             Tree::Plain(value) => visible_line(&value.to_string()),

@@ -3,7 +3,7 @@
 use super::keys;
 
 /// Kinds of steps whose value is an object with keys of its own.
-const OWNERS: [&str; 12] = [
+const OWNERS: [&str; 13] = [
     "http",
     "file",
     "checkpoint",
@@ -16,6 +16,7 @@ const OWNERS: [&str; 12] = [
     "watch",
     "marker",
     "audit",
+    "changes",
 ];
 
 /// What to say about a key that `what` does not have, when it is known where it belongs.
@@ -46,6 +47,8 @@ pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
         ("a watch", "timeout" | "time") => "how long to watch is `for:`",
         ("an audit", "objects" | "list" | "of") => "the objects are `in:`",
         ("an audit", "expect" | "where") => "what must hold for every object is `all:`",
+        ("a look at changes", "from" | "since") => "the commit before is `base:`",
+        ("a look at changes", "to" | "until") => "the commit after is `head:`",
         ("a marker", "value" | "equals") => "what the variable must be is `is:`",
         ("a marker", "pid" | "pidfile") => "the process is `process:`, a number or a file that holds one",
         ("a runbook", "vars") => "values are `inputs:` with a default, or a `set:` step",
@@ -75,6 +78,7 @@ pub(super) fn object_name(kind: &str) -> &'static str {
         "watch" => "a watch",
         "marker" => "a marker",
         "audit" => "an audit",
+        "changes" => "a look at changes",
         _ => "a for_each group",
     }
 }

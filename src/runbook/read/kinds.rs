@@ -25,6 +25,7 @@ impl<'a> Reader<'a> {
             "stages" => Kind::Stages(Box::new(self.stages(field)?)),
             "rounds" => Kind::Rounds(Box::new(self.rounds(field)?)),
             "audit" => Kind::Audit(Box::new(self.audit(field)?)),
+            "changes" => Kind::Changes(Box::new(self.changes(field)?)),
             "marker" => Kind::Marker(Box::new(self.marker(field)?)),
             "watch" => Kind::Watch(Box::new(self.watch(field)?)),
             _ => Kind::ForEach(Box::new(self.for_each(field)?)),

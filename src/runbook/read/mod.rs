@@ -3,6 +3,7 @@
 mod advice;
 mod audit;
 mod cell;
+mod changes;
 mod contract;
 mod cursor;
 mod file;
