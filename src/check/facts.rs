@@ -250,6 +250,7 @@ impl<'r> Facts<'r> {
             Kind::Watch(watch) => self.watch(watch, at, scope),
             Kind::Marker(marker) => self.marker(marker, at, scope),
             Kind::Changes(changes) => self.changes(changes, at, scope),
+            Kind::Scan(scan) => self.scan(scan, at, scope),
             Kind::Audit(audit) => self.audit(audit, at, scope),
         }
     }
@@ -329,6 +330,7 @@ fn results(kind: &Kind) -> Results {
         Kind::Shell(_) | Kind::Exec(_) => Results::Process,
         Kind::Http(_) => Results::Http,
         Kind::Changes(_) => Results::Changes,
+        Kind::Scan(_) => Results::Scan,
         _ => Results::Nothing,
     }
 }

@@ -30,10 +30,14 @@ pub(crate) enum Results {
     Process,
     Http,
     Changes,
+    Scan,
 }
 
 /// What a look at changes keeps.
 pub(crate) const CHANGES: &[&str] = &["projects", "legs", "shared", "commits", "files", "base", "head", "lost"];
+
+/// What a scan keeps.
+pub(crate) const SCAN: &[&str] = &["files", "lines", "commits", "allowed"];
 
 impl Results {
     /// The names it adds.
@@ -43,6 +47,7 @@ impl Results {
             Results::Process => &["exit", "stdout", "stderr", "duration"],
             Results::Http => &["status", "headers", "body", "json", "duration"],
             Results::Changes => CHANGES,
+            Results::Scan => SCAN,
         }
     }
 }

@@ -275,7 +275,8 @@ impl Builder<'_> {
             | doc::Kind::Http(_)
             | doc::Kind::File(_)
             | doc::Kind::Marker(_)
-            | doc::Kind::Changes(_) => NodeKind::Task(Box::new(self.task(step, at))),
+            | doc::Kind::Changes(_)
+            | doc::Kind::Scan(_) => NodeKind::Task(Box::new(self.task(step, at))),
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
             doc::Kind::Checkpoint(c) => checkpoint_kind(c),
             doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),
@@ -315,6 +316,7 @@ impl Builder<'_> {
             }
             doc::Kind::Marker(marker) => Act::Marker(Box::new(super::looks::marker(marker))),
             doc::Kind::Changes(changes) => Act::Changes(Box::new(super::looks::changes(changes, &step.place))),
+            doc::Kind::Scan(scan) => Act::Scan(Box::new(super::looks::scan(scan, &step.place))),
             _ => Act::Restore,
         };
         let undo = step.undo.as_ref().map(|undo| match undo {

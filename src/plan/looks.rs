@@ -1,7 +1,7 @@
 //! Steps that only look, as parts of a plan.
 
 use super::convert::{line_of, template, tree_of};
-use super::model::{Audit, Changes, Marker, MarkerSource, Template};
+use super::model::{AddedLines, Audit, Changes, Marker, MarkerSource, Scan, Template};
 use crate::runbook::model as doc;
 use crate::text::Place;
 
@@ -37,6 +37,25 @@ pub(super) fn changes(changes: &doc::Changes, place: &Place) -> Changes {
         coupled: changes.coupled.iter().map(|names| names.iter().map(|name| name.value.clone()).collect()).collect(),
         isolated: changes.isolated,
     }
+}
+
+pub(super) fn scan(scan: &doc::Scan, place: &Place) -> Scan {
+    match scan {
+        doc::Scan::Secrets { files, allow } => Scan::Secrets { files: templates(files), allow: words(allow) },
+        doc::Scan::Added(added) => Scan::Added(Box::new(AddedLines {
+            repo: or(&added.repo, ".", place),
+            base: template(&added.base),
+            head: or(&added.head, "HEAD", place),
+            paths: templates(&added.paths),
+            exclude: templates(&added.exclude),
+            forbid: words(&added.forbid),
+            allow: words(&added.allow),
+        })),
+    }
+}
+
+fn words(texts: &[doc::Text]) -> Vec<String> {
+    texts.iter().map(|text| text.value.clone()).collect()
 }
 
 fn templates(texts: &[doc::Text]) -> Vec<Template> {

@@ -15,7 +15,7 @@ pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
-pub use looks::{Audit, Changes, Marker, MarkerSource};
+pub use looks::{AddedLines, Audit, Changes, Marker, MarkerSource, Scan};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -366,6 +366,8 @@ pub enum Act {
     Marker(Box<Marker>),
     /// What changed between two commits.
     Changes(Box<Changes>),
+    /// A look for what may not be there.
+    Scan(Box<Scan>),
 }
 
 /// A request, before its templates are resolved.

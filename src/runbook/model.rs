@@ -8,6 +8,7 @@ mod audit;
 mod changes;
 mod marker;
 mod metric;
+mod scan;
 mod schedule;
 mod stages;
 mod table;
@@ -17,6 +18,7 @@ pub use audit::Audit;
 pub use changes::Changes;
 pub use marker::{Marker, MarkerSource};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
+pub use scan::{AddedLines, Scan};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
@@ -357,6 +359,8 @@ pub enum Kind {
     Audit(Box<Audit>),
     /// `changes: { repo, base, head, projects, shared, coupled, isolated }`
     Changes(Box<Changes>),
+    /// `scan: { secrets | added }`
+    Scan(Box<Scan>),
 }
 
 impl Kind {

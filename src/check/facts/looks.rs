@@ -1,7 +1,7 @@
 //! The texts of steps that only look.
 
 use super::{Facts, Results, Role, Scope};
-use crate::runbook::model::{Audit, Changes, Marker, MarkerSource};
+use crate::runbook::model::{Audit, Changes, Marker, MarkerSource, Scan, Text};
 
 impl<'r> Facts<'r> {
     pub(super) fn marker(&mut self, marker: &'r Marker, at: usize, scope: usize) {
@@ -36,5 +36,22 @@ impl<'r> Facts<'r> {
         for (key, path) in own.chain(changes.shared.iter().map(|path| ("shared", path))) {
             self.add(at, scope, key, Role::Template, Results::Nothing, path);
         }
+    }
+
+    pub(super) fn scan(&mut self, scan: &'r Scan, at: usize, scope: usize) {
+        match scan {
+            Scan::Secrets { files, .. } => self.all("files", files, at, scope),
+            Scan::Added(added) => {
+                self.add_some(at, scope, "repo", Role::Template, &added.repo);
+                self.add(at, scope, "base", Role::Template, Results::Nothing, &added.base);
+                self.add_some(at, scope, "head", Role::Template, &added.head);
+                self.all("paths", &added.paths, at, scope);
+                self.all("exclude", &added.exclude, at, scope);
+            }
+        }
+    }
+
+    fn all(&mut self, key: &'static str, texts: &'r [Text], at: usize, scope: usize) {
+        texts.iter().for_each(|text| self.add(at, scope, key, Role::Template, Results::Nothing, text));
     }
 }

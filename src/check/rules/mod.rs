@@ -15,6 +15,7 @@ mod poll;
 mod probe;
 mod reach;
 mod runs;
+mod scan;
 mod schedule;
 mod secrets;
 mod shell;
@@ -60,6 +61,7 @@ pub(super) const ALL: &[Rule] = &[
     watch::check,
     marker::check,
     changes::check,
+    scan::check,
 ];
 
 /// `; did you mean ...?` when a candidate is close enough.

@@ -23,6 +23,7 @@ mod metrics;
 mod output;
 mod pool;
 mod process;
+mod scan;
 mod secrets;
 mod watch;
 
@@ -182,6 +183,7 @@ impl RealWorld {
                 Action::File(change) => file::change(&attempt, change),
                 Action::Restore(restore) => file::restore(&attempt, restore),
                 Action::Changes(wanted) => changes::run(&attempt, wanted),
+                Action::Scan(wanted) => scan::run(&attempt, wanted),
                 Action::Marker(wanted) => marker::run(&attempt, wanted),
                 Action::Watch(wanted) => watch::run(&attempt, wanted),
                 Action::Shell(_) | Action::Exec(_) | Action::Http(_) | Action::Sample(_) => {

@@ -3,6 +3,7 @@
 pub(super) mod audit;
 pub(super) mod changes;
 pub(super) mod marker;
+pub(super) mod scan;
 
 use super::action::Done;
 use super::event::Verdict;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 pub(super) fn weigh(names: &Names<'_>, act: &Act, done: &Done) -> Result<Map<String, Value>, (Verdict, String)> {
     match act {
         Act::Marker(wanted) => marker::weigh(names, wanted, done).map(|()| Map::new()),
+        Act::Scan(_) => scan::weigh(done),
         Act::Changes(wanted) => changes::weigh(names, wanted, done),
         _ => Ok(Map::new()),
     }

@@ -65,3 +65,41 @@ pub struct Changes {
     /// One commit may not touch two projects.
     pub isolated: bool,
 }
+
+/// What may not be there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scan {
+    /// Hard-coded secrets in files.
+    Secrets {
+        /// Paths and patterns of paths.
+        files: Vec<Template>,
+        /// Texts of lines that may have them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        allow: Vec<String>,
+    },
+    /// Patterns in lines that were added between two commits.
+    Added(Box<AddedLines>),
+}
+
+/// Lines that were added between two commits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AddedLines {
+    /// A directory of the repository.
+    pub repo: Template,
+    /// The commit before.
+    pub base: Template,
+    /// The commit after.
+    pub head: Template,
+    /// Patterns of paths to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<Template>,
+    /// Patterns of paths to leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<Template>,
+    /// Regular expressions.
+    pub forbid: Vec<String>,
+    /// Texts of lines that may have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+}

@@ -113,6 +113,11 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
             what.brief = what.put(brief);
             what.details.extend(details);
         }
+        Act::Scan(scan) => {
+            let (brief, details) = looks::scan(names, node.scope, scan);
+            what.brief = what.put(brief);
+            what.details.extend(details);
+        }
         Act::Marker(marker) => what.brief = what.put(looks::marker(names, node.scope, marker)),
         Act::Restore => what.brief = "restore previous content".into(),
     }

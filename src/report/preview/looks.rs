@@ -1,7 +1,7 @@
 //! Steps that only look, in words.
 
 use super::names::{Names, Shown};
-use crate::plan::model::{Audit, Changes, Marker, MarkerSource, Template, Tree};
+use crate::plan::model::{Audit, Changes, Marker, MarkerSource, Scan, Template, Tree};
 use crate::report::visible_line;
 
 /// Puts together a line of templates, with what nobody knows yet.
@@ -59,6 +59,30 @@ pub(super) fn changes(names: &Names<'_>, scope: usize, changes: &Changes) -> (Sh
     }
     details.extend(changes.coupled.iter().map(|names| format!("together: {}", names.join(", "))));
     line.shown.text = format!("changes of {repo} from {base} to {head} in {}{isolated}", projects.join(", "));
+    (line.shown, details)
+}
+
+pub(super) fn scan(names: &Names<'_>, scope: usize, scan: &Scan) -> (Shown, Vec<String>) {
+    let mut line = Line { names, scope, shown: Shown { text: String::new(), unknown: Vec::new() } };
+    let mut details = Vec::new();
+    let allow = match scan {
+        Scan::Secrets { files, allow } => {
+            line.shown.text = format!("no hard-coded secret in {}", line.list(files));
+            allow
+        }
+        Scan::Added(added) => {
+            let (base, head, repo) = (line.put(&added.base), line.put(&added.head), line.put(&added.repo));
+            let forbid: Vec<String> = added.forbid.iter().map(|pattern| format!("`{}`", visible_line(pattern))).collect();
+            line.shown.text = format!("lines added in {repo} from {base} to {head} have no {}", forbid.join(", "));
+            for (label, patterns) in [("paths", &added.paths), ("exclude", &added.exclude)] {
+                if !patterns.is_empty() {
+                    details.push(format!("{label}: {}", line.list(patterns)));
+                }
+            }
+            &added.allow
+        }
+    };
+    details.extend(allow.iter().map(|marker| format!("allowed on lines with: {}", visible_line(marker))));
     (line.shown, details)
 }
 

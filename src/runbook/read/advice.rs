@@ -3,7 +3,7 @@
 use super::keys;
 
 /// Kinds of steps whose value is an object with keys of its own.
-const OWNERS: [&str; 13] = [
+const OWNERS: [&str; 14] = [
     "http",
     "file",
     "checkpoint",
@@ -15,9 +15,7 @@ const OWNERS: [&str; 13] = [
     "rounds",
     "watch",
     "marker",
-    "audit",
-    "changes",
-];
+    "audit", "changes", "scan"];
 
 /// What to say about a key that `what` does not have, when it is known where it belongs.
 pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
@@ -47,6 +45,8 @@ pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
         ("a watch", "timeout" | "time") => "how long to watch is `for:`",
         ("an audit", "objects" | "list" | "of") => "the objects are `in:`",
         ("an audit", "expect" | "where") => "what must hold for every object is `all:`",
+        ("a scan", "files") => "secrets in files are `secrets: { files: [...] }`",
+        ("a scan", "forbid" | "base") => "patterns in added lines are `added: { base: ..., forbid: [...] }`",
         ("a look at changes", "from" | "since") => "the commit before is `base:`",
         ("a look at changes", "to" | "until") => "the commit after is `head:`",
         ("a marker", "value" | "equals") => "what the variable must be is `is:`",
@@ -79,6 +79,7 @@ pub(super) fn object_name(kind: &str) -> &'static str {
         "marker" => "a marker",
         "audit" => "an audit",
         "changes" => "a look at changes",
+        "scan" => "a scan",
         _ => "a for_each group",
     }
 }

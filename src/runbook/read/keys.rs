@@ -89,6 +89,9 @@ pub(super) const WATCH_SOURCES: &[&str] = &["file", "journal", "shell"];
 pub(super) const WATCH: &[&str] = &["for", "since", "must", "must_not", "new_patterns"];
 pub(super) const NEW_PATTERNS: &[&str] = &["baseline", "max"];
 pub(super) const CHANGED: &[&str] = &["repo", "base", "head", "projects", "shared", "coupled", "isolated"];
+pub(super) const SCANS: &[&str] = &["secrets", "added"];
+pub(super) const SECRETS: &[&str] = &["files", "allow"];
+pub(super) const ADDED: &[&str] = &["repo", "base", "head", "paths", "exclude", "forbid", "allow"];
 pub(super) const AUDIT: &[&str] = &["in", "as", "key", "count", "equal", "all"];
 pub(super) const MARKER_SOURCES: &[&str] = &["file", "process"];
 pub(super) const MARKER: &[&str] = &["name", "is"];
@@ -238,6 +241,7 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("marker", LOOK_AGAIN),
     ("audit", LOOK),
     ("changes", LOOK_INTO),
+    ("scan", LOOK_INTO),
 ];
 /// Kinds a body can have.
 pub(super) const BODY_KINDS: &[&str] = &["shell", "exec", "http", "file"];
@@ -307,6 +311,9 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("new_patterns", NEW_PATTERNS.to_vec()),
         ("audit", AUDIT.to_vec()),
         ("changes", CHANGED.to_vec()),
+        ("scan", SCANS.to_vec()),
+        ("secrets", SECRETS.to_vec()),
+        ("added", ADDED.to_vec()),
         ("marker", join(MARKER_SOURCES, MARKER)),
         ("metric", join(SOURCES, METRIC)),
         ("scrape", SCRAPE.to_vec()),

@@ -26,6 +26,7 @@ impl<'a> Reader<'a> {
             "rounds" => Kind::Rounds(Box::new(self.rounds(field)?)),
             "audit" => Kind::Audit(Box::new(self.audit(field)?)),
             "changes" => Kind::Changes(Box::new(self.changes(field)?)),
+            "scan" => Kind::Scan(Box::new(self.scan(field)?)),
             "marker" => Kind::Marker(Box::new(self.marker(field)?)),
             "watch" => Kind::Watch(Box::new(self.watch(field)?)),
             _ => Kind::ForEach(Box::new(self.for_each(field)?)),

@@ -16,6 +16,7 @@ mod marker;
 mod metric;
 mod phase;
 mod scalars;
+mod scan;
 mod schedule;
 mod stages;
 mod step;

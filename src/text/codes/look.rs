@@ -30,4 +30,13 @@ wrong:
 right:
     changes: { base: v1, projects: { web: web/, api: api/ }, coupled: [[web, api]] }
 "#
+1053 SCAN "a scan that could find nothing, or everything" r#"
+What a scan forbids are regular expressions that some lines match and others do not. What it allows is a marker that
+somebody wrote on purpose, and that stands nowhere else.
+
+wrong:
+    scan: { added: { base: v1, forbid: ["console.log("], allow: "//" } }
+right:
+    scan: { added: { base: v1, forbid: ['console\.log\('], allow: "scan:allow" } }
+"#
 }
