@@ -249,6 +249,9 @@ impl<'r> Facts<'r> {
             Kind::Rounds(rounds) => self.rounds(rounds, at, scope),
             Kind::Watch(watch) => self.watch(watch, at, scope),
             Kind::Marker(marker) => self.marker(marker, at, scope),
+            Kind::Changes(changes) => self.changes(changes, at, scope),
+            Kind::Scan(scan) => self.scan(scan, at, scope),
+            Kind::Audit(audit) => self.audit(audit, at, scope),
         }
     }
 
@@ -326,6 +329,8 @@ fn results(kind: &Kind) -> Results {
     match kind {
         Kind::Shell(_) | Kind::Exec(_) => Results::Process,
         Kind::Http(_) => Results::Http,
+        Kind::Changes(_) => Results::Changes,
+        Kind::Scan(_) => Results::Scan,
         _ => Results::Nothing,
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
     /// The rules for every runbook that is run there.
     pub(crate) policies: Policies,
     /// The files of the rules, and their exact bytes.
-    pub(crate) policy_files: Vec<(String, Vec<u8>)>,
+    pub(crate) policy_files: Texts,
     /// Where the embedded demo lives, when the profile is about it.
     pub(crate) demo: Option<PathBuf>,
 }
@@ -57,8 +57,11 @@ pub(crate) fn load(wanted: &str, runbook: &Path, home: &Home) -> Result<Loaded, 
     })
 }
 
+/// Files and their exact bytes.
+type Texts = Vec<(String, Vec<u8>)>;
+
 /// The policies a profile lists. With any of them missing or broken nothing runs at the target.
-fn policies(source: &Source, listed: Option<&Value>) -> Result<(Policies, Vec<(String, Vec<u8>)>), CliError> {
+fn policies(source: &Source, listed: Option<&Value>) -> Result<(Policies, Texts), CliError> {
     let mut policies = Policies { target: Some(source.clone()), ..Policies::default() };
     let mut files = Vec::new();
     let Some(listed) = listed else { return Ok((policies, files)) };

@@ -2,5 +2,9 @@
 //!
 //! It knows neither the language nor the machine, and it touches nothing.
 
+pub mod diff;
 pub mod dotenv;
+pub mod git;
+pub mod glob;
+pub mod projects;
 pub mod secrets;

@@ -5,9 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+mod changes;
 mod marker;
+mod scan;
 
+pub use changes::{ChangesAction, ChangesSeen, CommitSeen};
 pub use marker::{Assigned, MarkerAction, MarkerSeen, MarkerSource};
+pub use scan::{Hit, ScanAction, ScanOf, ScanSeen};
 
 /// One thing to do in the world, resolved and frozen at the moment its intent is recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +33,10 @@ pub enum Action {
     Watch(WatchAction),
     /// Look at one variable of a file or a live process. Changes nothing.
     Marker(MarkerAction),
+    /// Ask git what changed between two commits. Changes nothing.
+    Changes(ChangesAction),
+    /// Look for what may not be there. Changes nothing.
+    Scan(ScanAction),
 }
 
 /// How a process is surrounded: environment, directory, standard input, time limit.
@@ -402,6 +410,12 @@ pub struct Done {
     /// What was found of a marker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<MarkerSeen>,
+    /// What changed between two commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangesSeen>,
+    /// What was found by a scan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanSeen>,
     /// Where the logs of the intent ended before anything was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<LogMark>,

@@ -138,6 +138,8 @@ pub(super) fn resolve_task(names: &Names<'_>, task: &Task) -> Result<Action, Tro
             Ok(Action::Exec(ExecAction { argv, around: surroundings(names, task)? }))
         }
         Act::Http(http) => request(names, task, http),
+        Act::Changes(changes) => super::evidence::changes::action(names, task, changes),
+        Act::Scan(scan) => super::evidence::scan::action(names, task, scan),
         Act::Marker(marker) => super::evidence::marker::action(names, marker),
         Act::File(_) | Act::Restore => Err("a file can only be written or restored by a step of its own".into()),
     }

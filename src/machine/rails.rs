@@ -53,7 +53,7 @@ fn check(plan: &Plan, action: &mut Action) -> Result<(), Trouble> {
             WatchSource::Command(command) => check(plan, command),
             WatchSource::File(_) => Ok(()),
         },
-        Action::Http(_) | Action::Marker(_) => Ok(()),
+        Action::Http(_) | Action::Marker(_) | Action::Changes(_) | Action::Scan(_) => Ok(()),
     }
 }
 

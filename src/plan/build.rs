@@ -306,7 +306,9 @@ impl Builder<'_> {
             | doc::Kind::Exec(_)
             | doc::Kind::Http(_)
             | doc::Kind::File(_)
-            | doc::Kind::Marker(_) => NodeKind::Task(Box::new(self.task(step, at))),
+            | doc::Kind::Marker(_)
+            | doc::Kind::Changes(_)
+            | doc::Kind::Scan(_) => NodeKind::Task(Box::new(self.task(step, at))),
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
             doc::Kind::Checkpoint(c) => checkpoint_kind(c),
             doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),
@@ -318,6 +320,7 @@ impl Builder<'_> {
             doc::Kind::Stages(stages) => self.stages(stages, &step.place, at),
             doc::Kind::Rounds(rounds) => self.rounds(rounds, &step.place, at),
             doc::Kind::Watch(watch) => self.watch(watch, at),
+            doc::Kind::Audit(audit) => NodeKind::Audit(Box::new(super::looks::audit(audit))),
             doc::Kind::Set(values) => NodeKind::Set(pairs(values)),
             doc::Kind::Run(run) => self.include(run, step, at),
             doc::Kind::Parallel(p) => {
@@ -344,6 +347,8 @@ impl Builder<'_> {
                 }))
             }
             doc::Kind::Marker(marker) => Act::Marker(Box::new(super::looks::marker(marker))),
+            doc::Kind::Changes(changes) => Act::Changes(Box::new(super::looks::changes(changes, &step.place))),
+            doc::Kind::Scan(scan) => Act::Scan(Box::new(super::looks::scan(scan, &step.place))),
             _ => Act::Restore,
         };
         let undo = step.undo.as_ref().map(|undo| match undo {

@@ -16,7 +16,7 @@ pub use decision::{
     Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
     Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
-pub use looks::{Marker, MarkerSource};
+pub use looks::{AddedLines, Audit, Changes, Marker, MarkerSource, Scan};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -249,6 +249,8 @@ pub enum NodeKind {
     Rounds(Box<Rounds>),
     /// What a log says.
     Watch(Box<Watch>),
+    /// A set of objects held against what it must be.
+    Audit(Box<Audit>),
 }
 
 /// `for_each`.
@@ -376,6 +378,10 @@ pub enum Act {
     Restore,
     /// A look at one variable.
     Marker(Box<Marker>),
+    /// What changed between two commits.
+    Changes(Box<Changes>),
+    /// A look for what may not be there.
+    Scan(Box<Scan>),
 }
 
 /// A request, before its templates are resolved.

@@ -20,6 +20,9 @@ pub struct Program {
     pub text: Option<String>,
 }
 
+/// Opens a file by its path; words where it cannot be read.
+pub type OpenFile<'a> = &'a dyn Fn(&str) -> Result<Program, String>;
+
 /// What is known about a runbook's surroundings.
 pub struct Surroundings<'a> {
     /// The policies.
@@ -27,7 +30,7 @@ pub struct Surroundings<'a> {
     /// The value of a template, where it is known already. Never a secret.
     pub known: &'a dyn Fn(&str) -> Option<Value>,
     /// Opens a file; none where files are not looked at yet.
-    pub files: Option<&'a dyn Fn(&str) -> Result<Program, String>>,
+    pub files: Option<OpenFile<'a>>,
 }
 
 /// What came of it.
@@ -248,7 +251,7 @@ impl Judge<'_> {
     }
 
     /// A wrapper must be the very program the policy names.
-    fn wrapper(&mut self, open: &dyn Fn(&str) -> Result<Program, String>, path: &str, sha256: String, place: Place) {
+    fn wrapper(&mut self, open: OpenFile<'_>, path: &str, sha256: String, place: Place) {
         match open(path) {
             Ok(program) if program.sha256 == sha256 => self.pin(path, sha256),
             Ok(program) => {
@@ -262,14 +265,7 @@ impl Judge<'_> {
     }
 
     /// A script that is called is part of what is run: it is read as well, and must stay as it is.
-    fn called(
-        &mut self,
-        open: &dyn Fn(&str) -> Result<Program, String>,
-        called: &Called,
-        dir: Option<&str>,
-        place: &Place,
-        depth: usize,
-    ) {
+    fn called(&mut self, open: OpenFile<'_>, called: &Called, dir: Option<&str>, place: &Place, depth: usize) {
         let path = called.path.as_str();
         if self.outcome.pinned.iter().any(|(known, _)| known == path) {
             return;

@@ -17,13 +17,13 @@ mod tests;
 mod values;
 mod word;
 
-pub use document::{Outcome, Program, Surroundings, commands, includes};
+pub use document::{OpenFile, Outcome, Program, Surroundings, commands, includes};
 pub(crate) use document::{is_of_another_shell, is_shell_script};
 pub use needs::{Open, changes, needs};
 pub use values::{check_target, check_value, default_password, placeholder};
 
 use crate::runbook::model::{Forbid, Policy, Wrapper};
-use crate::template::{EvalError, template_text};
+use crate::template::{EvalError, TemplateText, template_text};
 use commands::{Found, Input, What};
 use forbid::Says;
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ impl<'a> Rails<'a> {
         known: &dyn Fn(&str) -> Option<String>,
         around: Around<'_>,
     ) -> Result<Report, EvalError> {
-        let (chars, places, holes) = template_text(src, known)?;
+        let TemplateText { chars, places, values: holes } = template_text(src, known)?;
         let values = Values { variables: BTreeMap::new(), holes };
         let found = commands::of_script(&chars, &values, &around.stdin.input(), !around.other_shell);
         let mut report = self.report(found, around.dir);
@@ -302,7 +302,7 @@ fn forbidden(policy: &Policy, rule: &Forbid, command: &str) -> Finding {
 /// A command for people, cut where it is long.
 fn shown(words: &[Word]) -> String {
     const LONGEST: usize = 60;
-    let text = commands::joined(words).replace(word::LATER, "…").replace(word::UNKNOWN, "…");
+    let text = commands::joined(words).replace([word::LATER, word::UNKNOWN], "…");
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((cut, _)) => format!("{}…", &line[..cut]),

@@ -1,8 +1,9 @@
 //! What a runbook that changes anything needs: ways back, a backup, a word from a person, a lock.
 
 use super::Rails;
+use crate::runbook;
 use crate::runbook::model::{Effect, Kind, OnFailure, Policy, Requirements, Rollback, Runbook, Step, Text, Undo};
-use crate::text::{Code, Diagnostic};
+use crate::text::{self, Code, Diagnostic};
 
 /// Opens the runbook a `run` step names.
 pub type Open<'a> = &'a dyn Fn(&Text) -> Option<Runbook>;
@@ -94,7 +95,7 @@ impl Needs<'_> {
             self.lacks("a checkpoint before the first change", "add `checkpoint:` to the phase before it");
         }
         if required.lock && !self.has_lock() {
-            self.lacks("a lock", "add `lock: \"{{ target.name }}\"`, so that one run changes the target at a time");
+            self.lacks("a lock", "leave `lock: none` out, so that one run changes the target at a time");
         }
         if required.guards && !self.has_guards() {
             self.lacks("guards", "add `guards:` with the rows that go back");
@@ -154,7 +155,12 @@ impl Needs<'_> {
         self.book.guards.is_some() || self.book.phases.iter().any(|phase| phase.guards.is_some()) || in_steps
     }
 
+    /// Where the language has locks, a run at a target takes one unless the runbook says `lock: none`.
     fn has_lock(&self) -> bool {
-        false
+        let known = runbook::keys().iter().any(|(object, keys)| object.is_empty() && keys.contains(&"lock"));
+        let parsed = text::parse(&self.book.place.source);
+        let entries = parsed.root.as_ref().and_then(|root| root.map()).unwrap_or_default();
+        let written = entries.iter().find(|entry| entry.key == "lock").and_then(|entry| entry.value.str());
+        known && written != Some("none")
     }
 }

@@ -152,10 +152,10 @@ impl Walk<'_> {
                     while arguments.get(script).and_then(Word::text).is_some_and(|t| t.starts_with(['-', '+'])) {
                         script += if arguments[script].text().is_some_and(|t| t.ends_with(['o', 'O'])) { 2 } else { 1 };
                     }
-                    return match arguments.get(script) {
-                        Some(script) => self.text(&script.marked(), &format!("`{name} -c`")),
-                        None => {}
-                    };
+                    if let Some(script) = arguments.get(script) {
+                        self.text(&script.marked(), &format!("`{name} -c`"));
+                    }
+                    return;
                 }
                 _ if is_cluster(text) && text.contains('s') => return self.input_as_script(input, &reader),
                 _ if is_cluster(text) && text.ends_with(['o', 'O']) => at += 1,

@@ -4,17 +4,23 @@
 
 use crate::text::Place;
 
+mod audit;
+mod changes;
 mod marker;
 mod metric;
 mod policy;
+mod scan;
 mod schedule;
 mod stages;
 mod table;
 mod watch;
 
+pub use audit::Audit;
+pub use changes::Changes;
 pub use marker::{Marker, MarkerSource};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use policy::{Closed, Forbid, Forbidden, MarkerPlace, Policy, RequiredMarker, Requirements, Wrapper};
+pub use scan::{AddedLines, Scan};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
@@ -351,6 +357,12 @@ pub enum Kind {
     Watch(Box<Watch>),
     /// `marker: { file | process, name, is }`
     Marker(Box<Marker>),
+    /// `audit: { in, as, key, count, equal, all }`
+    Audit(Box<Audit>),
+    /// `changes: { repo, base, head, projects, shared, coupled, isolated }`
+    Changes(Box<Changes>),
+    /// `scan: { secrets | added }`
+    Scan(Box<Scan>),
 }
 
 impl Kind {

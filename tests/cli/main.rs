@@ -5,9 +5,11 @@
 mod support;
 
 mod anchors;
+mod audit;
 mod bad_input;
 mod bad_values;
 mod changed;
+mod changes;
 mod crash;
 mod disk;
 mod exit_codes;
@@ -21,6 +23,7 @@ mod looks;
 mod plan;
 mod policies;
 mod reading;
+mod repo;
 mod resume;
 mod schedule;
 mod second;

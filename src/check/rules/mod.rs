@@ -1,6 +1,7 @@
 //! The rules, one per file.
 
 mod analysis;
+mod changes;
 mod clashes;
 mod conditions;
 mod declarations;
@@ -14,6 +15,7 @@ mod poll;
 mod probe;
 mod reach;
 mod runs;
+mod scan;
 mod schedule;
 mod secrets;
 mod shell;
@@ -58,6 +60,8 @@ pub(super) const ALL: &[Rule] = &[
     schedule::check,
     watch::check,
     marker::check,
+    changes::check,
+    scan::check,
 ];
 
 /// `; did you mean ...?` when a candidate is close enough.

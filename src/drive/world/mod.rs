@@ -6,12 +6,14 @@
 
 mod attempt;
 mod bash;
+mod changes;
 mod command;
 mod durable;
 mod environment;
 mod evidence;
 mod file;
 mod forms;
+mod git;
 mod http;
 mod kept;
 mod live;
@@ -22,6 +24,7 @@ mod output;
 mod pins;
 mod pool;
 mod process;
+mod scan;
 mod secrets;
 mod watch;
 
@@ -180,6 +183,8 @@ impl RealWorld {
             let done = match &action {
                 Action::File(change) => file::change(&attempt, change),
                 Action::Restore(restore) => file::restore(&attempt, restore),
+                Action::Changes(wanted) => changes::run(&attempt, wanted),
+                Action::Scan(wanted) => scan::run(&attempt, wanted),
                 Action::Marker(wanted) => marker::run(&attempt, wanted),
                 Action::Watch(wanted) => watch::run(&attempt, wanted),
                 Action::Shell(_) | Action::Exec(_) | Action::Http(_) | Action::Sample(_) => {

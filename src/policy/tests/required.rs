@@ -31,14 +31,14 @@ fn a_runbook_that_changes_nothing_needs_nothing() {
         undo: true,
         backup: vec!["backup".into()],
         checkpoint: true,
-        lock: true,
+        lock: false,
         guards: true,
         inputs: vec!["ticket".into()],
         steps: vec!["smoke".into()],
         rollback: true,
     };
     assert_eq!(missing("steps: [{ id: x, shell: uptime, effect: read }]", require(all.clone()), true), [""; 0]);
-    assert_eq!(missing(&format!("steps: [{CHANGE}]"), require(all), true).len(), 7);
+    assert_eq!(missing(&format!("steps: [{CHANGE}]"), require(all), true).len(), 6);
 }
 
 #[test]
@@ -90,4 +90,11 @@ fn production_needs_more() {
     assert_eq!(missing(&format!("steps: [{CHANGE}]"), policy(), false), [""; 0]);
     assert_eq!(missing(&format!("steps: [{CHANGE}]"), policy(), true), ["policy guard needs the input `ticket`"]);
     assert_eq!(missing(&format!("inputs: {{ ticket: {{}} }}\nsteps: [{CHANGE}]"), policy(), true), [""; 0]);
+}
+
+#[test]
+fn a_runbook_that_wants_no_lock_lacks_it() {
+    let lock = || require(Requirements { lock: true, ..Requirements::default() });
+    let without = missing(&format!("lock: none\nsteps: [{CHANGE}]"), lock(), false);
+    assert_eq!(without, ["policy guard needs a lock"]);
 }

@@ -88,6 +88,11 @@ pub(super) const ROUND: &[&str] = &["every", "until"];
 pub(super) const WATCH_SOURCES: &[&str] = &["file", "journal", "shell"];
 pub(super) const WATCH: &[&str] = &["for", "since", "must", "must_not", "new_patterns"];
 pub(super) const NEW_PATTERNS: &[&str] = &["baseline", "max"];
+pub(super) const CHANGED: &[&str] = &["repo", "base", "head", "projects", "shared", "coupled", "isolated"];
+pub(super) const SCANS: &[&str] = &["secrets", "added"];
+pub(super) const SECRETS: &[&str] = &["files", "allow"];
+pub(super) const ADDED: &[&str] = &["repo", "base", "head", "paths", "exclude", "forbid", "allow"];
+pub(super) const AUDIT: &[&str] = &["in", "as", "key", "count", "equal", "all"];
 pub(super) const MARKER_SOURCES: &[&str] = &["file", "process"];
 pub(super) const MARKER: &[&str] = &["name", "is"];
 /// Where a metric's values come from.
@@ -169,6 +174,8 @@ const BLOCK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure"
 const PLAIN: &[&str] = &["id", "title", "note", "when", "at", "not_after"];
 const PAUSE: &[&str] = &["id", "title", "note", "when", "at", "not_after", "guards"];
 const LOOK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure", "at", "not_after"];
+const LOOK_INTO: &[&str] =
+    &["id", "title", "note", "when", "timeout", "retry", "expect", "severity", "on_failure", "at", "not_after"];
 const LOOK_AGAIN: &[&str] = &["id", "title", "note", "when", "retry", "severity", "on_failure", "at", "not_after"];
 
 /// Each kind of step and the keys that have a meaning beside it.
@@ -232,6 +239,9 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("rounds", BLOCK),
     ("watch", LOOK),
     ("marker", LOOK_AGAIN),
+    ("audit", LOOK),
+    ("changes", LOOK_INTO),
+    ("scan", LOOK_INTO),
 ];
 /// Kinds a body can have.
 pub(super) const BODY_KINDS: &[&str] = &["shell", "exec", "http", "file"];
@@ -299,6 +309,11 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("round", ROUND.to_vec()),
         ("watch", join(WATCH_SOURCES, WATCH)),
         ("new_patterns", NEW_PATTERNS.to_vec()),
+        ("audit", AUDIT.to_vec()),
+        ("changes", CHANGED.to_vec()),
+        ("scan", SCANS.to_vec()),
+        ("secrets", SECRETS.to_vec()),
+        ("added", ADDED.to_vec()),
         ("marker", join(MARKER_SOURCES, MARKER)),
         ("metric", join(SOURCES, METRIC)),
         ("scrape", SCRAPE.to_vec()),

@@ -1,7 +1,9 @@
 //! Reading a file into the typed model, one file per part of the language.
 
 mod advice;
+mod audit;
 mod cell;
+mod changes;
 mod contract;
 mod cursor;
 mod file;
@@ -15,6 +17,7 @@ mod metric;
 mod phase;
 mod policy;
 mod scalars;
+mod scan;
 mod schedule;
 mod stages;
 mod step;

@@ -29,7 +29,7 @@ use std::ops::Range;
 pub use judge::LintKind;
 pub use place::quote;
 pub use simple::simple_command;
-pub(crate) use started::{Listing, Started, listing, template_text};
+pub(crate) use started::{Listing, Started, TemplateText, listing, template_text};
 
 use super::context::Context;
 use super::engine::{CLOSE, Job, OPEN, Output, SPLIT};

@@ -64,13 +64,19 @@ pub(crate) fn listing(script: &[char]) -> Listing {
     Listing { docs, clear, backticks: lexer.murky, commands: lexer.started }
 }
 
-/// A script template as script text: what is known of `{{ }}` stands in it as one hole with its value, the rest as a hole
-/// without; `{% %}` are left out, so that every branch is there. With each character comes its byte in the template.
-pub(crate) fn template_text(
-    src: &str,
-    known: &dyn Fn(&str) -> Option<String>,
-) -> Result<(Vec<char>, Vec<usize>, Vec<Option<String>>), EvalError> {
-    let (mut chars, mut places, mut values) = (Vec::new(), Vec::new(), Vec::new());
+/// A script template as script text: each `{{ }}` is one hole, and `{% %}` are left out, so that every branch is there.
+#[derive(Debug, Default)]
+pub(crate) struct TemplateText {
+    pub(crate) chars: Vec<char>,
+    /// The byte of the template where each character comes from.
+    pub(crate) places: Vec<usize>,
+    /// What is known of the holes, in order.
+    pub(crate) values: Vec<Option<String>>,
+}
+
+/// Reads a script template without rendering it; `known` gives the values of expressions that are known.
+pub(crate) fn template_text(src: &str, known: &dyn Fn(&str) -> Option<String>) -> Result<TemplateText, EvalError> {
+    let TemplateText { mut chars, mut places, mut values } = TemplateText::default();
     for piece in scan::pieces(src)? {
         match piece {
             Piece::Text(range) => {
@@ -90,7 +96,7 @@ pub(crate) fn template_text(
             Piece::Block(_) | Piece::Comment { .. } => {}
         }
     }
-    Ok((chars, places, values))
+    Ok(TemplateText { chars, places, values })
 }
 
 impl Lexer<'_> {
