@@ -224,6 +224,42 @@ steps:
 }
 
 #[test]
+fn a_wrapper_that_changes_between_plan_and_step_is_not_started() {
+    let script = "#!/bin/sh\ntouch ran\n";
+    let allow = format!("{GUARD}allow: {{ wrappers: [{{ path: deploy_prd.sh, sha256: {} }}] }}\n", sha256(script));
+    let body = "
+steps:
+  - id: change
+    shell: echo 'touch more' >> deploy_prd.sh
+    undo: { none: test }
+  - id: call
+    exec: [./deploy_prd.sh, up]
+    undo: { none: test }
+";
+    let test = guarded(body).file("policies/guard.yml", allow).file("deploy_prd.sh", script);
+    executable(&test);
+    let ran = test.args("run a.yml -t prd --no-input").code(1).run();
+    assert!(ran.stderr.contains("deploy_prd.sh was changed after the plan was made"), "{}", ran.stderr);
+    assert!(!ran.sandbox.exists("ran") && !ran.sandbox.exists("more"));
+}
+
+#[test]
+fn an_undo_that_would_be_refused_keeps_its_step_from_starting() {
+    let body = "
+steps:
+  - id: find
+    effect: read
+    shell: cat verb
+    save: { verb: stdout }
+  - id: act
+    shell: touch ran
+    undo: { shell: \"docker {{ steps.find.verb }} x || true\" }
+";
+    let ran = guarded(body).file("verb", "rm").args("run a.yml -t prd --no-input").code(1).run();
+    assert!(ran.stderr.contains("forbids `docker rm x`") && !ran.sandbox.exists("ran"), "{}", ran.stderr);
+}
+
+#[test]
 fn what_nobody_can_know_is_refused_in_production_and_a_warning_elsewhere() {
     let body = "steps: [{ id: x, shell: 'TOOL=true; $TOOL up', timeout: 5m, undo: { none: test } }]";
     let production = guarded(body).args("run a.yml -t prd --no-input").code(3).run();

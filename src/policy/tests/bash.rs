@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Scripts that are made and run.
-const SCRIPTS: usize = 400;
+const SCRIPTS: usize = 250;
 
 /// A small reproducible random source.
 struct Random(u64);
