@@ -113,7 +113,8 @@ fn unquoted(quoted: &[u8]) -> Vec<u8> {
                 Some(b'f') => out.push(12),
                 Some(digit @ b'0'..=b'7') => {
                     let rest = [bytes.next(), bytes.next()].into_iter().flatten();
-                    let value = rest.fold(u32::from(digit - b'0'), |value, d| value * 8 + u32::from(d.wrapping_sub(b'0') & 7));
+                    let value =
+                        rest.fold(u32::from(digit - b'0'), |value, d| value * 8 + u32::from(d.wrapping_sub(b'0') & 7));
                     out.push(value as u8);
                 }
                 Some(other) => out.push(other),

@@ -17,9 +17,7 @@ impl Glob {
     pub fn anywhere(pattern: &str) -> Glob {
         let glob = Glob::anchored(pattern);
         match &glob.parts[..] {
-            [one] if one != "**" && !pattern.starts_with("./") => {
-                Glob { parts: vec!["**".to_string(), one.clone()] }
-            }
+            [one] if one != "**" && !pattern.starts_with("./") => Glob { parts: vec!["**".to_string(), one.clone()] },
             _ => glob,
         }
     }

@@ -230,9 +230,5 @@ fn a_dry_run_says_what_is_compared_and_starts_nothing() {
     let test = Test::new().file("a.yml", crate::support::book(BOOK)).args("plan a.yml");
     let ran = test.run();
     let on_one_line = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        on_one_line.contains("changes of repo from base to HEAD in"),
-        "{}",
-        ran.stdout
-    );
+    assert!(on_one_line.contains("changes of repo from base to HEAD in"), "{}", ran.stdout);
 }

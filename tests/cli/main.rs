@@ -24,6 +24,7 @@ mod plan;
 mod reading;
 mod repo;
 mod resume;
+mod scan;
 mod schedule;
 mod second;
 mod shell;

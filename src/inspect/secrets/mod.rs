@@ -10,7 +10,7 @@ pub use names::is_secret_name;
 use formats::Formats;
 use names::{Strength, strength};
 use regex::Regex;
-use values::{Literal, literal, looks_random};
+use values::{Literal, literal, looks_random, reference};
 
 /// Something found on a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,8 @@ impl Language {
     /// By the ending of a file's name; what is not known to be a program is taken at its word.
     pub fn of(file: &str) -> Language {
         const CODE: [&str; 23] = [
-            "c", "cc", "cpp", "cs", "dart", "ex", "go", "h", "hpp", "java", "js", "jsx", "kt", "lua", "mjs", "php", "py",
-            "rb", "rs", "scala", "swift", "ts", "tsx",
+            "c", "cc", "cpp", "cs", "dart", "ex", "go", "h", "hpp", "java", "js", "jsx", "kt", "lua", "mjs", "php",
+            "py", "rb", "rs", "scala", "swift", "ts", "tsx",
         ];
         let ending = file.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending);
         if ending.is_some_and(|ending| CODE.contains(&ending)) { Language::Code } else { Language::Plain }
@@ -97,7 +97,12 @@ impl Detector {
         let mut given = Vec::new();
         for found in self.given.captures_iter(line) {
             let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else { continue };
-            given.push((name.as_str(), literal(&line[whole.end()..], language)));
+            let value = match line[..name.start()].ends_with("${") {
+                // Not a name that is given a value, but a reference, which may hold a default.
+                true => reference(&line[name.start() - 2..]),
+                false => literal(&line[whole.end()..], language),
+            };
+            given.push((name.as_str(), value));
         }
         let pairs = self.element.captures_iter(line).chain(self.word.captures_iter(line));
         for found in pairs {

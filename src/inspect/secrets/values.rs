@@ -36,6 +36,15 @@ pub(super) fn literal(text: &str, language: Language) -> Literal<'_> {
     if is_nothing(value, quoted) || is_reference(value) { Literal::No } else { Literal::Text(value) }
 }
 
+/// `${NAME:-text}` at the beginning of a text.
+pub(super) fn reference(text: &str) -> Literal<'_> {
+    let whole = &text[..text.find('}').map_or(text.len(), |at| at + 1)];
+    match default_of(whole) {
+        Some(default) if !is_nothing(default, true) => Literal::Default(default),
+        _ => Literal::No,
+    }
+}
+
 fn closing(body: &str, quote: char) -> usize {
     let mut escaped = false;
     let end = body.char_indices().find(|(_, letter)| {
@@ -67,7 +76,19 @@ fn default_of(value: &str) -> Option<&str> {
 /// Values that are none: empty, words for nothing, types, placeholders.
 fn is_nothing(value: &str, quoted: bool) -> bool {
     const WORDS: [&str; 14] = [
-        "null", "none", "nil", "true", "false", "undefined", "string", "str", "optional", "required", "yes", "no", "~",
+        "null",
+        "none",
+        "nil",
+        "true",
+        "false",
+        "undefined",
+        "string",
+        "str",
+        "optional",
+        "required",
+        "yes",
+        "no",
+        "~",
         "redacted",
     ];
     let lower = value.to_ascii_lowercase();
@@ -79,8 +100,27 @@ fn is_nothing(value: &str, quoted: bool) -> bool {
 /// Whether a value says where the real one is.
 pub(super) fn is_reference(value: &str) -> bool {
     const BEGINS: [&str; 21] = [
-        "$", "%", "<", "env:", "file:", "vault:", "vault.", "op://", "arn:", "ssm:", "secret:", "ref+", "keyring:", "/",
-        "process.env", "os.environ", "os.getenv", "ENV[", "env.", "secrets.", "!",
+        "$",
+        "%",
+        "<",
+        "env:",
+        "file:",
+        "vault:",
+        "vault.",
+        "op://",
+        "arn:",
+        "ssm:",
+        "secret:",
+        "ref+",
+        "keyring:",
+        "/",
+        "process.env",
+        "os.environ",
+        "os.getenv",
+        "ENV[",
+        "env.",
+        "secrets.",
+        "!",
     ];
     BEGINS.iter().any(|begin| value.starts_with(begin)) || value.contains("{{") || value.contains("${") || {
         // `[Configure in production]`

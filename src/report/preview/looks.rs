@@ -72,7 +72,8 @@ pub(super) fn scan(names: &Names<'_>, scope: usize, scan: &Scan) -> (Shown, Vec<
         }
         Scan::Added(added) => {
             let (base, head, repo) = (line.put(&added.base), line.put(&added.head), line.put(&added.repo));
-            let forbid: Vec<String> = added.forbid.iter().map(|pattern| format!("`{}`", visible_line(pattern))).collect();
+            let forbid: Vec<String> =
+                added.forbid.iter().map(|pattern| format!("`{}`", visible_line(pattern))).collect();
             line.shown.text = format!("lines added in {repo} from {base} to {head} have no {}", forbid.join(", "));
             for (label, patterns) in [("paths", &added.paths), ("exclude", &added.exclude)] {
                 if !patterns.is_empty() {

@@ -15,7 +15,10 @@ const OWNERS: [&str; 14] = [
     "rounds",
     "watch",
     "marker",
-    "audit", "changes", "scan"];
+    "audit",
+    "changes",
+    "scan",
+];
 
 /// What to say about a key that `what` does not have, when it is known where it belongs.
 pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {

@@ -50,10 +50,14 @@ pub(super) fn run(attempt: &Attempt, wanted: &ScanAction) -> Result<ScanSeen, En
     let looking = Looking { which, forbid: patterns(forbid)?, allow: wanted.allow.clone(), seen };
     let state = Arc::new(Mutex::new((Added::default(), looking)));
     let taking = Arc::clone(&state);
-    repo.stream(&[&HOW[..], &[&base, &head]].concat(), None, Box::new(move |piece| {
-        let (diff, looking) = &mut *taking.lock().unwrap_or_else(PoisonError::into_inner);
-        diff.push(piece, |file, number, line| looking.look(file, number, line));
-    }))?;
+    repo.stream(
+        &[&HOW[..], &[&base, &head]].concat(),
+        None,
+        Box::new(move |piece| {
+            let (diff, looking) = &mut *taking.lock().unwrap_or_else(PoisonError::into_inner);
+            diff.push(piece, |file, number, line| looking.look(file, number, line));
+        }),
+    )?;
     let (diff, looking) = std::mem::take(&mut *state.lock().unwrap_or_else(PoisonError::into_inner));
     diff.finish().map_err(Ended::Failed)?;
     Ok(looking.seen)
