@@ -15,6 +15,7 @@ mod disk;
 mod exit_codes;
 mod files;
 mod flow;
+mod gates;
 mod golden;
 mod http;
 mod keys;
