@@ -10,7 +10,7 @@ pub use names::is_secret_name;
 use formats::Formats;
 use names::{Strength, strength};
 use regex::Regex;
-use values::{Literal, literal, looks_random};
+use values::{Literal, literal, looks_random, reference};
 
 /// Something found on a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,12 @@ impl Detector {
         let mut given = Vec::new();
         for found in self.given.captures_iter(line) {
             let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else { continue };
-            given.push((name.as_str(), literal(&line[whole.end()..], language)));
+            let value = match line[..name.start()].ends_with("${") {
+                // Not a name that is given a value, but a reference, which may hold a default.
+                true => reference(&line[name.start() - 2..]),
+                false => literal(&line[whole.end()..], language),
+            };
+            given.push((name.as_str(), value));
         }
         let pairs = self.element.captures_iter(line).chain(self.word.captures_iter(line));
         for found in pairs {

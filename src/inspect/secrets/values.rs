@@ -36,6 +36,15 @@ pub(super) fn literal(text: &str, language: Language) -> Literal<'_> {
     if is_nothing(value, quoted) || is_reference(value) { Literal::No } else { Literal::Text(value) }
 }
 
+/// `${NAME:-text}` at the beginning of a text.
+pub(super) fn reference(text: &str) -> Literal<'_> {
+    let whole = &text[..text.find('}').map_or(text.len(), |at| at + 1)];
+    match default_of(whole) {
+        Some(default) if !is_nothing(default, true) => Literal::Default(default),
+        _ => Literal::No,
+    }
+}
+
 fn closing(body: &str, quote: char) -> usize {
     let mut escaped = false;
     let end = body.char_indices().find(|(_, letter)| {
