@@ -8,11 +8,17 @@ pub mod text;
 #[path = "../src/decide/mod.rs"]
 pub mod decide;
 
+#[path = "../src/inspect/mod.rs"]
+pub mod inspect;
+
 #[path = "../src/runbook/mod.rs"]
 pub mod runbook;
 
 #[path = "../src/template/mod.rs"]
 pub mod template;
+
+#[path = "../src/policy/mod.rs"]
+pub mod policy;
 
 #[path = "../src/check/mod.rs"]
 pub mod check;

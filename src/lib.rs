@@ -7,9 +7,13 @@ pub mod text;
 
 pub mod decide;
 
+pub mod inspect;
+
 pub mod runbook;
 
 pub mod template;
+
+pub mod policy;
 
 pub mod check;
 

@@ -9,6 +9,7 @@ use crate::runbook::model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+mod looks;
 mod tables;
 
 /// The facts about one runbook.
@@ -260,6 +261,10 @@ impl<'r> Facts<'r> {
             Kind::Rounds(rounds) => self.rounds(rounds, at, scope),
             Kind::Watch(watch) => self.watch(watch, at, scope),
             Kind::Hold(reason) => self.add(at, scope, "reason", Role::Title, none, reason),
+            Kind::Marker(marker) => self.marker(marker, at, scope),
+            Kind::Changes(changes) => self.changes(changes, at, scope),
+            Kind::Scan(scan) => self.scan(scan, at, scope),
+            Kind::Audit(audit) => self.audit(audit, at, scope),
         }
     }
 
@@ -337,6 +342,8 @@ fn results(kind: &Kind) -> Results {
     match kind {
         Kind::Shell(_) | Kind::Exec(_) => Results::Process,
         Kind::Http(_) => Results::Http,
+        Kind::Changes(_) => Results::Changes,
+        Kind::Scan(_) => Results::Scan,
         _ => Results::Nothing,
     }
 }

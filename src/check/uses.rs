@@ -29,7 +29,15 @@ pub(crate) enum Results {
     Nothing,
     Process,
     Http,
+    Changes,
+    Scan,
 }
+
+/// What a look at changes keeps.
+pub(crate) const CHANGES: &[&str] = &["projects", "legs", "shared", "commits", "files", "base", "head", "lost"];
+
+/// What a scan keeps.
+pub(crate) const SCAN: &[&str] = &["files", "lines", "commits", "allowed"];
 
 impl Results {
     /// The names it adds.
@@ -38,6 +46,8 @@ impl Results {
             Results::Nothing => &[],
             Results::Process => &["exit", "stdout", "stderr", "duration"],
             Results::Http => &["status", "headers", "body", "json", "duration"],
+            Results::Changes => CHANGES,
+            Results::Scan => SCAN,
         }
     }
 }

@@ -251,6 +251,9 @@ pub(crate) struct CheckArgs {
     /// Runbooks
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Target whose policies hold: a name in targets/, or a file
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
     /// One line per problem
     #[arg(long)]
     pub(crate) short: bool,
@@ -496,6 +499,7 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     Runbook,
     Target,
+    Policy,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,15 +3,18 @@
 use super::args::{CheckArgs, Common, Output};
 use super::error::CliError;
 use super::library::Files;
+use super::{rails, target};
 use crate::report::exit;
+use crate::store::Home;
 use crate::text::{Diagnostic, RenderStyle, Severity, render, to_json};
+use std::path::Path;
 
 pub(crate) fn run(common: &Common, args: CheckArgs) -> Result<u8, CliError> {
     let mut problems: Vec<Diagnostic> = Vec::new();
     let mut unreadable = Vec::new();
     for file in &args.files {
-        match Files::default().checked(file) {
-            Ok((_, _, found)) => problems.extend(found),
+        match checked(file, args.target.as_deref()) {
+            Ok(found) => problems.extend(found),
             Err(CliError::Invalid(found)) => problems.extend(found),
             Err(other) => unreadable.push(other),
         }
@@ -35,4 +38,15 @@ pub(crate) fn run(common: &Common, args: CheckArgs) -> Result<u8, CliError> {
         (false, false) => exit::USAGE,
         (true, false) => exit::DONE,
     })
+}
+
+/// What is wrong with a runbook, and what the policies of the target say of it.
+fn checked(file: &Path, target: Option<&str>) -> Result<Vec<Diagnostic>, CliError> {
+    let (source, book, mut problems) = Files::default().checked(file)?;
+    let Some(target) = target else { return Ok(problems) };
+    let loaded = target::load(target, file, &Home::from_env()?)?;
+    if let Some(book) = book {
+        problems.extend(rails::check(&source, book, &loaded));
+    }
+    Ok(problems)
 }

@@ -4,6 +4,7 @@ use super::error::CliError;
 use crate::check::Includes;
 use crate::log::Sha256Sum;
 use crate::plan::{Library, Unreadable};
+use crate::policy::Program;
 use crate::runbook::{self, model::Runbook};
 use crate::text::{Diagnostic, Severity, Source};
 use rustix::fs::OFlags;
@@ -99,6 +100,12 @@ impl Library for Files {
 
     fn sha256(&self, source: &Source) -> String {
         sha256(source.text().as_bytes())
+    }
+
+    fn program(&self, path: &str) -> Result<Program, String> {
+        let sha256 = self.file_sha256(path)?;
+        let text = read_limited(Path::new(path)).ok().filter(|bytes| sha256 == self::sha256(bytes));
+        Ok(Program { sha256, text: text.and_then(|bytes| String::from_utf8(bytes).ok()) })
     }
 
     fn file_sha256(&self, path: &str) -> Result<String, String> {

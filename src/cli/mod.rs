@@ -25,6 +25,7 @@ mod post;
 mod posture;
 mod prepare;
 mod probe;
+mod rails;
 mod resume;
 mod run;
 mod runs;

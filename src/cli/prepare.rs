@@ -7,6 +7,7 @@ use super::library::Files;
 use super::target;
 use crate::log::Sha256Sum;
 use crate::plan::{Around, Library, Plan, Request, Unreadable, build, encode, idle_waivers};
+use crate::policy::Program;
 use crate::runbook::model::Runbook;
 use crate::store::Home;
 use crate::text::{Diagnostic, Severity, Source};
@@ -120,10 +121,14 @@ fn make(
     let (errors, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|d| d.severity == Severity::Error);
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
     let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
-    let loaded = target.map(|name| target::load(name, file, home)).transpose()?;
+    let mut loaded = target.map(|name| target::load(name, file, home)).transpose()?;
     let Values { given, typed } = values(&book)?;
     files.keep(source.name(), source.text().as_bytes());
-    loaded.iter().for_each(|loaded| files.keep(&loaded.source.path, &loaded.bytes));
+    if let Some(loaded) = &loaded {
+        files.keep(&loaded.source.path, &loaded.bytes);
+        loaded.policy_files.iter().for_each(|(path, bytes)| files.keep(path, bytes));
+    }
+    let policies = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.policies)).unwrap_or_default();
     let waivers = match &loaded {
         Some(loaded) => target::waivers(&loaded.target, &loaded.source)?,
         None => None,
@@ -136,7 +141,7 @@ fn make(
     }
     let given_waivers = around.waivers.clone();
     let (target, target_source) = loaded.map(|loaded| (loaded.target, loaded.source)).unzip();
-    let request = Request { source, runbook: book, given, target, target_source, library: &files, around };
+    let request = Request { source, runbook: book, given, target, target_source, policies, library: &files, around };
     let plan = build(request).map_err(CliError::Invalid)?;
     let idle = idle_waivers(&plan, &given_waivers, operator.as_deref());
     let (bytes, digest) = encode(&plan);
@@ -172,5 +177,9 @@ impl Library for Reading {
 
     fn file_sha256(&self, path: &str) -> Result<String, String> {
         self.files.file_sha256(path)
+    }
+
+    fn program(&self, path: &str) -> Result<Program, String> {
+        self.files.program(path)
     }
 }

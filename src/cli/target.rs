@@ -3,10 +3,11 @@
 use super::error::CliError;
 use super::library::{read_limited, sha256, shown};
 use crate::demo::{self, Colour, Paths};
+use crate::plan::Policies;
 use crate::plan::model::{SourceDigest, Target};
 use crate::runbook::{self, model::Waiver};
 use crate::store::Home;
-use crate::text::{Severity, Source};
+use crate::text::{Code, Diagnostic, Severity, Source, Span};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,10 @@ pub(crate) struct Loaded {
     pub(crate) source: SourceDigest,
     /// Its exact bytes.
     pub(crate) bytes: Vec<u8>,
+    /// The rules for every runbook that is run there.
+    pub(crate) policies: Policies,
+    /// The files of the rules, and their exact bytes.
+    pub(crate) policy_files: Texts,
     /// Where the embedded demo lives, when the profile is about it.
     pub(crate) demo: Option<PathBuf>,
 }
@@ -41,7 +46,71 @@ pub(crate) fn load(wanted: &str, runbook: &Path, home: &Home) -> Result<Loaded, 
         values = merged;
         demo = Some(dir);
     }
-    Ok(Loaded { target: Target { name, values: Value::Object(values) }, source: digest, bytes, demo })
+    let (policies, policy_files) = policies(&source, values.get("policies"))?;
+    Ok(Loaded {
+        target: Target { name, values: Value::Object(values) },
+        source: digest,
+        bytes,
+        policies,
+        policy_files,
+        demo,
+    })
+}
+
+/// Files and their exact bytes.
+type Texts = Vec<(String, Vec<u8>)>;
+
+/// The policies a profile lists. With any of them missing or broken nothing runs at the target.
+fn policies(source: &Source, listed: Option<&Value>) -> Result<(Policies, Texts), CliError> {
+    let mut policies = Policies { target: Some(source.clone()), ..Policies::default() };
+    let mut files = Vec::new();
+    let Some(listed) = listed else { return Ok((policies, files)) };
+    let paths = listed.as_array().filter(|paths| !paths.is_empty() && paths.iter().all(Value::is_string));
+    let Some(paths) = paths else {
+        return Err(unusable(source, "policies", "`policies` is a list of files".into()));
+    };
+    for path in paths.iter().filter_map(Value::as_str) {
+        let file = beside_target(source.name(), path);
+        let shown = file.display().to_string();
+        let bytes =
+            read_limited(&file).map_err(|why| unusable(source, path, format!("the policy is missing: {why}")))?;
+        let text = Source::from_bytes(shown.clone(), bytes.clone()).map_err(|d| CliError::Invalid(vec![*d]))?;
+        let (policy, problems) = runbook::read_policy(&text);
+        let Some(policy) = policy else {
+            let broken = format!("the policy {shown} has errors, so nothing may run at this target");
+            let mut all: Vec<_> = problems.into_iter().filter(|d| d.severity == Severity::Error).collect();
+            all.extend(diagnostics(unusable(source, path, broken)));
+            return Err(CliError::Invalid(all));
+        };
+        policies.policies.push(policy);
+        policies.sources.push(SourceDigest { path: shown.clone(), sha256: sha256(&bytes) });
+        files.push((shown, bytes));
+    }
+    Ok((policies, files))
+}
+
+/// Relative to the directory of the profile, or to the one above it where that directory is called `targets`.
+fn beside_target(target: &str, path: &str) -> PathBuf {
+    let dir = Path::new(target).parent().unwrap_or(Path::new(""));
+    let dir = match dir.file_name().is_some_and(|name| name == "targets") {
+        true => dir.parent().unwrap_or(Path::new("")),
+        false => dir,
+    };
+    dir.join(path)
+}
+
+fn unusable(source: &Source, named: &str, why: String) -> CliError {
+    let start = source.text().find(named).unwrap_or(0);
+    let place = source.place(Span::new(start, start + named.len().min(source.text().len() - start)));
+    let problem = Diagnostic::error(Code::POLICY_UNREADABLE, why, place);
+    CliError::Invalid(vec![problem.help("nothing runs at a target unless all its policies can be read")])
+}
+
+fn diagnostics(error: CliError) -> Vec<Diagnostic> {
+    match error {
+        CliError::Invalid(problems) => problems,
+        _ => Vec::new(),
+    }
 }
 
 /// A file of waivers.

@@ -154,7 +154,13 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
             }
             match incoming {
                 None => {}
-                Some(Incoming::Input(input)) => batch.extend(accept(&self.state, input)),
+                Some(Incoming::Input(input)) => {
+                    batch.extend(accept(&self.state, input));
+                    // The same step may have a question again at once: that is another one.
+                    if matches!(batch.last(), Some(Event::Answered { .. })) && asked.take().is_some() {
+                        self.audience.withdraw();
+                    }
+                }
                 Some(Incoming::TerminalLost) => person = false,
                 Some(Incoming::OutputLost(words)) => {
                     // What ran is in doubt from here on. The log may still take the reason why nobody goes on.

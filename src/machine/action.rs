@@ -5,6 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
+mod changes;
+mod marker;
+mod scan;
+
+pub use changes::{ChangesAction, ChangesSeen, CommitSeen};
+pub use marker::{Assigned, MarkerAction, MarkerSeen, MarkerSource};
+pub use scan::{Hit, ScanAction, ScanOf, ScanSeen};
+
 /// One thing to do in the world, resolved and frozen at the moment its intent is recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +33,12 @@ pub enum Action {
     Watch(WatchAction),
     /// Place a hold on a lock.
     Hold(HoldAction),
+    /// Look at one variable of a file or a live process. Changes nothing.
+    Marker(MarkerAction),
+    /// Ask git what changed between two commits. Changes nothing.
+    Changes(ChangesAction),
+    /// Look for what may not be there. Changes nothing.
+    Scan(ScanAction),
 }
 
 /// How a process is surrounded: environment, directory, standard input, time limit.
@@ -46,6 +60,9 @@ pub struct Surroundings {
     /// Microseconds until TERM (then KILL); none is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_us: Option<u64>,
+    /// Files it calls and their SHA-256 (hex), as they were when the plan was made; with any other it is not started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<(String, String)>,
 }
 
 /// A value given to the world: plain text, or the name of a secret that only the world can resolve.
@@ -423,6 +440,15 @@ pub struct Done {
     /// What was seen in a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Watched>,
+    /// What was found of a marker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<MarkerSeen>,
+    /// What changed between two commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangesSeen>,
+    /// What was found by a scan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanSeen>,
     /// Where the logs of the intent ended before anything was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<LogMark>,

@@ -7,13 +7,24 @@ use super::action::{
 use super::event::StepStarted;
 use super::names::{Names, Trouble, show};
 use super::state::{Inst, InstId, State, Timestamp};
-use super::{look, watch};
+use super::{look, rails, watch};
 use crate::plan::model::{self, Act, NodeId, NodeKind, Task, Template};
 use crate::runbook::model::Effect;
 use serde_json::Value;
 
-/// The intent of the next attempt of a task.
+/// The intent of the next attempt of a task, held against the policies of the target.
+///
+/// # Errors
+/// What cannot be resolved, or may not be started: then nothing is.
 pub(super) fn intent(state: &State, id: InstId, now: Timestamp) -> Result<StepStarted, Trouble> {
+    let mut started = resolved(state, id, now)?;
+    rails::hold(state, &mut started.action)?;
+    // What could not be taken back later is not done now.
+    started.undo.as_mut().map_or(Ok(()), |undo| rails::hold(state, undo))?;
+    Ok(started)
+}
+
+fn resolved(state: &State, id: InstId, now: Timestamp) -> Result<StepStarted, Trouble> {
     let inst = &state.insts[id];
     let names = Names::of(state, id);
     let node = state.node_of(id);
@@ -145,6 +156,9 @@ pub(super) fn resolve_task(names: &Names<'_>, task: &Task) -> Result<Action, Tro
             Ok(Action::Exec(ExecAction { argv, around: surroundings(names, task)? }))
         }
         Act::Http(http) => request(names, task, http),
+        Act::Changes(changes) => super::evidence::changes::action(names, task, changes),
+        Act::Scan(scan) => super::evidence::scan::action(names, task, scan),
+        Act::Marker(marker) => super::evidence::marker::action(names, marker),
         Act::File(_) | Act::Restore => Err("a file can only be written or restored by a step of its own".into()),
         Act::Hold(_) => Err("a lock can only be held by a step of its own".into()),
     }
@@ -174,6 +188,7 @@ fn surroundings(names: &Names<'_>, task: &Task) -> Result<Surroundings, Trouble>
         dir: task.dir.as_ref().map(|d| names.text(d)).transpose()?,
         stdin: task.stdin.as_ref().map(|s| names.datum(s)).transpose()?,
         timeout_us: task.timeout.as_ref().map(|t| names.duration_us(t)).transpose()?,
+        pins: Vec::new(),
     })
 }
 

@@ -146,6 +146,7 @@ fn alone(plan: &Plan, id: NodeId) -> (Value, Vec<(String, Value)>) {
         | NodeKind::Decide(_)
         | NodeKind::Baseline(_)
         | NodeKind::Watch(_)
+        | NodeKind::Audit(_)
         | NodeKind::Set(_) => {}
     }
     (placeless(&node), inputs)
@@ -180,6 +181,7 @@ fn members(kind: &NodeKind) -> Vec<NodeId> {
         | NodeKind::Decide(_)
         | NodeKind::Baseline(_)
         | NodeKind::Watch(_)
+        | NodeKind::Audit(_)
         | NodeKind::Set(_) => Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::begin::{intent, title};
 use super::event::{Asked, Event, Question, Then, Verdict};
-use super::judge::{failed, then_of};
+use super::judge::{failed, judge, then_of};
 use super::names::{Names, show};
 use super::state::{InstId, State, Status, Timestamp};
 use super::{gate, schedule, waiver};
@@ -33,9 +33,10 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
 
 /// The pause of a wait, a retry or a poll is over.
 fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
-    match state.makes_attempts(id) {
-        true => start_task(state, id, now),
-        false => wait_is_over(state, id),
+    match &state.node_of(id).kind {
+        NodeKind::Audit(_) => judge(state, id, now),
+        _ if state.makes_attempts(id) => start_task(state, id, now),
+        _ => wait_is_over(state, id),
     }
 }
 
@@ -109,6 +110,7 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(saved) => Event::StepFinished { path, verdict: Verdict::Pass, reason: None, then: None, saved },
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
         },
+        NodeKind::Audit(_) => judge(state, id, now),
         NodeKind::WaitUntil(_) => wait_is_over(state, id),
     }
 }

@@ -28,6 +28,12 @@ pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
             Err((verdict, reason)) => give_up(state, id, Found { verdict, reason }),
         };
     }
+    if let NodeKind::Audit(audit) = &state.node_of(id).kind {
+        return match super::evidence::audit::weigh(&Names::of(state, id), audit) {
+            Ok(saved) => finished(state, id, Verdict::Pass, None, None, saved),
+            Err((verdict, reason)) => give_up(state, id, Found { verdict, reason }),
+        };
+    }
     let Some(task) = task_of(state, inst.node) else {
         return failed(state, id, Verdict::Fail, "only tasks have results".into());
     };
@@ -149,6 +155,10 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
             return fail(format!("status {} from {}", answer.status, answer.url));
         }
     }
+    let found = super::evidence::weigh(names, &task.act, done);
+    let found = found.map_err(|(verdict, reason)| Found { verdict, reason })?;
+    let extended = (!found.is_empty()).then(|| names.with_all(&found));
+    let names = extended.as_ref().unwrap_or(names);
     let needed = !task.expect.is_empty() || !task.save.is_empty();
     let clipped = |c: &Option<super::action::Captured>| c.as_ref().is_some_and(|c| c.bytes > 0 && c.text.is_none());
     let unseen = needed && (clipped(&done.stdout) || clipped(&done.stderr));
@@ -159,7 +169,7 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
             Err(trouble) => return Err(cannot_tell(unseen, trouble)),
         }
     }
-    let mut saved = Map::new();
+    let mut saved = found;
     for (name, expression) in &task.save {
         let value = names.expr(expression).map_err(|trouble| cannot_tell(unseen, trouble))?;
         saved.insert(name.clone(), value);
@@ -190,7 +200,7 @@ fn accepted(task: &Task, code: i32) -> bool {
 }
 
 /// The left side of a comparison, evaluated, so that a person sees what was found.
-fn saw(names: &Names<'_>, condition: &Template) -> String {
+pub(super) fn saw(names: &Names<'_>, condition: &Template) -> String {
     let operators = ["==", "!=", "<=", ">=", " < ", " > ", " in ", " not in "];
     let Some(at) = operators.iter().filter_map(|op| condition.text.find(op)).min() else { return String::new() };
     let left = Template { text: condition.text[..at].trim().to_string(), at: condition.at.clone() };

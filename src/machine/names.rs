@@ -32,6 +32,18 @@ impl<'a> Names<'a> {
         Names { state: self.state, scope: self.scope, result: Some(result) }
     }
 
+    /// Paths of the files the plan was made from.
+    pub(super) fn sources(&self) -> Vec<String> {
+        self.state.plan.sources.iter().map(|source| source.path.clone()).collect()
+    }
+
+    /// Adds names with their values.
+    pub(super) fn with_all(&self, values: &Map<String, Value>) -> Names<'a> {
+        let mut result = self.result.clone().unwrap_or_default();
+        result.extend(values.clone());
+        Names { state: self.state, scope: self.scope, result: Some(result) }
+    }
+
     /// Adds what the kind of step yields: `exit`, `stdout`, `status`, `json` and so on.
     pub(super) fn with_result(mut self, done: &Done) -> Names<'a> {
         self.result = Some(result_names(done));

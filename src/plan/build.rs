@@ -5,6 +5,7 @@ use super::gates::Around;
 use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
+use crate::policy::Program;
 use crate::runbook::model as doc;
 use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
@@ -22,10 +23,23 @@ pub struct Request<'a> {
     pub target: Option<Target>,
     /// Digest of the target profile's file.
     pub target_source: Option<SourceDigest>,
+    /// The target's policies.
+    pub policies: Policies,
     /// Access to included runbooks.
     pub library: &'a dyn Library,
     /// Who makes it and when, and what is waived.
     pub around: Around,
+}
+
+/// The policies of a target.
+#[derive(Debug, Clone, Default)]
+pub struct Policies {
+    /// As they were read.
+    pub policies: Vec<doc::Policy>,
+    /// Their files.
+    pub sources: Vec<SourceDigest>,
+    /// The file of the target, to point at in what is wrong with its values.
+    pub target: Option<Source>,
 }
 
 /// A value given for an input.
@@ -51,6 +65,13 @@ pub trait Library {
     /// # Errors
     /// Words when it cannot be read.
     fn file_sha256(&self, path: &str) -> Result<String, String>;
+    /// A script or program that a command calls.
+    ///
+    /// # Errors
+    /// Words when it cannot be read.
+    fn program(&self, path: &str) -> Result<Program, String> {
+        Err(format!("cannot read {path}: programs are not looked into here"))
+    }
 }
 
 /// Why an included runbook cannot be used.
@@ -80,16 +101,22 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         open: vec![request.source.name().to_string()],
         target: request.target.clone(),
         around: request.around,
+        policies: request.policies.policies,
+        called: Vec::new(),
     };
     builder.sources.extend(request.target_source);
+    builder.sources.extend(request.policies.sources);
     builder.sources.extend(builder.around.waivers_source.take());
     let book = request.runbook;
     builder.check_target(&book);
     builder.bind_top_inputs(&book, &request.given);
     let at = Position { scope: 0, source: &request.source, metrics: &book.metrics };
+    builder.hold_against_policies(&book, &at, request.policies.target.as_ref());
     builder.metrics(&book, &at);
     let mut schedule = builder.schedule(&book, &at);
+    builder.close_window(&mut schedule);
     let forward = builder.phases(&book, &at);
+    builder.look_at_markers(forward, &book, &at);
     let always = builder.optional_steps("always", &book.always, &book, &at);
     let rollback = match &book.rollback {
         doc::Rollback::Undo => None,
@@ -119,6 +146,8 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         waivers: Vec::new(),
         lock,
         sources: std::mem::take(&mut builder.sources),
+        policies: std::mem::take(&mut builder.policies),
+        called: std::mem::take(&mut builder.called),
     };
     plan.waivers = builder.waivers(&plan);
     if builder.problems.is_empty() { Ok(plan) } else { Err(builder.problems) }
@@ -136,6 +165,9 @@ pub(super) struct Builder<'a> {
     pub(super) open: Vec<String>,
     pub(super) target: Option<Target>,
     pub(super) around: Around,
+    pub(super) policies: Vec<doc::Policy>,
+    /// Files that commands call.
+    pub(super) called: Vec<SourceDigest>,
 }
 
 /// Where the builder stands: the scope of templates, the file paths are relative to, the metrics tables name.
@@ -285,9 +317,14 @@ impl Builder<'_> {
 
     fn kind(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         match &step.kind {
-            doc::Kind::Shell(_) | doc::Kind::Exec(_) | doc::Kind::Http(_) | doc::Kind::File(_) | doc::Kind::Hold(_) => {
-                NodeKind::Task(Box::new(self.task(step, at)))
-            }
+            doc::Kind::Shell(_)
+            | doc::Kind::Exec(_)
+            | doc::Kind::Http(_)
+            | doc::Kind::File(_)
+            | doc::Kind::Hold(_)
+            | doc::Kind::Marker(_)
+            | doc::Kind::Changes(_)
+            | doc::Kind::Scan(_) => NodeKind::Task(Box::new(self.task(step, at))),
             doc::Kind::Manual(m) => NodeKind::Manual { words: template(&m.words), evidence: m.evidence.clone() },
             doc::Kind::Checkpoint(c) => self.checkpoint(c),
             doc::Kind::Wait(doc::Wait::For(t)) => NodeKind::Wait(template(t)),
@@ -299,6 +336,7 @@ impl Builder<'_> {
             doc::Kind::Stages(stages) => self.stages(stages, &step.place, at),
             doc::Kind::Rounds(rounds) => self.rounds(rounds, &step.place, at),
             doc::Kind::Watch(watch) => self.watch(watch, at),
+            doc::Kind::Audit(audit) => NodeKind::Audit(Box::new(super::looks::audit(audit))),
             doc::Kind::Set(values) => NodeKind::Set(pairs(values)),
             doc::Kind::Run(run) => self.include(run, step, at),
             doc::Kind::Parallel(p) => {
@@ -325,6 +363,9 @@ impl Builder<'_> {
                 }))
             }
             doc::Kind::Hold(reason) => Act::Hold(template(reason)),
+            doc::Kind::Marker(marker) => Act::Marker(Box::new(super::looks::marker(marker))),
+            doc::Kind::Changes(changes) => Act::Changes(Box::new(super::looks::changes(changes, &step.place))),
+            doc::Kind::Scan(scan) => Act::Scan(Box::new(super::looks::scan(scan, &step.place))),
             _ => Act::Restore,
         };
         let undo = step.undo.as_ref().map(|undo| match undo {

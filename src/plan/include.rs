@@ -50,6 +50,7 @@ impl Builder<'_> {
         self.open.push(source.name().to_string());
         let inside = Position { scope: inner, source: &source, metrics: &book.metrics };
         self.refuse_inner_schedule(&book, &run.runbook.place);
+        self.hold_commands(&book, inner);
         self.metrics(&book, &inside);
         let body = self.body(&book, &inside);
         let always = self.optional_steps("always", &book.always, &book, &inside);

@@ -11,6 +11,8 @@ mod include;
 pub(crate) mod known;
 pub mod paths;
 mod lock;
+mod looks;
+mod policies;
 mod schedule;
 mod stages;
 #[cfg(test)]
@@ -19,7 +21,7 @@ pub mod used;
 pub mod window;
 
 pub use crate::runbook::units;
-pub use build::{Given, Library, Request, Unreadable, build};
+pub use build::{Given, Library, Policies, Request, Unreadable, build};
 pub use gates::{Around, idle_waivers};
 pub use model::Plan;
 

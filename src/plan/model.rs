@@ -3,13 +3,15 @@
 //! Inputs, target and included runbooks are resolved; templates that need results of steps stay templates, with the
 //! place they come from. The tree of steps is an arena so that a node is a small number.
 
-use crate::runbook::model::{Effect, InputKind, OnFailure, Repeat, Severity};
+use crate::policy::Rails;
+use crate::runbook::model::{Effect, InputKind, OnFailure, Policy, Repeat, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod decision;
 mod gate;
 mod lock;
+mod looks;
 mod schedule;
 
 pub use decision::{
@@ -18,6 +20,7 @@ pub use decision::{
 };
 pub use gate::{Gate, WAIVED, Waiver};
 pub use lock::Lock;
+pub use looks::{AddedLines, Audit, Changes, Marker, MarkerSource, Scan};
 pub use schedule::{Anchor, Marks, Schedule, Span, Until, Window};
 
 /// Format name of a stored plan.
@@ -70,6 +73,12 @@ pub struct Plan {
     pub lock: Option<Lock>,
     /// Files the plan was made from and their SHA-256.
     pub sources: Vec<SourceDigest>,
+    /// What the target's policies say: whatever is started is held against them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+    /// Scripts and wrappers that commands call, read when the plan was made; they must still be the same when they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub called: Vec<SourceDigest>,
 }
 
 /// A target profile.
@@ -79,6 +88,13 @@ pub struct Target {
     pub name: String,
     /// Its values: data, never templates.
     pub values: Value,
+}
+
+impl Target {
+    /// Whether it says `environment: production`.
+    pub fn is_production(&self) -> bool {
+        self.values.get("environment").and_then(Value::as_str) == Some("production")
+    }
 }
 
 /// A file the plan depends on.
@@ -246,6 +262,8 @@ pub enum NodeKind {
     Rounds(Box<Rounds>),
     /// What a log says.
     Watch(Box<Watch>),
+    /// A set of objects held against what it must be.
+    Audit(Box<Audit>),
 }
 
 /// `for_each`.
@@ -376,6 +394,12 @@ pub enum Act {
     Restore,
     /// A hold on the lock of the run, and why.
     Hold(Template),
+    /// A look at one variable.
+    Marker(Box<Marker>),
+    /// What changed between two commits.
+    Changes(Box<Changes>),
+    /// A look for what may not be there.
+    Scan(Box<Scan>),
 }
 
 /// A request, before its templates are resolved.
@@ -463,6 +487,12 @@ pub enum FileChange {
 }
 
 impl Plan {
+    /// What its target's policies say.
+    pub fn rails(&self) -> Rails<'_> {
+        let production = self.target.as_ref().is_some_and(Target::is_production);
+        Rails { policies: &self.policies, production }
+    }
+
     /// The node of an id from this plan.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]

@@ -37,6 +37,7 @@ fn request<'a>(text: &str, shelf: &'a Shelf) -> Request<'a> {
         given: BTreeMap::new(),
         target: Some(Target { name: "prod".into(), values }),
         target_source: None,
+        policies: Default::default(),
         library: shelf,
         around: Default::default(),
     }

@@ -133,7 +133,7 @@ pub(super) fn kind_of(kind: &NodeKind, part: Part, depth: usize) -> Kind {
         NodeKind::Checkpoint { .. } => Kind::Checkpoint,
         NodeKind::Wait(_) | NodeKind::WaitUntil(_) => Kind::Wait,
         NodeKind::Set(_) => Kind::Set,
-        NodeKind::Decide(_) | NodeKind::Baseline(_) | NodeKind::Watch(_) => Kind::Task,
+        NodeKind::Decide(_) | NodeKind::Baseline(_) | NodeKind::Watch(_) | NodeKind::Audit(_) => Kind::Task,
         NodeKind::Stages(_) | NodeKind::Rounds(_) => Kind::List,
     }
 }

@@ -12,7 +12,9 @@ mod read;
 mod reference;
 
 pub use model::Runbook;
-pub use read::{Profile, contract_accepts, keys, kinds, metric_sources, read, read_target, read_waivers};
+pub use read::{
+    Profile, contract_accepts, keys, kinds, metric_sources, policy_keys, read, read_policy, read_target, read_waivers,
+};
 pub use reference::reference;
 
 /// The JSON Schema of runbooks, for editors and `runbook schema`.
@@ -23,3 +25,5 @@ pub const TARGET_SCHEMA: &str = include_str!("../../schema/target.schema.json");
 
 /// The JSON Schema of files of waivers.
 pub const WAIVER_SCHEMA: &str = include_str!("../../schema/waiver.schema.json");
+/// The JSON Schema of policies.
+pub const POLICY_SCHEMA: &str = include_str!("../../schema/policy.schema.json");

@@ -4,17 +4,27 @@
 
 use crate::text::Place;
 
+mod audit;
+mod changes;
 mod gate;
+mod marker;
 mod metric;
 mod origin;
+mod policy;
+mod scan;
 mod schedule;
 mod stages;
 mod table;
 mod watch;
 
+pub use audit::Audit;
+pub use changes::Changes;
 pub use gate::{Checkpoint, Waiver, is_phrase, is_principal, is_role};
+pub use marker::{Marker, MarkerSource};
 pub use metric::{Change, Metric, MetricSource, Reduce, Sampling};
 pub use origin::InputSource;
+pub use policy::{Closed, Forbid, Forbidden, MarkerPlace, Policy, RequiredMarker, Requirements, Wrapper};
+pub use scan::{AddedLines, Scan};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
@@ -348,6 +358,14 @@ pub enum Kind {
     Watch(Box<Watch>),
     /// `hold: { reason: WORDS }`
     Hold(Text),
+    /// `marker: { file | process, name, is }`
+    Marker(Box<Marker>),
+    /// `audit: { in, as, key, count, equal, all }`
+    Audit(Box<Audit>),
+    /// `changes: { repo, base, head, projects, shared, coupled, isolated }`
+    Changes(Box<Changes>),
+    /// `scan: { secrets | added }`
+    Scan(Box<Scan>),
 }
 
 impl Kind {

@@ -43,9 +43,26 @@ const OBJECTS: &[(&str, &str)] = &[
     ("watch", "`watch`"),
     ("hold", "`hold`"),
     ("new_patterns", "`new_patterns`"),
+    ("marker", "`marker`"),
+    ("audit", "`audit`"),
+    ("changes", "`changes`"),
+    ("scan", "`scan`"),
+    ("secrets", "`secrets`"),
+    ("added", "`added`"),
     ("until", "`wait` for a mark"),
     ("anchor", "`anchor`"),
     ("window", "`window`"),
+];
+
+/// The objects of a policy, in the same way.
+const POLICY_OBJECTS: &[(&str, &str)] = &[
+    ("", "A policy"),
+    ("policy_rule", "A rule about commands"),
+    ("policy_allow", "What is allowed"),
+    ("policy_wrapper", "A wrapper"),
+    ("policy_requirements", "What is required"),
+    ("policy_marker", "A required marker"),
+    ("policy_window", "Closed times"),
 ];
 
 /// The reference page of the language in Markdown, made from the JSON Schema.
@@ -54,7 +71,7 @@ const OBJECTS: &[(&str, &str)] = &[
 pub fn reference(schema_json: &str) -> String {
     let schema: Value = serde_json::from_str(schema_json).unwrap_or_default();
     let mut page = String::from("# The runbook language, version 1\n\n");
-    page.push_str("Generated from `schema/runbook.schema.json`; do not edit.\n");
+    page.push_str("Generated from `schema/runbook.schema.json` and `schema/policy.schema.json`; do not edit.\n");
     for &(name, heading) in OBJECTS {
         let object = if name.is_empty() { &schema } else { &schema["definitions"][name] };
         section(&mut page, heading, object);
@@ -67,7 +84,16 @@ pub fn reference(schema_json: &str) -> String {
             kinds(&mut page, object, "source", &["title", "baseline"]);
         }
     }
+    policies(&mut page);
     page
+}
+
+/// Policies have a schema of their own.
+fn policies(page: &mut String) {
+    let schema: Value = serde_json::from_str(super::POLICY_SCHEMA).unwrap_or_default();
+    for &(name, heading) in POLICY_OBJECTS {
+        section(page, heading, if name.is_empty() { &schema } else { &schema["definitions"][name] });
+    }
 }
 
 fn section(page: &mut String, heading: &str, object: &Value) {
@@ -166,6 +192,7 @@ fn referred(name: &str) -> String {
         "change" => "duration, or `all`".into(),
         "id" => "id".into(),
         "named_texts" | "texts" => "names, each with text".into(),
+        "words" => "list of text".into(),
         "steps" => "list of steps".into(),
         "mark" => "mark such as `T-30m`".into(),
         "span" => "span such as `Mon-Thu 02:00-05:00 UTC`".into(),
@@ -180,7 +207,9 @@ fn referred(name: &str) -> String {
 
 /// A link to the section of an object.
 fn link(name: &str) -> String {
-    let Some((_, heading)) = OBJECTS.iter().find(|(object, _)| *object == name) else { return name.to_string() };
+    let Some((_, heading)) = OBJECTS.iter().chain(POLICY_OBJECTS).find(|(object, _)| *object == name) else {
+        return name.to_string();
+    };
     let plain = heading.replace('`', "");
     format!("[{plain}](#{})", plain.to_lowercase().replace(' ', "-"))
 }

@@ -28,6 +28,7 @@ pub use context::{Context, is_secret, secret};
 pub use error::{ErrorKind, EvalError};
 pub use refs::{Ref, Refs};
 pub use shell::{Lint, LintKind, Script, check_shell, quote, shell, simple_command};
+pub(crate) use shell::{Listing, Started, TemplateText, listing, template_text};
 
 use engine::{Job, Output};
 use scan::Piece;

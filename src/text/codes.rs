@@ -1,16 +1,18 @@
 //! The registry of diagnostic codes. A code is API: it keeps its number and meaning for ever.
 //!
 //! One file per range: 01xx [`yaml`], 02xx [`document`], 03xx [`reference`], 04xx [`shell`], 05xx [`plan`],
-//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 108x and 109x [`gates`], 111x [`signed`], 113x [`lock`], 115x [`secrets`],
-//! 1170 to 1199 [`hostile`]. To add a code, add a row to the file of its range.
+//! 06xx [`policy`], 07xx [`run`], 08xx [`decision`], 1000 to 1049 [`guard`], 1050 to 1079 [`look`], 108x and 109x
+//! [`gates`], 111x [`signed`], 113x [`lock`], 115x [`secrets`], 1170 to 1199 [`hostile`]. To add a code, add a row to the file of its range.
 
 use std::fmt;
 
 mod decision;
 mod document;
 mod gates;
+mod guard;
 mod hostile;
 mod lock;
+mod look;
 mod plan;
 mod policy;
 mod reference;
@@ -55,6 +57,8 @@ const RANGES: &[&[Row]] = &[
     policy::ROWS,
     run::ROWS,
     decision::ROWS,
+    guard::ROWS,
+    look::ROWS,
     gates::ROWS,
     signed::ROWS,
     lock::ROWS,

@@ -58,6 +58,7 @@ pub(crate) fn plan(text: &str) -> Plan {
         target_source: None,
         library: &Alone,
         around: Default::default(),
+        policies: Default::default(),
     };
     build(request).unwrap_or_else(|problems| panic!("{problems:?}"))
 }

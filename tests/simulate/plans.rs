@@ -31,6 +31,8 @@ pub(crate) fn plan(rng: &mut Rng) -> Plan {
         waivers: Vec::new(),
         lock: Some(Lock { name: "sim".into(), dir: None }),
         sources: Vec::new(),
+        policies: Vec::new(),
+        called: Vec::new(),
     }
 }
 

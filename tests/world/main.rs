@@ -7,6 +7,7 @@ mod bench;
 mod common;
 mod files;
 mod http;
+mod markers;
 mod metrics;
 mod processes;
 mod watch;

@@ -23,8 +23,12 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             let message = "a group of the same kind stands around this one, and their values have one name";
             found.push(clash(message.into(), step.place.clone()).help("put the inner one into a runbook of its own"));
         }
-        if let Kind::ForEach(group) = &step.kind {
-            let name = group.name.as_str();
+        let item = match &step.kind {
+            Kind::ForEach(group) => Some(group.name.as_str()),
+            Kind::Audit(audit) => Some(audit.name.as_str()),
+            _ => None,
+        };
+        if let Some(name) = item {
             let around = facts.scopes_from(facts.blocks[block].scope).any(|s| facts.scopes[s].item == Some(name));
             let what = match name {
                 _ if ROOTS.contains(&name) => "what templates call the values of the run",

@@ -1,6 +1,7 @@
 //! The rules, one per file.
 
 mod analysis;
+mod changes;
 mod clashes;
 mod conditions;
 mod declarations;
@@ -8,6 +9,7 @@ mod duplicate_expect;
 mod inputs;
 mod locks;
 mod lost_comments;
+mod marker;
 mod metrics;
 mod names;
 mod patterns;
@@ -15,6 +17,7 @@ mod poll;
 mod probe;
 mod reach;
 mod runs;
+mod scan;
 mod schedule;
 mod secret_use;
 mod secrets;
@@ -61,6 +64,9 @@ pub(super) const ALL: &[Rule] = &[
     schedule::check,
     watch::check,
     locks::check,
+    marker::check,
+    changes::check,
+    scan::check,
 ];
 
 /// `; did you mean ...?` when a candidate is close enough.

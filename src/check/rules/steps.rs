@@ -4,7 +4,7 @@ use super::reach::{Unreachable, doubt, is_guarded, reach};
 use super::{did_you_mean, listed};
 use crate::check::facts::Facts;
 use crate::check::included::Included;
-use crate::check::uses::Use;
+use crate::check::uses::{CHANGES, SCAN, Use};
 use crate::runbook::model::{Kind, Step};
 use crate::template::Ref;
 use crate::text::{Code, Diagnostic, Place};
@@ -98,6 +98,9 @@ fn saved(facts: &Facts<'_>, block: usize, step: &Step) -> Option<Vec<String>> {
         },
         Kind::Manual(manual) => manual.evidence.iter().map(|(name, _)| name.clone()).collect(),
         Kind::Decide(_) => DECISION.map(String::from).to_vec(),
+        Kind::Changes(_) => CHANGES.iter().map(|name| name.to_string()).collect(),
+        Kind::Scan(_) => SCAN.iter().map(|name| name.to_string()).collect(),
+        Kind::Audit(_) => ["count", "names"].map(String::from).to_vec(),
         _ => step.save.iter().map(|(name, _)| name.clone()).collect(),
     })
 }

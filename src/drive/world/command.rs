@@ -11,6 +11,7 @@ use super::bash::{self, BASH};
 use super::environment::{ONE_STRING, StepEnv};
 use super::live::Stream;
 use super::output::Sink;
+use super::pins;
 use super::process::{self, Finish, Launch, Limits};
 use super::secret_files::SecretFiles;
 use crate::machine::action::{Action, Done, Ended, ExecAction, ShellAction, Surroundings};
@@ -35,6 +36,7 @@ pub(super) fn run_dressed(attempt: &Attempt, action: &Action, dress: &dyn Fn(Sin
         Action::Exec(exec) => prepare_exec(attempt, exec, &files).map(|launch| vec![launch]),
         _ => Ok(Vec::new()),
     };
+    let result = result.and_then(|launches| pins::hold(&attempt.site, around).map(|()| launches));
     match result {
         Ok(_) if attempt.live.cancelled().is_some() => untouched(Ended::Cancelled),
         Ok(launches) => run_first_that_starts(attempt, &launches, around, dress),

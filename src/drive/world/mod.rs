@@ -6,23 +6,29 @@
 
 mod attempt;
 mod bash;
+mod changes;
 mod command;
 mod detach;
 mod durable;
 mod environment;
+mod evidence;
 mod file;
 mod forms;
+mod git;
 mod http;
 mod kept;
 mod live;
+mod marker;
 mod mask;
 mod metrics;
 mod ordinary;
 mod output;
+mod pins;
 mod pool;
 mod process;
 mod secret_command;
 mod secret_files;
+mod scan;
 mod secrets;
 mod selftest;
 mod sources;
@@ -198,6 +204,9 @@ impl RealWorld {
             let done = match &action {
                 Action::File(change) => file::change(&attempt, change),
                 Action::Restore(restore) => file::restore(&attempt, restore),
+                Action::Changes(wanted) => changes::run(&attempt, wanted),
+                Action::Scan(wanted) => scan::run(&attempt, wanted),
+                Action::Marker(wanted) => marker::run(&attempt, wanted),
                 Action::Watch(wanted) => watch::run(&attempt, wanted),
                 Action::Hold(wanted) => attempt.hold(&wanted.reason),
                 Action::Shell(_) | Action::Exec(_) | Action::Http(_) | Action::Sample(_) => {

@@ -213,6 +213,8 @@ impl Book {
                 waivers: Vec::new(),
                 lock: None,
                 sources: Vec::new(),
+                policies: Vec::new(),
+                called: Vec::new(),
             },
         };
         book.plan.forward = book.add(seq("", vec![seq("p", steps)]), 0);

@@ -1,7 +1,7 @@
 //! What a step does, exactly, in words.
 
 use super::names::{Names, Shown};
-use super::{decisions, short};
+use super::{decisions, looks, short};
 use crate::plan::model::{Act, Body, File, FileChange, Http, Node, NodeKind, Plan, Task, Template, Tree, Undo};
 use crate::plan::units::{duration_us, duration_words};
 use crate::report::visible_line;
@@ -67,6 +67,10 @@ pub(super) fn what(plan: &Plan, names: &Names<'_>, node: &Node) -> What {
         NodeKind::Watch(watch) => {
             what.brief = what.put(decisions::watch(names, node.scope, watch));
         }
+        NodeKind::Audit(audit) => {
+            what.brief = what.put(looks::audit(names, node.scope, audit));
+            what.details.extend(looks::claims(audit));
+        }
         NodeKind::Wait(time) => what.brief = format!("wait {}", span(&what.put(line(time)))),
         NodeKind::Set(values) => {
             let said: Vec<String> =
@@ -104,6 +108,17 @@ fn act(plan: &Plan, names: &Names<'_>, node: &Node, task: &Task, what: &mut What
         }
         Act::Http(http) => request(names, node, http, what),
         Act::File(file) => change(plan, names, node, file, what),
+        Act::Changes(changes) => {
+            let (brief, details) = looks::changes(names, node.scope, changes);
+            what.brief = what.put(brief);
+            what.details.extend(details);
+        }
+        Act::Scan(scan) => {
+            let (brief, details) = looks::scan(names, node.scope, scan);
+            what.brief = what.put(brief);
+            what.details.extend(details);
+        }
+        Act::Marker(marker) => what.brief = what.put(looks::marker(names, node.scope, marker)),
         Act::Restore => what.brief = "restore previous content".into(),
         Act::Hold(reason) => {
             let lock = plan.lock.as_ref().map_or_else(String::new, |lock| format!(" {}", visible_line(&lock.name)));

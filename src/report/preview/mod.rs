@@ -5,6 +5,7 @@
 mod act;
 mod decisions;
 mod gates;
+mod looks;
 mod names;
 mod paths;
 mod table;

@@ -36,6 +36,7 @@ fn planned(text: &str) -> Plan {
         given: BTreeMap::new(),
         target: Some(Target { name: "prod".into(), values }),
         target_source: None,
+        policies: Default::default(),
         library: &Nothing,
         around: Default::default(),
     };

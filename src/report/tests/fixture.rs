@@ -159,6 +159,8 @@ pub(crate) fn plan() -> Plan {
         waivers: Vec::new(),
         lock: None,
         sources: vec![SourceDigest { path: "runbooks/deploy-web.yml".into(), sha256: "ab".repeat(32) }],
+        policies: Vec::new(),
+        called: Vec::new(),
     }
 }
 

@@ -3,8 +3,22 @@
 use super::keys;
 
 /// Kinds of steps whose value is an object with keys of its own.
-const OWNERS: [&str; 10] =
-    ["http", "file", "checkpoint", "run", "parallel", "for_each", "decide", "stages", "rounds", "watch"];
+const OWNERS: [&str; 14] = [
+    "http",
+    "file",
+    "checkpoint",
+    "run",
+    "parallel",
+    "for_each",
+    "decide",
+    "stages",
+    "rounds",
+    "watch",
+    "marker",
+    "audit",
+    "changes",
+    "scan",
+];
 
 /// What to say about a key that `what` does not have, when it is known where it belongs.
 pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
@@ -32,6 +46,14 @@ pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
         }
         ("a stage", "pct" | "weight" | "share") => "the share of the traffic is `percent:`",
         ("a watch", "timeout" | "time") => "how long to watch is `for:`",
+        ("an audit", "objects" | "list" | "of") => "the objects are `in:`",
+        ("an audit", "expect" | "where") => "what must hold for every object is `all:`",
+        ("a scan", "files") => "secrets in files are `secrets: { files: [...] }`",
+        ("a scan", "forbid" | "base") => "patterns in added lines are `added: { base: ..., forbid: [...] }`",
+        ("a look at changes", "from" | "since") => "the commit before is `base:`",
+        ("a look at changes", "to" | "until") => "the commit after is `head:`",
+        ("a marker", "value" | "equals") => "what the variable must be is `is:`",
+        ("a marker", "pid" | "pidfile") => "the process is `process:`, a number or a file that holds one",
         ("a runbook", "vars") => "values are `inputs:` with a default, or a `set:` step",
         ("an input", "required") => "an input without `default` is required",
         ("an input", "description") => "words for people are `help:`",
@@ -57,6 +79,10 @@ pub(super) fn object_name(kind: &str) -> &'static str {
         "stages" => "a rollout in stages",
         "rounds" => "a step in rounds",
         "watch" => "a watch",
+        "marker" => "a marker",
+        "audit" => "an audit",
+        "changes" => "a look at changes",
+        "scan" => "a scan",
         _ => "a for_each group",
     }
 }

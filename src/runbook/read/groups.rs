@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn items(&mut self, field: Field<'a>) -> Option<Tree> {
+    pub(super) fn items(&mut self, field: Field<'a>) -> Option<Tree> {
         const WANTED: &str = "a list, or one \"{{ expression }}\" that yields it";
         if field.node.seq().is_some() {
             let items = self.list(field, WANTED);
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
             return Some(Tree::Text(text));
         }
         let at = super::cursor::first_line(self.source, field.node.span);
-        let problem = self.error(Code::BAD_VALUE, format!("`in` needs {WANTED}"), at);
+        let problem = self.error(Code::BAD_VALUE, format!("`{}` needs {WANTED}", field.name), at);
         *problem =
             problem.clone().fix(at, format!("\"{{{{ {} }}}}\"", text.value.trim()), "if it is an expression, write");
         None

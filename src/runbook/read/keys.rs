@@ -94,6 +94,13 @@ pub(super) const WATCH_SOURCES: &[&str] = &["file", "journal", "shell"];
 pub(super) const WATCH: &[&str] = &["for", "since", "must", "must_not", "new_patterns"];
 pub(super) const HOLD: &[&str] = &["reason"];
 pub(super) const NEW_PATTERNS: &[&str] = &["baseline", "max"];
+pub(super) const CHANGED: &[&str] = &["repo", "base", "head", "projects", "shared", "coupled", "isolated"];
+pub(super) const SCANS: &[&str] = &["secrets", "added"];
+pub(super) const SECRETS: &[&str] = &["files", "allow"];
+pub(super) const ADDED: &[&str] = &["repo", "base", "head", "paths", "exclude", "forbid", "allow"];
+pub(super) const AUDIT: &[&str] = &["in", "as", "key", "count", "equal", "all"];
+pub(super) const MARKER_SOURCES: &[&str] = &["file", "process"];
+pub(super) const MARKER: &[&str] = &["name", "is"];
 /// Where a metric's values come from.
 pub(super) const SOURCES: &[&str] = &["prometheus", "scrape", "http", "shell", "latency_of", "ratio"];
 /// Keys of a metric beside its source.
@@ -174,6 +181,9 @@ const BLOCK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure"
 const PLAIN: &[&str] = &["id", "title", "note", "when", "at", "not_after"];
 const PAUSE: &[&str] = &["id", "title", "note", "when", "at", "not_after", "guards"];
 const LOOK: &[&str] = &["id", "title", "note", "when", "severity", "on_failure", "at", "not_after"];
+const LOOK_INTO: &[&str] =
+    &["id", "title", "note", "when", "timeout", "retry", "expect", "severity", "on_failure", "at", "not_after"];
+const LOOK_AGAIN: &[&str] = &["id", "title", "note", "when", "retry", "severity", "on_failure", "at", "not_after"];
 
 /// Each kind of step and the keys that have a meaning beside it.
 pub(super) const KINDS: &[(&str, &[&str])] = &[
@@ -236,6 +246,10 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("rounds", BLOCK),
     ("watch", LOOK),
     ("hold", LOOK),
+    ("marker", LOOK_AGAIN),
+    ("audit", LOOK),
+    ("changes", LOOK_INTO),
+    ("scan", LOOK_INTO),
 ];
 /// Kinds a body can have.
 pub(super) const BODY_KINDS: &[&str] = &["shell", "exec", "http", "file"];
@@ -305,6 +319,12 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("watch", join(WATCH_SOURCES, WATCH)),
         ("new_patterns", NEW_PATTERNS.to_vec()),
         ("hold", HOLD.to_vec()),
+        ("audit", AUDIT.to_vec()),
+        ("changes", CHANGED.to_vec()),
+        ("scan", SCANS.to_vec()),
+        ("secrets", SECRETS.to_vec()),
+        ("added", ADDED.to_vec()),
+        ("marker", join(MARKER_SOURCES, MARKER)),
         ("metric", join(SOURCES, METRIC)),
         ("scrape", SCRAPE.to_vec()),
         ("ratio", RATIO.to_vec()),

@@ -1,7 +1,9 @@
 //! Reading a file into the typed model, one file per part of the language.
 
 mod advice;
+mod audit;
 mod cell;
+mod changes;
 mod contract;
 mod cursor;
 mod file;
@@ -11,9 +13,12 @@ mod http;
 mod inputs;
 mod keys;
 mod kinds;
+mod marker;
 mod metric;
 mod phase;
+mod policy;
 mod scalars;
+mod scan;
 mod schedule;
 mod stages;
 mod step;
@@ -32,6 +37,7 @@ use scalars::{SLUG_RULE, is_id, is_slug};
 pub use contract::contract_accepts;
 pub use gate::read_waivers;
 pub use keys::{keys, kinds, metric_sources};
+pub use policy::{policy_keys, read_policy};
 pub use target::{Profile, read_target};
 
 /// Reads a runbook and reports everything that is wrong with its form.

@@ -114,10 +114,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-type Parts = (Vec<u8>, u16, u16, String);
+pub(super) type Parts = (Vec<u8>, u16, u16, String);
 
 /// `[DAYS] [HH:MM-HH:MM] ZONE`, with at least one of the first two.
-fn parse_span(text: &str) -> Result<Parts, String> {
+pub(super) fn parse_span(text: &str) -> Result<Parts, String> {
     let mut words: Vec<&str> = text.split_whitespace().collect();
     let zone = words.pop().filter(|_| !words.is_empty()).ok_or("a span needs days or times, and a zone")?;
     if zone.contains(':') || day_list(zone).is_ok() {

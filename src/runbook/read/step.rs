@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         obj.fields.retain(|f| !keys::AROUND.contains(&f.name) || allowed.contains(&f.name));
     }
 
-    fn conditions(&mut self, field: Field<'a>) -> Vec<Text> {
+    pub(super) fn conditions(&mut self, field: Field<'a>) -> Vec<Text> {
         if field.node.seq().is_none() {
             return self.text_as(field, "an expression or a list of expressions").into_iter().collect();
         }

@@ -32,6 +32,8 @@ pub(crate) struct Command {
     pub(crate) assignments: Vec<Word>,
     /// Its here-documents and here-strings.
     pub(crate) input: Stream,
+    /// Files it reads: the words behind `<`.
+    pub(crate) files: Vec<Range<usize>>,
     /// It is a group of commands, of which one runs its input.
     pub(crate) reader: Option<Reader>,
 }
@@ -156,11 +158,13 @@ impl Lexer<'_> {
             self.compound(command, Self::condition);
             return false;
         }
+        let number = word.keyword().chars().all(|c| c.is_ascii_digit()) && word.keyword() != "";
+        let variable = word.keyword().starts_with('{') && word.keyword().ends_with('}');
+        if (number || variable) && matches!(self.peek(), Some('<' | '>')) {
+            return false;
+        }
         if !command.words.is_empty() {
-            let number = word.keyword().chars().all(|c| c.is_ascii_digit()) && word.keyword() != "";
-            if !(number && matches!(self.peek(), Some('<' | '>'))) {
-                command.words.push(word);
-            }
+            command.words.push(word);
             return false;
         }
         match word.keyword() {
@@ -313,6 +317,7 @@ impl Lexer<'_> {
     /// `< file`, `>> file`, `2>&1`, `<<EOF`, `<<< word`.
     fn redirection(&mut self, command: &mut Command) {
         let (here, from) = (self.starts("<<<"), self.peek() == Some('<'));
+        let descriptor = self.look(1) == Some('&');
         if here {
             self.at += 3;
         } else if self.starts("<<") {
@@ -332,6 +337,8 @@ impl Lexer<'_> {
             // Also `< <(commands)`.
             if here || from && self.chars[word.range.clone()].starts_with(&['<', '(']) {
                 command.input.texts.push(word.range);
+            } else if from && !descriptor {
+                command.files.push(word.range);
             }
         }
     }

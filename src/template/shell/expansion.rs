@@ -175,6 +175,9 @@ impl Lexer<'_> {
         let (close, murky) = self.closing_backtick(quoted);
         let (end, before) = (self.end, self.backticked);
         self.at += 1;
+        if murky {
+            self.murky.push(self.at..close);
+        }
         self.end = close;
         self.backticked = true;
         let read = |l: &mut Self| {

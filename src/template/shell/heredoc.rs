@@ -71,6 +71,9 @@ impl Lexer<'_> {
             if let Some((sure, reason)) = self.script_docs.get(&doc.start).copied() {
                 self.hand_over(&body, sure, reason);
             }
+            if doc.quoted {
+                self.quoted_docs.insert(doc.start);
+            }
             self.read_docs.insert(doc.start, body);
         }
     }

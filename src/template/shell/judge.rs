@@ -42,7 +42,8 @@ const DECLARATIONS: [&str; 5] = ["declare", "typeset", "local", "readonly", "exp
 impl Lexer<'_> {
     /// Judges a finished simple command and clears it.
     pub(super) fn judge(&mut self, command: &mut Command) {
-        let Command { words, assignments, input, reader } = std::mem::take(command);
+        self.note_started(command);
+        let Command { words, assignments, input, reader, .. } = std::mem::take(command);
         if let Some(reader) = reader {
             self.hand_over_stream(&input, reader);
         }

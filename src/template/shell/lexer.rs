@@ -11,6 +11,7 @@ use super::flow::{Flow, Reader};
 use super::heredoc::HereDoc;
 use super::judge::{Finding, LintKind};
 use super::place::{Hole, Place, Refusal};
+use super::started::Started;
 
 /// The character that stands for a hole in the text given to `walk`.
 pub(crate) const HOLE: char = crate::template::engine::OPEN;
@@ -29,12 +30,17 @@ pub(crate) struct Walk {
 
 /// Reads a script.
 pub(crate) fn walk(script: &[char]) -> Walk {
+    read(script).finish()
+}
+
+/// A script read to its end.
+pub(super) fn read(script: &[char]) -> Lexer<'_> {
     let mut lexer = Lexer::new(script);
     while lexer.at < lexer.end {
         lexer.list(super::commands::Until::End);
         lexer.at += 1; // a stray closing mark: go on behind it
     }
-    lexer.finish()
+    lexer
 }
 
 pub(crate) struct Lexer<'a> {
@@ -74,6 +80,14 @@ pub(crate) struct Lexer<'a> {
     pub(super) flow: Flow,
     /// Something in the script is not understood.
     pub(super) unreadable: bool,
+    /// The commands that were read.
+    pub(super) started: Vec<Started>,
+    /// Here-documents whose delimiter is quoted.
+    pub(super) quoted_docs: BTreeSet<usize>,
+    /// Text in backticks that has to lose backslashes before it is read.
+    pub(super) murky: Vec<Range<usize>>,
+    /// How many `>( )` stand around the cursor.
+    pub(super) sinks: usize,
 }
 
 /// A word of a command.
@@ -120,6 +134,10 @@ impl<'a> Lexer<'a> {
             read_docs: BTreeMap::new(),
             flow: Flow::default(),
             unreadable: false,
+            started: Vec::new(),
+            quoted_docs: BTreeSet::new(),
+            murky: Vec::new(),
+            sinks: 0,
         }
     }
 
@@ -139,7 +157,13 @@ impl<'a> Lexer<'a> {
 
     /// An opening such as `$((` with a line continuation inside is not recognised; nothing is promised then.
     fn refuse_split_openers(&mut self) {
-        let split = self.chars.windows(4).any(|w| {
+        if self.has_split_openers() || self.unreadable {
+            self.refuse_in(&(0..self.chars.len()), Refusal::Unreadable);
+        }
+    }
+
+    pub(super) fn has_split_openers(&self) -> bool {
+        self.chars.windows(4).any(|w| {
             let second = match w[0] {
                 '$' => "([{'\"",
                 '(' => "(",
@@ -147,10 +171,7 @@ impl<'a> Lexer<'a> {
                 _ => return false,
             };
             w[1] == '\\' && w[2] == '\n' && (second.contains(w[3]) || w[3] == '\\')
-        });
-        if split || self.unreadable {
-            self.refuse_in(&(0..self.chars.len()), Refusal::Unreadable);
-        }
+        })
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -170,6 +191,7 @@ impl<'a> Lexer<'a> {
     pub(super) fn nest(&mut self, read: impl FnOnce(&mut Self)) {
         if self.depth >= MAX_DEPTH {
             self.at = self.end;
+            self.unreadable = true;
             return;
         }
         self.depth += 1;
@@ -253,8 +275,11 @@ impl<'a> Lexer<'a> {
                 '|' if regex => self.literal(&mut word, c),
                 '<' | '>' if self.look(1) == Some('(') => {
                     self.expanded(&mut word);
+                    let sink = usize::from(c == '>');
                     self.at += 2;
+                    self.sinks += sink;
                     self.substitution();
+                    self.sinks -= sink;
                 }
                 '(' if self.at > word.range.start && matches!(self.chars[self.at - 1], '?' | '*' | '+' | '@' | '!') => {
                     self.expanded(&mut word);

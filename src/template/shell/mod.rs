@@ -14,6 +14,7 @@ mod lexer;
 mod place;
 mod second;
 mod simple;
+mod started;
 mod weave;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use std::ops::Range;
 pub use judge::LintKind;
 pub use place::quote;
 pub use simple::simple_command;
+pub(crate) use started::{Listing, Started, TemplateText, listing, template_text};
 
 use super::context::Context;
 use super::engine::{CLOSE, Job, OPEN, Output, SPLIT};
@@ -166,7 +168,7 @@ fn raw_lints<'a>(src: &'a str, pieces: &'a [Piece]) -> impl Iterator<Item = Lint
 }
 
 /// The name of the filter that ends the expression, arguments left out.
-fn last_filter<'a>(src: &'a str, tag: &Tag) -> &'a str {
+pub(super) fn last_filter<'a>(src: &'a str, tag: &Tag) -> &'a str {
     match &tag.tokens[..] {
         [.., bar, name] if &src[bar.range.clone()] == "|" => &src[name.range.clone()],
         _ => "",

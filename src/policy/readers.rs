@@ -1,0 +1,480 @@
+//! Programs that read text as commands: shells, `eval`, `ssh`, `xargs`, `find -exec` and their kin.
+
+use super::commands::{Input, Walk, What, joined};
+use super::starters;
+use super::word::{Doubt, UNKNOWN, Word};
+
+const SHELLS: [&str; 14] =
+    ["sh", "bash", "dash", "zsh", "ksh", "ash", "rbash", "mksh", "fish", "csh", "tcsh", "ksh93", "yash", "posh"];
+/// Programs that run programs written in their arguments or their input.
+const INTERPRETERS: [&str; 20] = [
+    "python",
+    "python2",
+    "python3",
+    "perl",
+    "ruby",
+    "node",
+    "nodejs",
+    "deno",
+    "bun",
+    "php",
+    "lua",
+    "tclsh",
+    "expect",
+    "awk",
+    "gawk",
+    "mawk",
+    "nawk",
+    "osascript",
+    "guile",
+    "emacs",
+];
+/// Words with which they start other programs.
+const STARTING: [&str; 9] =
+    ["system", "exec", "popen", "spawn", "subprocess", "child_process", "qx", "backtick", "getline"];
+/// Programs that start, copy or rename programs named in their arguments.
+const CARRIERS: [&str; 24] = [
+    "ln",
+    "cp",
+    "mv",
+    "install",
+    "rsync",
+    "tar",
+    "git",
+    "sed",
+    "vi",
+    "vim",
+    "ex",
+    "ed",
+    "make",
+    "gdb",
+    "socat",
+    "nc",
+    "ncat",
+    "screen",
+    "tmux",
+    "start-stop-daemon",
+    "daemonize",
+    "hash",
+    "enable",
+    "xvfb-run",
+];
+/// Options of ssh that take a value.
+const SSH_VALUES: &str = "bcDeEFIiJLlmOopQRSWwB";
+/// Most items of which each is followed.
+const MAX_ITEMS: usize = 50;
+
+impl Walk<'_> {
+    /// Follows a program that reads text as commands; false where it does not.
+    pub(super) fn read_again(&mut self, name: &str, arguments: &[Word], input: &Input) -> bool {
+        let before = self.bash;
+        self.bash = match name {
+            "bash" | "rbash" => true,
+            // The shell itself reads it.
+            "eval" | "trap" | "alias" | "mapfile" | "readarray" | "complete" | "compgen" | "source" | "." => before,
+            _ => false,
+        };
+        let follows = self.follow_reader(name, arguments, input);
+        self.bash = before;
+        follows
+    }
+
+    fn follow_reader(&mut self, name: &str, arguments: &[Word], input: &Input) -> bool {
+        match name {
+            "eval" => self.text(&joined(arguments), "`eval`"),
+            "trap" => self.first_argument(arguments, "`trap`"),
+            "alias" => self.aliases(arguments),
+            "mapfile" | "readarray" | "complete" | "compgen" => self.after_option(arguments, 'C', "its `-C`"),
+            "export" | "declare" | "typeset" | "local" | "readonly" => {
+                arguments.iter().for_each(|w| self.assignment(w))
+            }
+            "cd" | "pushd" | "popd" => self.note(What::Moved),
+            "source" | "." => self.script_file(arguments.first(), input),
+            "su" => self.user_shell(arguments, input),
+            "runuser" if !has_user_option(arguments) => self.user_shell(arguments, input),
+            "ssh" | "autossh" => self.ssh(arguments, input),
+            "xargs" => self.xargs(arguments, input),
+            "parallel" => self.parallel(arguments, input),
+            "find" => self.find(arguments, input),
+            "watch" => self.watch(arguments),
+            "crontab" => self.crontab(arguments, input),
+            "at" | "batch" => self.at(arguments, input),
+            "script" | "sg" => self.after_option(arguments, 'c', "it"),
+            "flock" => return self.flock(arguments),
+            _ if SHELLS.contains(&name) => self.shell(arguments, input, name),
+            _ if INTERPRETERS.contains(&name) || is_versioned(name) => self.interpreter(name, arguments, input),
+            _ if CARRIERS.contains(&name) => self.mention(&format!("`{name}` is given the program"), joined(arguments)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn first_argument(&mut self, arguments: &[Word], reader: &str) {
+        let text = arguments.iter().find(|word| word.text() != Some("--"));
+        if let Some(word) = text.filter(|word| !matches!(word.text(), Some("" | "-" | "-p" | "-l"))) {
+            self.text(&word.marked(), reader);
+        }
+    }
+
+    fn aliases(&mut self, arguments: &[Word]) {
+        for text in arguments.iter().map(Word::marked) {
+            if let Some((_, value)) = text.split_once('=') {
+                self.text(value, "an alias");
+            }
+        }
+    }
+
+    /// The text behind `-c`, for programs with an option that takes commands.
+    fn after_option(&mut self, arguments: &[Word], letter: char, reader: &str) {
+        if let Some(text) = option(arguments, letter, "command") {
+            self.text(&text, reader);
+        }
+    }
+
+    fn shell(&mut self, arguments: &[Word], input: &Input, name: &str) {
+        let reader = format!("`{name}`");
+        let mut at = 0;
+        while let Some(word) = arguments.get(at) {
+            let Some(text) = word.text() else {
+                if word.lead().starts_with("<(") || word.raw.starts_with("<(") {
+                    return self.script_file(Some(word), input);
+                }
+                let doubt = word.doubt().unwrap_or(Doubt::Unknown);
+                return self.doubt(doubt, format!("what `{name}` runs is only known at run time"), joined(arguments));
+            };
+            match text {
+                "-" => return self.input_as_script(input, &reader),
+                "--" => return self.script_file(arguments.get(at + 1), input),
+                "--version" | "--help" => return,
+                "-o" | "+o" | "-O" | "+O" | "--rcfile" | "--init-file" => at += 1,
+                _ if is_cluster(text) && text.contains('c') => {
+                    let mut script = at + 1;
+                    while arguments.get(script).and_then(Word::text).is_some_and(|t| t.starts_with(['-', '+'])) {
+                        script += if arguments[script].text().is_some_and(|t| t.ends_with(['o', 'O'])) { 2 } else { 1 };
+                    }
+                    if let Some(script) = arguments.get(script) {
+                        self.text(&script.marked(), &format!("`{name} -c`"));
+                    }
+                    return;
+                }
+                _ if is_cluster(text) && text.contains('s') => return self.input_as_script(input, &reader),
+                _ if is_cluster(text) && text.ends_with(['o', 'O']) => at += 1,
+                _ if text.starts_with(['-', '+']) => {}
+                _ => return self.script_file(Some(word), input),
+            }
+            at += 1;
+        }
+        self.input_as_script(input, &reader);
+    }
+
+    /// A file that a shell reads as its script.
+    fn script_file(&mut self, file: Option<&Word>, input: &Input) {
+        let Some(file) = file else { return };
+        if let Some(inside) = file.raw.strip_prefix("<(").and_then(|rest| rest.strip_suffix(')')) {
+            // The commands inside were read already; what they print is the script.
+            let chars: Vec<char> = format!("{inside} | {}", if self.bash { "bash" } else { "sh" }).chars().collect();
+            return self.nested(&chars, input);
+        }
+        match file.text() {
+            Some("/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" | "-") => self.input_as_script(input, "a shell"),
+            text => self.note(What::File { path: text.map(str::to_owned), shell: true }),
+        }
+    }
+
+    /// `su [-] [user] -c script`.
+    fn user_shell(&mut self, arguments: &[Word], input: &Input) {
+        match option(arguments, 'c', "command").or_else(|| option(arguments, '\0', "session-command")) {
+            Some(text) => self.text(&text, "`su -c`"),
+            None => self.input_as_script(input, "`su`"),
+        }
+    }
+
+    /// A remote shell reads all words behind the host as one line.
+    fn ssh(&mut self, arguments: &[Word], input: &Input) {
+        let mut at = 0;
+        while let Some(text) = arguments.get(at).map(Word::marked).filter(|text| text.starts_with('-')) {
+            if text == "--" {
+                at += 1;
+                break;
+            }
+            let own_value = text.len() == 2 && text.ends_with(|c| SSH_VALUES.contains(c));
+            let value = if own_value { arguments.get(at + 1).map(Word::marked) } else { Some(text[2..].to_owned()) };
+            let command = value.as_deref().and_then(|v| v.split_once('=')).filter(|_| text.starts_with("-o"));
+            if let Some((_, command)) = command.filter(|(name, _)| name.to_ascii_lowercase().ends_with("command")) {
+                self.text(command, "an option of `ssh`");
+            }
+            at += if own_value { 2 } else { 1 };
+        }
+        match arguments.get(at + 1..) {
+            None | Some([]) => self.input_as_script(input, "a remote shell"),
+            Some(command) => {
+                self.text(&joined(command), "a remote shell");
+                if let Some(first) = command.first().and_then(Word::text).filter(|first| is_shell(first)) {
+                    self.shell(&command[1..], input, &super::word::base(first));
+                }
+            }
+        }
+    }
+
+    /// `xargs` makes arguments of its input.
+    fn xargs(&mut self, arguments: &[Word], input: &Input) {
+        const VALUES: &str = "aEILnPsd";
+        let (mut at, mut mark) = (0, None);
+        while let Some(text) = arguments.get(at).map(Word::marked).filter(|text| text.starts_with('-')) {
+            let takes_next = text.len() == 2 && text.ends_with(|c| VALUES.contains(c));
+            let next = arguments.get(at + 1).map(Word::marked);
+            match text.as_str() {
+                "-I" => mark = next,
+                "-i" | "--replace" => mark = Some("{}".into()),
+                _ if text.starts_with("-I") => mark = Some(text[2..].into()),
+                _ if text.starts_with("--replace=") => mark = Some(text["--replace=".len()..].into()),
+                _ if text.starts_with("--") && !text.contains('=') && !XARGS_FLAGS.contains(&text.as_str()) => {
+                    return self.doubt(Doubt::Unknown, "an option of `xargs` is not known", joined(arguments));
+                }
+                _ => {}
+            }
+            at += if takes_next { 2 } else { 1 };
+        }
+        let command = arguments.get(at..).unwrap_or_default();
+        if command.is_empty() {
+            return;
+        }
+        match (input, mark) {
+            (Input::Closed, _) => self.command(command, &Input::Closed),
+            (Input::Text(text), Some(mark)) => {
+                for line in text.lines().take(MAX_ITEMS) {
+                    let words: Vec<Word> =
+                        command.iter().map(|word| replaced(word, &mark, line.trim_start())).collect();
+                    self.command(&words, &Input::Closed);
+                }
+                if text.lines().count() > MAX_ITEMS {
+                    self.doubt(Doubt::Unknown, "`xargs` starts too many commands to follow", text.clone());
+                }
+            }
+            (Input::Text(text), None) => {
+                let items = text.split_whitespace().map(|item| item.trim_matches(['"', '\'']));
+                let words: Vec<Word> = command.iter().cloned().chain(items.map(remarked)).collect();
+                self.command(&words, &Input::Closed);
+            }
+            (Input::Unknown(_), Some(mark)) => {
+                let words: Vec<Word> = command.iter().map(|word| replaced(word, &mark, &UNKNOWN.to_string())).collect();
+                self.command(&words, &Input::Closed);
+            }
+            (Input::Unknown(_), None) => {
+                let words: Vec<Word> = command.iter().cloned().chain([Word::unknown()]).collect();
+                self.command(&words, &Input::Closed);
+            }
+        }
+    }
+
+    /// `parallel command ::: arguments`: each argument is put into the command, and a shell reads the line.
+    fn parallel(&mut self, arguments: &[Word], input: &Input) {
+        const VALUES: &str = "jaSINnLdEPC";
+        let mut at = 0;
+        while let Some(text) = arguments.get(at).and_then(Word::text).filter(|text| text.starts_with('-')) {
+            if text.starts_with("--") && !text.contains('=') && !PARALLEL_FLAGS.contains(&text) {
+                return self.doubt(Doubt::Unknown, "an option of `parallel` is not known", joined(arguments));
+            }
+            at += if text.len() == 2 && text.ends_with(|c| VALUES.contains(c)) { 2 } else { 1 };
+        }
+        let rest = arguments.get(at..).unwrap_or_default();
+        let split = rest.iter().position(|word| word.lead().starts_with(":::")).unwrap_or(rest.len());
+        let command = joined(&rest[..split]);
+        let items: Vec<String> = match (rest.get(split + 1..), input) {
+            (Some(items), _) => items.iter().filter(|w| !w.lead().starts_with(":::")).map(Word::marked).collect(),
+            (None, Input::Text(text)) => text.lines().map(str::to_owned).collect(),
+            (None, Input::Closed) => vec![String::new()],
+            (None, Input::Unknown(_)) => vec![UNKNOWN.to_string()],
+        };
+        for item in items.iter().take(MAX_ITEMS) {
+            let line = if command.contains('{') { replace_braces(&command, item) } else { format!("{command} {item}") };
+            self.text(line.trim(), "`parallel`");
+        }
+        if items.len() > MAX_ITEMS {
+            self.doubt(Doubt::Unknown, "`parallel` starts too many commands to follow", items.join("\n"));
+        }
+    }
+
+    /// `find ... -exec command {} ;`
+    fn find(&mut self, arguments: &[Word], input: &Input) {
+        let starts = |word: &Word| matches!(word.text(), Some("-exec" | "-execdir" | "-ok" | "-okdir"));
+        for (at, _) in arguments.iter().enumerate().filter(|(_, word)| starts(word)) {
+            let command = arguments[at + 1..].iter();
+            let command = command.take_while(|word| !matches!(word.text(), Some(";" | "+")));
+            let words: Vec<Word> = command.map(|word| replaced(word, "{}", &UNKNOWN.to_string())).collect();
+            self.command(&words, input);
+        }
+        if arguments.iter().any(|word| word.text().is_none() && word.lead().is_empty() && !word.raw.starts_with('"')) {
+            // `find $OPTIONS` may hold an `-exec`; a quoted value is one path or pattern.
+            self.doubt(Doubt::Unknown, "options of `find` are only known at run time", joined(arguments));
+        }
+    }
+
+    /// `flock FILE -c script`; false for `flock FILE command`.
+    fn flock(&mut self, arguments: &[Word]) -> bool {
+        let Some(Ok(at)) = starters::find("flock").map(|flock| flock.command(arguments)) else { return false };
+        let script = matches!(arguments.get(at).and_then(Word::text), Some("-c" | "--command"));
+        if let Some(text) = arguments.get(at + 1).filter(|_| script) {
+            self.text(&text.marked(), "`flock -c`");
+        }
+        script
+    }
+
+    fn watch(&mut self, arguments: &[Word]) {
+        let Some(Ok(at)) = starters::find("watch").map(|watch| watch.command(arguments)) else {
+            return self.doubt(Doubt::Unknown, "an option of `watch` is not known", joined(arguments));
+        };
+        self.text(&joined(&arguments[at..]), "`watch`");
+    }
+
+    /// Each line of a table is five fields and a command.
+    fn crontab(&mut self, arguments: &[Word], input: &Input) {
+        let mut files = arguments.iter();
+        let mut file = None;
+        while let Some(word) = files.next() {
+            match word.text() {
+                Some("-u") => drop(files.next()),
+                Some("-l" | "-r" | "-e" | "-i") => return,
+                _ => file = Some(word),
+            }
+        }
+        let text = match (file.and_then(Word::text), input) {
+            (None | Some("-"), Input::Text(text)) => text.clone(),
+            (None | Some("-"), Input::Closed) => return,
+            (None | Some("-"), Input::Unknown(text)) => {
+                return self.doubt(Doubt::Unknown, "what `crontab` will run is only known at run time", text.clone());
+            }
+            (Some(file), _) => {
+                return self.doubt(
+                    Doubt::Unknown,
+                    format!("what `crontab` will run stands in {file}"),
+                    file.to_owned(),
+                );
+            }
+        };
+        for line in text.lines() {
+            let fields = if line.trim_start().starts_with('@') { 1 } else { 5 };
+            let mut rest = line.trim_start();
+            for _ in 0..fields {
+                rest = rest.split_once([' ', '\t']).map_or("", |(_, tail)| tail.trim_start());
+            }
+            self.text(rest, "`crontab`");
+        }
+    }
+
+    fn at(&mut self, arguments: &[Word], input: &Input) {
+        match arguments.iter().position(|word| word.text() == Some("-f")) {
+            Some(at) => self.script_file(arguments.get(at + 1), input),
+            None => self.input_as_script(input, "`at`"),
+        }
+    }
+
+    /// Another language: what it starts cannot be read here, but whether it says so can.
+    fn interpreter(&mut self, name: &str, arguments: &[Word], input: &Input) {
+        let code = match input {
+            Input::Text(text) | Input::Unknown(text) => format!("{}\n{text}", joined(arguments)),
+            Input::Closed => joined(arguments),
+        };
+        let why = format!("`{name}` runs code in another language");
+        let inline = arguments.iter().any(|w| matches!(w.text(), Some("-c" | "-e" | "-r" | "-E" | "--eval")))
+            || name.ends_with("awk")
+            || !matches!(input, Input::Closed);
+        match inline
+            && (STARTING.iter().any(|word| code.contains(word)) || code.contains('`') || code.contains(UNKNOWN))
+        {
+            true => self.doubt(Doubt::Unknown, why, code),
+            false => self.mention(&why, code),
+        }
+    }
+}
+
+const XARGS_FLAGS: [&str; 8] = [
+    "--null",
+    "--no-run-if-empty",
+    "--verbose",
+    "--exit",
+    "--open-tty",
+    "--interactive",
+    "--show-limits",
+    "--max-lines",
+];
+const PARALLEL_FLAGS: [&str; 8] =
+    ["--no-notice", "--will-cite", "--bar", "--eta", "--line-buffer", "--keep-order", "--null", "--dry-run"];
+
+pub(super) fn is_shell(program: &str) -> bool {
+    SHELLS.contains(&super::word::base(program).as_str())
+}
+
+fn has_user_option(arguments: &[Word]) -> bool {
+    arguments.iter().any(|word| word.text() == Some("-u") || word.lead().starts_with("--user"))
+}
+
+/// `python3.11`, `perl5.36`.
+fn is_versioned(name: &str) -> bool {
+    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    plain != name && INTERPRETERS.contains(&plain)
+}
+
+/// `-lc` and the like.
+fn is_cluster(text: &str) -> bool {
+    text.starts_with('-') && !text.starts_with("--") && text.len() > 1
+}
+
+/// The value of an option in any of its forms: `-c text`, `-ctext`, `-xc text`, `--command text`, `--command=text`.
+fn option(arguments: &[Word], letter: char, name: &str) -> Option<String> {
+    for (at, word) in arguments.iter().enumerate() {
+        let text = word.marked();
+        let next = || arguments.get(at + 1).map(Word::marked).unwrap_or_default();
+        match text.strip_prefix("--") {
+            Some(option) if option == name => return Some(next()),
+            Some(option) => {
+                if let Some(value) = option.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
+                    return Some(value.to_owned());
+                }
+            }
+            None if is_cluster(&text) => {
+                if let Some((_, value)) = text.split_once(letter) {
+                    return Some(if value.is_empty() { next() } else { value.to_owned() });
+                }
+            }
+            None => {}
+        }
+    }
+    None
+}
+
+/// A word in which a mark is replaced by text; a value with marks of its own is not known.
+fn replaced(word: &Word, mark: &str, by: &str) -> Word {
+    let text = word.marked();
+    if mark.is_empty() || !text.contains(mark) { word.clone() } else { remarked(&text.replace(mark, by)) }
+}
+
+/// Text with marks as a word.
+fn remarked(text: &str) -> Word {
+    let values = super::word::Values::default();
+    let quoted: Vec<char> =
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('`', "\\`"))
+            .chars()
+            .collect();
+    super::word::read(&quoted, 0..quoted.len(), &values)
+}
+
+/// `{}`, `{.}`, `{1}` and the other forms of `parallel`.
+fn replace_braces(command: &str, item: &str) -> String {
+    let mut out = String::new();
+    let mut rest = command;
+    while let Some((before, tail)) = rest.split_once('{') {
+        out.push_str(before);
+        match tail.split_once('}') {
+            Some((inside, after)) if inside.len() <= 4 && !inside.contains(' ') => {
+                out.push_str(item);
+                rest = after;
+            }
+            _ => {
+                out.push('{');
+                rest = tail;
+            }
+        }
+    }
+    out + rest
+}
