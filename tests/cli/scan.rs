@@ -194,7 +194,13 @@ fn many_places_are_counted_beyond_the_first_ones() {
 fn a_dry_run_says_what_is_looked_for_and_starts_nothing() {
     let test = Test::new().file("a.yml", crate::support::book(GATE)).args("plan --full a.yml");
     let ran = test.run();
-    assert!(ran.stdout.contains("exclude: docs/, *.md") && ran.stdout.contains("gate:allow"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("forbidden: \\bdebugger\\b")
+            && ran.stdout.contains("exclude: docs/, *.md")
+            && ran.stdout.contains("gate:allow"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
