@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_diff_that_is_cut_off_concludes_nothing() {
-        assert!(added(DIFF[..DIFF.len() - 1].as_bytes(), 7).is_err());
+        assert!(added(&DIFF.as_bytes()[..DIFF.len() - 1], 7).is_err());
         assert!(added(b"diff --git a/x b/x\n+++ b/x\n@@ -0,0 +1,2 @@\n+one\n", 7).is_err());
         assert!(added(b"diff --git a/x b/x\n+++ b/x\n@@ -1 +1 @@\n context\n", 7).is_err());
     }

@@ -222,7 +222,8 @@ fn passed(state: &State, id: InstId, task: &Task, saved: Map<String, Value>, now
             return again(state, id, &poll.every, None, streak, reason, now);
         }
     }
-    finished(state, id, Verdict::Pass, None, None, saved)
+    let seen = inst.done.as_ref().and_then(super::evidence::said);
+    finished(state, id, Verdict::Pass, seen, None, saved)
 }
 
 fn not_passed(state: &State, id: InstId, task: &Task, done: &Done, found: Found, now: Timestamp) -> Event {

@@ -155,12 +155,8 @@ impl Needs<'_> {
         self.book.guards.is_some() || self.book.phases.iter().any(|phase| phase.guards.is_some()) || in_steps
     }
 
-    /// Where the language has locks, a run at a target takes one unless the runbook says `lock: none`.
+    /// A run at a target takes a lock unless the runbook says `lock: none`.
     fn has_lock(&self) -> bool {
-        let known = runbook::keys().iter().any(|(object, keys)| object.is_empty() && keys.contains(&"lock"));
-        let parsed = text::parse(&self.book.place.source);
-        let entries = parsed.root.as_ref().and_then(|root| root.map()).unwrap_or_default();
-        let written = entries.iter().find(|entry| entry.key == "lock").and_then(|entry| entry.value.str());
-        known && written != Some("none")
+        self.book.lock.as_ref().is_none_or(|lock| lock.value != "none")
     }
 }

@@ -226,6 +226,20 @@ fn what_is_no_whole_repository_is_unavailable() {
 }
 
 #[test]
+fn a_repository_of_somebody_else_is_left_for_git_to_judge() {
+    let (test, repo) = test();
+    repo.commit_of(&["argo/a"]);
+    let path = test.sandbox.work().join("repo").display().to_string();
+    let given = std::process::Command::new("chown").args(["-R", "12345", &path]).status().unwrap();
+    // Only the superuser can give files away.
+    if given.success() {
+        let ran = test.code(1).run();
+        assert!(why(&ran).contains("dubious ownership"), "{}", why(&ran));
+        assert!(ran.log().contains("unavailable"));
+    }
+}
+
+#[test]
 fn a_dry_run_says_what_is_compared_and_starts_nothing() {
     let test = Test::new().file("a.yml", crate::support::book(BOOK)).args("plan a.yml");
     let ran = test.run();

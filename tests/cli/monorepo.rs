@@ -36,6 +36,8 @@ fn commits_of_one_project_have_that_project_tested_and_pass() {
     repo.commit_of(&["argo/b.py"]);
     let ran = test.run();
     assert_eq!(tested(&ran), "argo");
+    assert_eq!(ran.reason("changes.lines/added"), "nothing in 2 lines of 2 files in 2 commits");
+    assert_eq!(ran.reason("environment.marker"), "`prd` in .env:1");
     ran.verified();
 }
 

@@ -170,7 +170,11 @@ digest [SHA256]
 
 /// What a runbook needs beside its target.
 fn needed(file: &Path) -> &'static [&'static str] {
-    if file.ends_with("rollback.yml") { &["-i", "reason=a test of the plan"] } else { &[] }
+    match file.file_name().and_then(|name| name.to_str()) {
+        Some("rollback.yml") => &["-i", "reason=a test of the plan"],
+        Some("monorepo-gates.yml") => &["-i", "base=v1"],
+        _ => &[],
+    }
 }
 
 fn shipped() -> Vec<std::path::PathBuf> {

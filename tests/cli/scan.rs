@@ -194,14 +194,20 @@ fn many_places_are_counted_beyond_the_first_ones() {
 fn a_dry_run_says_what_is_looked_for_and_starts_nothing() {
     let test = Test::new().file("a.yml", crate::support::book(GATE)).args("plan --full a.yml");
     let ran = test.run();
-    assert!(ran.stdout.contains("exclude: docs/, *.md") && ran.stdout.contains("gate:allow"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("forbidden: \\bdebugger\\b")
+            && ran.stdout.contains("exclude: docs/, *.md")
+            && ran.stdout.contains("gate:allow"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
 fn a_file_nobody_may_read_is_unavailable_not_clean() {
     let test = secrets("locked.yml").file("locked.yml", "a: b\n");
     let path = test.sandbox.work().join("locked.yml");
-    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if fs::read(&path).is_err() {
         assert_eq!(why(&test.code(1).run()), "locked.yml may not be read by this user");

@@ -111,6 +111,14 @@ fn a_quote_that_is_never_closed_leaves_nothing_to_rely_on() {
 }
 
 #[test]
+fn a_variable_that_is_set_again_and_again_is_no_marker() {
+    let mut bed = Bed::new();
+    std::fs::write(bed.work(".env"), "DEPLOYMENT_ENV=prd\n".repeat(5000)).unwrap();
+    let seen = bed.act(&in_file(".env")).marker.unwrap();
+    assert_eq!((seen.found.len(), seen.broken.as_deref()), (0, Some("it is set 5000 times")));
+}
+
+#[test]
 fn a_live_process_tells_the_environment_it_was_started_with() {
     let mut bed = Bed::new();
     let live = Live::with(&[("DEPLOYMENT_ENV", "dev"), ("X_DEPLOYMENT_ENV", "prd"), ("PASSWORD", "hunter2")]);

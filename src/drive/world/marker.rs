@@ -52,7 +52,7 @@ impl Look<'_> {
             }
         };
         let ours = all.into_iter().filter(|one| one.name == self.wanted.name);
-        Ok(MarkerSeen { found: ours.map(|one| self.set_in_file(one.line, &one.value)).collect(), ..seen })
+        Ok(bounded(MarkerSeen { found: ours.map(|one| self.set_in_file(one.line, &one.value)).collect(), ..seen }))
     }
 
     fn set_in_file(&self, line: u32, value: &Setting) -> Assigned {
@@ -82,7 +82,7 @@ impl Look<'_> {
         let ours = settings.iter().filter_map(|entry| {
             entry.strip_prefix(self.wanted.name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
         });
-        Ok(MarkerSeen { place, found: ours.map(|value| self.assigned(value)).collect(), broken: None })
+        Ok(bounded(MarkerSeen { place, found: ours.map(|value| self.assigned(value)).collect(), broken: None }))
     }
 
     /// The number itself, or the first line of a file.
@@ -103,6 +103,14 @@ impl Look<'_> {
             self.attempt.site.masker.text(&text).into_owned()
         };
         Assigned { value: (!hidden).then(shown), equal: value == self.is, ..Assigned::default() }
+    }
+}
+
+/// A record of the log is bounded; who sets one variable so often has no environment but a mistake.
+fn bounded(seen: MarkerSeen) -> MarkerSeen {
+    match seen.found.len() {
+        0..=100 => seen,
+        many => MarkerSeen { found: Vec::new(), broken: Some(format!("it is set {many} times")), ..seen },
     }
 }
 

@@ -108,6 +108,13 @@ fn text_as_random_as_a_key_is_found_whatever_it_is_called() {
     assert_eq!(found("a.ts", "getElementsByTagNameNSOrSomethingElse()"), Vec::<String>::new());
 }
 
+#[test]
+fn a_line_of_megabytes_is_judged_in_time() {
+    let line = "a=Qq1Zz2Xx3Cc4Vv5Bb6Nn7Mm8Aa9,".repeat(50_000);
+    // Looking back or ahead over the whole line at every name would take hours.
+    assert!(!DETECTOR.line(&line, Language::Plain).is_empty());
+}
+
 proptest! {
     #[test]
     fn any_line_is_judged(line in "\\PC{0,80}") {

@@ -17,6 +17,7 @@ pub(super) enum Literal<'a> {
 
 /// The value at the beginning of a text.
 pub(super) fn literal(text: &str, language: Language) -> Literal<'_> {
+    let text = near(text);
     let prefix = text.find(['"', '\'', '`']).filter(|at| text[..*at].chars().all(|c| c.is_ascii_alphabetic()));
     // Prefixes of strings in programs, such as b"" or f"".
     let quoted = prefix.filter(|at| *at <= 2).and_then(|at| {
@@ -38,11 +39,17 @@ pub(super) fn literal(text: &str, language: Language) -> Literal<'_> {
 
 /// `${NAME:-text}` at the beginning of a text.
 pub(super) fn reference(text: &str) -> Literal<'_> {
+    let text = near(text);
     let whole = &text[..text.find('}').map_or(text.len(), |at| at + 1)];
     match default_of(whole) {
         Some(default) if !is_nothing(default, true) => Literal::Default(default),
         _ => Literal::No,
     }
+}
+
+/// No value that matters is longer, and some files are one line of megabytes.
+fn near(text: &str) -> &str {
+    text.char_indices().nth(1000).map_or(text, |(at, _)| &text[..at])
 }
 
 fn closing(body: &str, quote: char) -> usize {
@@ -131,12 +138,12 @@ pub(super) fn is_reference(value: &str) -> bool {
 /// Whether a piece of a line has the look of a random key in base64: letters of both kinds, digits, no repetition.
 pub(super) fn looks_random(line: &str, at: Range<usize>) -> bool {
     let text = line[at.clone()].trim_matches(['=', '-', '_', '/']);
-    let before = line[..at.start].to_ascii_lowercase();
+    let before = line.as_bytes()[at.start.saturating_sub(16)..at.start].to_ascii_lowercase();
     let text_lower = text.to_ascii_lowercase();
     let digest = ["sha1-", "sha256-", "sha384-", "sha512-", "md5-"].iter().any(|name| text_lower.starts_with(name))
         || ["sha1:", "sha256:", "sha384:", "sha512:", "md5:", "ssh-ed25519 ", "ssh-rsa "]
             .iter()
-            .any(|name| before.ends_with(name));
+            .any(|name| before.ends_with(name.as_bytes()));
     let count = |is: fn(char) -> bool| text.chars().filter(|c| is(*c)).count();
     let mixed = count(|c| c.is_ascii_uppercase()) >= 3
         && count(|c| c.is_ascii_lowercase()) >= 3

@@ -79,6 +79,8 @@ pub struct ScanSeen {
 impl ScanSeen {
     /// Places that are told one by one.
     pub const MOST: usize = 200;
+    /// Bytes of file names that are told.
+    const LONGEST: usize = 100 * 1024;
 
     /// Notes one place.
     pub fn found(&mut self, hit: Hit, allowed: bool) {
@@ -87,7 +89,9 @@ impl ScanSeen {
             false => (&mut self.hits, &mut self.hit_count),
         };
         *count += 1;
-        if list.len() < ScanSeen::MOST {
+        // A record of the log is bounded, whatever files are called.
+        let length: usize = list.iter().map(|hit| hit.file.len()).sum();
+        if list.len() < ScanSeen::MOST && length + hit.file.len() < ScanSeen::LONGEST {
             list.push(hit);
         }
     }

@@ -58,13 +58,14 @@ fn different(name: &str, seen: &MarkerSeen, found: &Assigned, wanted: Option<Dat
     words
 }
 
-fn said(one: &Assigned, place: &str) -> String {
+pub(super) fn said(one: &Assigned, place: &str) -> String {
     match &one.value {
         Some(value) => format!("`{}` in {place}", value.escape_debug()),
+        None if one.equal => format!("the value it must be in {place}"),
         None => format!("another value in {place}"),
     }
 }
 
-fn at(seen: &MarkerSeen, one: &Assigned) -> String {
+pub(super) fn at(seen: &MarkerSeen, one: &Assigned) -> String {
     one.line.map_or_else(|| seen.place.clone(), |line| format!("{}:{line}", seen.place))
 }

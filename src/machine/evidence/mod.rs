@@ -20,3 +20,23 @@ pub(super) fn weigh(names: &Names<'_>, act: &Act, done: &Done) -> Result<Map<Str
         _ => Ok(Map::new()),
     }
 }
+
+/// What was seen by a look that passed, for people: a gate is more than a step that did not fail.
+pub(super) fn said(done: &Done) -> Option<String> {
+    if let Some(seen) = &done.marker {
+        return seen.found.last().map(|last| marker::said(last, &marker::at(seen, last)));
+    }
+    if let Some(seen) = &done.scan {
+        let commits = seen.commits.map(|commits| format!(" in {}", count(commits, "commit"))).unwrap_or_default();
+        let allowed = if seen.allowed_count > 0 { format!(", {} allowed", seen.allowed_count) } else { String::new() };
+        let (lines, files) = (count(seen.lines, "line"), count(seen.files, "file"));
+        return Some(format!("nothing in {lines} of {files}{commits}{allowed}"));
+    }
+    let seen = done.changes.as_ref()?;
+    let (commits, files) = (seen.commits.len() as u64, seen.files.len() as u64);
+    Some(format!("{}, {} up to {}", count(commits, "commit"), count(files, "file"), changes::short(&seen.head)))
+}
+
+fn count(n: u64, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}

@@ -72,9 +72,9 @@ pub(super) fn scan(names: &Names<'_>, scope: usize, scan: &Scan) -> (Shown, Vec<
         }
         Scan::Added(added) => {
             let (base, head, repo) = (line.put(&added.base), line.put(&added.head), line.put(&added.repo));
-            let forbid: Vec<String> =
-                added.forbid.iter().map(|pattern| format!("`{}`", visible_line(pattern))).collect();
-            line.shown.text = format!("lines added in {repo} from {base} to {head} have no {}", forbid.join(", "));
+            let patterns = crate::report::plural(added.forbid.len(), "forbidden pattern");
+            line.shown.text = format!("none of {patterns} in lines added to {repo} from {base} to {head}");
+            details.extend(added.forbid.iter().map(|pattern| format!("forbidden: {}", visible_line(pattern))));
             for (label, patterns) in [("paths", &added.paths), ("exclude", &added.exclude)] {
                 if !patterns.is_empty() {
                     details.push(format!("{label}: {}", line.list(patterns)));

@@ -17,7 +17,7 @@ pub(super) fn run(attempt: &Attempt, wanted: &ScanAction) -> Done {
         Ok(mut seen) => {
             for hit in seen.hits.iter_mut().chain(&mut seen.allowed) {
                 hit.file = attempt.site.masker.text(&hit.file).into_owned();
-                hit.name = hit.name.take().map(|name| attempt.site.masker.text(&name).into_owned());
+                hit.name = hit.name.take().map(|name| attempt.site.masker.text(&name).chars().take(80).collect());
             }
             let mut done = untouched(Ended::Ok);
             evidence::keep(attempt, &told(&seen), &mut done);
