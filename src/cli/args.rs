@@ -85,7 +85,7 @@ pub(crate) enum Command {
     Attest(AttestArgs),
     /// Have a time stamp authority state when a log existed
     Timestamp(TimestampArgs),
-    /// Print the JSON Schema of runbooks or targets
+    /// Print the JSON Schema of runbooks, targets or waivers
     Schema(SchemaArgs),
     /// The embedded demo target: two colours, a balancer, faults
     Demo(DemoArgs),
@@ -340,6 +340,7 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     Runbook,
     Target,
+    Waivers,
 }
 
 #[derive(Debug, Clone, Args)]
