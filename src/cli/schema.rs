@@ -10,6 +10,7 @@ pub(crate) fn run(args: SchemaArgs) -> Result<u8, CliError> {
         SchemaOf::Runbook => crate::runbook::SCHEMA,
         SchemaOf::Target => crate::runbook::TARGET_SCHEMA,
         SchemaOf::Policy => crate::runbook::POLICY_SCHEMA,
+        SchemaOf::Waivers => crate::runbook::WAIVER_SCHEMA,
     })?;
     Ok(exit::DONE)
 }

@@ -1,9 +1,9 @@
 //! What a runbook that changes anything needs: ways back, a backup, a word from a person, a lock.
 
 use super::Rails;
-use crate::runbook;
+
 use crate::runbook::model::{Effect, Kind, OnFailure, Policy, Requirements, Rollback, Runbook, Step, Text, Undo};
-use crate::text::{self, Code, Diagnostic};
+use crate::text::{Code, Diagnostic};
 
 /// Opens the runbook a `run` step names.
 pub type Open<'a> = &'a dyn Fn(&Text) -> Option<Runbook>;
