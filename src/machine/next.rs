@@ -24,7 +24,9 @@ pub fn next(state: &State, now: Timestamp) -> Option<Event> {
         return Some(event);
     }
     if stands_still(state) {
-        return park_for(state);
+        // While tables run beside the run, somebody has to stay; an operator who asked to leave may.
+        let must_stay = state.interrupt == 0 && !state.armed.is_empty();
+        return if must_stay { None } else { park_for(state) };
     }
     match state.direction {
         Direction::Forward => go_forward(state, now),
@@ -36,7 +38,11 @@ pub fn next(state: &State, now: Timestamp) -> Option<Event> {
 
 /// With one press of Ctrl-C, or while somebody holds the lock, nothing new starts; with three nothing at all.
 fn stands_still(state: &State) -> bool {
-    state.interrupt == 1 || state.interrupt >= 3 || lock::is_held_up(state)
+    is_interrupted(state) || lock::is_held_up(state)
+}
+
+fn is_interrupted(state: &State) -> bool {
+    state.interrupt == 1 || state.interrupt >= 3
 }
 
 /// Steps that need a decision whatever the run is doing: answers to judge, doubts, deadlines, pauses that ended.
@@ -47,7 +53,7 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             Status::Answered => Some(judge::judge(state, *id, now)),
             Status::InDoubt if !stands_still(state) => in_doubt(state, *id, now),
             Status::Pausing { .. } if state.armed.contains(id) => {
-                if stands_still(state) {
+                if is_interrupted(state) {
                     None
                 } else {
                     look::guard_turn(state, *id, now)
