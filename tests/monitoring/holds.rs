@@ -16,9 +16,11 @@ on_failure: rollback
 guards:
   every: 10s
   hit: worst
+  investigate: { within: 15m, then: rollback }
   rules:
     - { symptom: Error rate over 5 % for 5 min, if: { error_ratio: "> 5%" }, for: 5m, action: rollback }
-    - { otherwise: ok }
+    - { symptom: Error rate to 5 %, if: { error_ratio: "0% .. 5%" }, action: ok }
+    - { otherwise: investigate }
     - { no_data: inconclusive }
 steps:
   - { id: deploy, shell: ./deploy, timeout: 1m, undo: { shell: ./undeploy } }
@@ -61,7 +63,12 @@ fn on_hold_a_table_may_still_take_the_run_back() {
 #[test]
 fn on_hold_without_a_table_the_run_is_left() {
     let body = BOOK.lines().filter(|line| !line.starts_with("    - {") && !line.starts_with("guards"));
-    let body: Vec<&str> = body.filter(|line| !["  every: 10s", "  hit: worst", "  rules:"].contains(line)).collect();
+    let body: Vec<&str> = body
+        .filter(|line| {
+            !["  every: 10s", "  hit: worst", "  investigate: { within: 15m, then: rollback }", "  rules:"]
+                .contains(line)
+        })
+        .collect();
     let body = body
         .join("\n")
         .replace("metrics:\n", "")
