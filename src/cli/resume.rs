@@ -189,15 +189,15 @@ fn finish_ended(home: &Home, dir: &RunDir, key: &dyn Signer) -> Result<u8, CliEr
     if report.verdict == Verdict::Tampered {
         return Err(StoreError::Tampered(report.to_string()).into());
     }
+    let (_, _, view) = view_of(Some(&dir.run().to_string()))?;
+    if view.state().lock.is_none() {
+        locking::give_back_after_end(home, view.plan(), dir.run())?;
+    }
     if report.verdict != Verdict::Incomplete {
         return Err(StoreError::Ended(dir.run()).into());
     }
     countersign(dir, &home.trust()?, key)?;
     super::say(&format!("run {} was over already; its log is signed now\n", dir.run()));
-    let (_, _, view) = view_of(Some(&dir.run().to_string()))?;
-    if view.state().lock.is_none() {
-        locking::give_back_after_end(home, view.plan(), dir.run())?;
-    }
     Ok(exit_code(view.ending()))
 }
 

@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub(crate) struct Known {
     first: Vec<Input>,
     lock: Option<(Rc<RefCell<Lease>>, HoldWatch)>,
+    /// A hold was found the last time.
+    held: bool,
 }
 
 impl Known {
@@ -28,7 +30,7 @@ impl Known {
             let watch = HoldWatch::new(home, lock.borrow().place(), &lock.borrow().holder().run);
             (lock, watch)
         };
-        Known { first, lock: lock.map(watched) }
+        Known { first, lock: lock.map(watched), held: false }
     }
 
     /// What the machine was not told yet. What it was told already is stale to it, and nothing happens.
@@ -47,6 +49,8 @@ impl Known {
                 (_, Err(error)) => Some(unsafe_to_go_on(format!("nobody can tell whether it is held: {error}"))),
                 (Ok(()), Ok(found)) => found.map(|found| on_hold(lock.place(), found)),
             };
+            let was = std::mem::replace(&mut self.held, hold.is_some());
+            known.extend((was && hold.is_none()).then_some(Input::HoldLifted));
             known.extend(hold.map(Input::OnHold));
         }
         known

@@ -288,6 +288,10 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
         loop {
             let now = self.clock.now();
             self.audience.tick(&self.state, now);
+            let news = self.world.known().into_iter().find(|input| accept(&self.state, input.clone()).is_some());
+            if let Some(input) = news {
+                return Some(Incoming::Input(input));
+            }
             let (run, wall) = self.state.deadlines();
             let until_run = run.map(|at| Duration::from_micros(at.saturating_sub(now.run_us)));
             // Clocks are set and machines sleep, so the time of day is looked at again and again.

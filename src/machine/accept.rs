@@ -61,6 +61,8 @@ pub enum Input {
     Locked(Locked),
     /// Somebody holds the lock of the run.
     OnHold(OnHold),
+    /// Nobody holds it any more.
+    HoldLifted,
     /// Somebody takes over a run that was left.
     Resume {
         /// Who.
@@ -156,6 +158,7 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
         Input::Trouble(words) => state.parked.is_none().then_some(Event::Parked { reason: Parking::Trouble(words) }),
         Input::Locked(locked) => lock::taken(state, locked),
         Input::OnHold(hold) => lock::held(state, hold),
+        Input::HoldLifted => lock::lifted(state),
         Input::Resume { by, override_window, key } => {
             let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
             let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();

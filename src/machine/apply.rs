@@ -150,7 +150,9 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
         }
         Event::Anchored { .. } | Event::Missed { .. } => schedule::apply(state, event)?,
-        Event::Locked(_) | Event::Unlocked { .. } | Event::OnHold(_) => lock::apply(state, event)?,
+        Event::Locked(_) | Event::Unlocked { .. } | Event::OnHold(_) | Event::HoldLifted { .. } => {
+            lock::apply(state, event)?;
+        }
         Event::Looked { .. } | Event::Extended { .. } | Event::Ruled { .. } | Event::Withdrawn { .. } => {
             ruling::apply(state, event)?;
         }

@@ -271,6 +271,11 @@ pub enum Event {
     },
     /// Somebody holds the lock: nothing more is begun going forward.
     OnHold(Box<OnHold>),
+    /// The hold was lifted while somebody still drove the run.
+    HoldLifted {
+        /// Name of the lock.
+        lock: String,
+    },
     /// The run is over.
     RunEnded {
         /// How.

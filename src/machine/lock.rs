@@ -1,7 +1,8 @@
 //! The lock of a run, and holds: what the world says about them becomes a fact, and what follows from it.
 //!
 //! A run that has changed something keeps its lock until it is over. A hold stops a run like one press of Ctrl-C: what runs
-//! ends, nothing more begins going forward, and the run is left. Whatever is being taken back, and `always`, goes on.
+//! ends, nothing more begins going forward, and the run is left. Only where tables run beside it somebody has to stay: they
+//! look on, and may still take the run back. Whatever is being taken back, and `always`, goes on.
 
 use super::event::{Direction, Event, Locked, OnHold, Outcome, Parking};
 use super::state::{IllegalEvent, Inst, State, Status};
@@ -18,6 +19,12 @@ pub(super) fn taken(state: &State, locked: Locked) -> Option<Event> {
 pub(super) fn held(state: &State, hold: OnHold) -> Option<Event> {
     let forward = state.direction == Direction::Forward && state.halt.is_none() && state.parked.is_none();
     (forward && state.on_hold.is_none()).then(|| Event::OnHold(Box::new(hold)))
+}
+
+/// That nobody holds the lock any more, where the run waits for that.
+pub(super) fn lifted(state: &State) -> Option<Event> {
+    let hold = state.on_hold.as_ref().filter(|_| state.parked.is_none())?;
+    Some(Event::HoldLifted { lock: hold.lock.clone() })
 }
 
 /// Whether a hold keeps the run from going on.
@@ -86,6 +93,9 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
             state.lock = None;
         }
         Event::OnHold(hold) => state.on_hold = Some((**hold).clone()),
+        Event::HoldLifted { .. } => {
+            state.on_hold.take().ok_or_else(|| illegal("nobody holds the lock"))?;
+        }
         _ => {}
     }
     Ok(())

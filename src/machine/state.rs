@@ -279,8 +279,11 @@ impl State {
     pub fn deadlines(&self) -> (Option<u64>, Option<i64>) {
         let mut run = None::<u64>;
         let mut wall = None::<i64>;
+        let held = super::lock::is_held_up(self);
         for id in &self.active {
             match &self.insts[*id].status {
+                // On hold only tables go on.
+                Status::Pausing { .. } | Status::Waiting { .. } if held && !self.armed.contains(id) => {}
                 Status::Pausing { until_us } => run = Some(run.map_or(*until_us, |r| r.min(*until_us))),
                 Status::Asking(asked) => {
                     let lapses = gate::lapses_at(&self.insts[*id].gathered, asked);

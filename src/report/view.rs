@@ -566,6 +566,7 @@ pub fn path_of(event: &Event) -> Option<&str> {
         | Event::Locked(_)
         | Event::Unlocked { .. }
         | Event::OnHold(_)
+        | Event::HoldLifted { .. }
         | Event::RunEnded { .. } => None,
     }
 }

@@ -199,6 +199,42 @@ fn a_run_that_waits_owns_the_lock_only_if_it_changed_something() {
 }
 
 #[test]
+fn a_question_at_the_terminal_says_what_is_held_meanwhile() {
+    let test = scene("");
+    let mut terminal = run(&test.sandbox, "late").at_terminal();
+    terminal.sees("holding: lock prod since ").sees("[g] GO");
+    let refused = run(&test.sandbox, "quick").code(7).run();
+    assert!(refused.stderr.contains("waits at main.go for an answer: Still good?"), "{}", refused.stderr);
+    terminal.types("g").sees("DONE");
+    terminal.end();
+    run(&test.sandbox, "quick").run();
+}
+
+#[test]
+fn a_lock_is_never_named_by_a_secret() {
+    let body = "inputs: { key: { type: secret, from: 'env:KEY' } }\nlock: \"{{ inputs.key }}\"\n";
+    let test = scene("").file("secret.yml", book(&format!("{body}{QUICK}")));
+    let ran = run(&test.sandbox, "secret").env("KEY", "hunter2hunter2").code(3).run();
+    assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    let locks = test.sandbox.state().join("locks");
+    assert!(!locks.exists() || fs::read_dir(locks).unwrap().count() == 0);
+}
+
+#[test]
+fn a_run_is_not_given_up_while_one_of_its_steps_still_runs() {
+    let test = scene("");
+    let mut first = run(&test.sandbox, "slow").start();
+    first.until("began").until_logged("step.start");
+    let id = test.sandbox.run_id();
+    let refused = Test::again(&test.sandbox).args(&format!("release {id}")).arg("mine").code(7).run();
+    assert!(refused.stderr.contains("still running"), "{}", refused.stderr);
+    let killed = first.kill();
+    Test::again(&test.sandbox).args(&format!("release {id}")).arg("mine").code(7).run();
+    test.sandbox.write("finish", "");
+    killed.resume().run();
+}
+
+#[test]
 fn where_backing_out_failed_the_target_stays_locked() {
     let body = "target: required
 on_failure: rollback

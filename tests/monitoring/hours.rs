@@ -163,6 +163,12 @@ impl Hours {
         self.commit(event);
     }
 
+    /// The driver learns something.
+    pub(crate) fn tell(&mut self, input: Input) -> &mut Hours {
+        self.input(input);
+        self
+    }
+
     pub(crate) fn answer(&mut self, path: &str, answer: Answer) -> &mut Hours {
         let (by, reason) = ("bob".to_string(), Some("I looked".to_string()));
         self.input(Input::Answer {

@@ -4,6 +4,7 @@
 
 mod baselines;
 mod guards;
+mod holds;
 mod hours;
 mod marks;
 mod random;

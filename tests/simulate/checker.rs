@@ -167,6 +167,11 @@ impl Judge<'_> {
                 let last = self.direction == Direction::Always;
                 ensure(last || (self.parked && !changed), "a run that has changed something gives its lock back")
             }
+            Event::HoldLifted { .. } => {
+                ensure(self.on_hold && !self.parked, "nobody held")?;
+                self.on_hold = false;
+                Ok(())
+            }
             Event::OnHold(_) => {
                 self.on_hold = true;
                 ensure(

@@ -166,6 +166,7 @@ impl<'a> Scene<'a> {
                 Ok(())
             }
             98 if self.holds > 0 => self.hold(),
+            99 => self.input(Input::HoldLifted).map(|_| ()),
             _ if !self.pending.is_empty() => self.deliver(),
             _ => Ok(()),
         }

@@ -216,6 +216,9 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             );
             Some(about_run(Mark::Warn, "ON HOLD", visible_line(&words)))
         }
+        Event::HoldLifted { lock } => {
+            Some(about_run(Mark::Running, "lifted", visible_line(&format!("{lock} is not held any more"))))
+        }
         _ => None,
     }
 }

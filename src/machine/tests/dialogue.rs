@@ -211,6 +211,7 @@ fn words(event: &Event) -> Option<String> {
         Event::Lapsed { path, by, .. } => format!("lapse {path} of {by}"),
         Event::Locked(locked) => format!("lock {}", locked.lock),
         Event::Unlocked { lock } => format!("unlock {lock}"),
+        Event::HoldLifted { lock } => format!("lifted {lock}"),
         Event::OnHold(hold) => format!("on hold by {}", hold.by),
         Event::RunEnded { outcome } => format!("end {}", snake(serde_json::to_value(outcome).ok()?)),
     })
