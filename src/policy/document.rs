@@ -182,13 +182,23 @@ impl Judge<'_> {
         self.report(report, dir.as_deref(), &|_| place.clone());
     }
 
-    /// The words of a list; one that is not known where the list is not.
+    /// The words of a list. Where only its beginning is known, as in `target.commands.start + [vars.idle]`, what follows is one
+    /// word that is not.
     fn list(&self, expression: &str) -> Vec<Option<String>> {
+        if let Some(words) = self.known_list(expression) {
+            return words;
+        }
+        let inside = expression.trim().trim_start_matches("{{").trim_end_matches("}}");
+        let beginning = inside.split_once(" + ").and_then(|(first, _)| self.known_list(&format!("{{{{ {first} }}}}")));
+        beginning.into_iter().flatten().chain([None]).collect()
+    }
+
+    fn known_list(&self, expression: &str) -> Option<Vec<Option<String>>> {
         let word =
             |value: &Value| value.as_str().map(str::to_owned).or_else(|| value.as_number().map(|n| n.to_string()));
-        match (self.around.known)(expression) {
-            Some(Value::Array(items)) => items.iter().map(word).collect(),
-            _ => vec![None],
+        match (self.around.known)(expression)? {
+            Value::Array(items) => Some(items.iter().map(word).collect()),
+            _ => None,
         }
     }
 

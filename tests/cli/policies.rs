@@ -244,6 +244,28 @@ steps:
 }
 
 #[test]
+fn the_program_of_a_list_that_is_not_all_known_is_pinned() {
+    let body = "
+steps:
+  - id: find
+    effect: read
+    shell: echo ran
+    save: { name: stdout }
+  - id: act
+    exec: \"{{ target.commands.start + [steps.find.name] }}\"
+    undo: { none: test }
+";
+    let script = "#!/bin/sh\ntouch \"$1\"\n";
+    let target = format!("{TARGET}commands: {{ start: [./deploy_prd.sh] }}\n");
+    let test = guarded(body).file("targets/prd.yml", target).file("deploy_prd.sh", script);
+    executable(&test);
+    let ran = test.args("run a.yml -t prd --no-input").run();
+    assert!(ran.sandbox.exists("ran"));
+    let plan = std::fs::read_to_string(ran.sandbox.runs()[0].join("plan.json")).unwrap();
+    assert!(plan.contains("\"called\"") && plan.contains(&sha256(script)), "{plan}");
+}
+
+#[test]
 fn an_undo_that_would_be_refused_keeps_its_step_from_starting() {
     let body = "
 steps:
