@@ -290,6 +290,24 @@ fn who_takes_a_run_over_can_no_longer_approve_it() {
 }
 
 #[test]
+fn what_somebody_approved_does_not_count_once_they_drive_the_run() {
+    let team = Team::parked();
+    let both =
+        fs::read_to_string(team.alice.config().join("allowed_signers")).unwrap() + &line("bob", "log", &team.bob);
+    for one in [&team.alice, &team.bob, &team.carol] {
+        fs::write(one.config().join("allowed_signers"), &both).unwrap();
+    }
+    team.go(&team.bob).args("--role dba").run();
+    team.alice("resume --no-input").arg(team.alice.run_id()).code(5).run();
+    team.by(&team.bob, "resume --no-input").arg(team.alice.run_id()).code(5).run();
+    team.go(&team.carol).run();
+    team.alice("resume --no-input").arg(team.alice.run_id()).code(5).run();
+    assert!(!team.alice.exists("live.txt"));
+    let said = team.alice("verify").code(9).run().stdout;
+    assert!(said.starts_with("INCOMPLETE"), "{said}");
+}
+
+#[test]
 fn the_person_is_asked_before_signing() {
     let team = Team::parked();
     let mut terminal = team.by(&team.carol, "go").arg(team.alice.run_id()).arg("before").code(2).at_terminal();
