@@ -22,6 +22,7 @@ mod post;
 mod prepare;
 mod probe;
 mod resume;
+mod retold;
 mod run;
 mod runs;
 mod schema;

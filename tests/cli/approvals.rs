@@ -72,7 +72,12 @@ impl Team {
     /// Alice's run, which waits at the checkpoint.
     fn parked() -> Team {
         let team = Team::new(BOOK, TARGET);
-        team.alice("run a.yml -t prod --no-input").code(5).run();
+        let said = team.alice("run a.yml -t prod --no-input").code(5).run().stderr;
+        let run = team.alice.run_id();
+        for role in ["dba", "lead"] {
+            let command = format!("runbook go {run} before.checkpoint --role {role}");
+            assert!(said.replace('\u{a0}', " ").contains(&command), "{said}");
+        }
         team
     }
 
