@@ -93,7 +93,7 @@ pub(crate) enum Command {
     Attest(AttestArgs),
     /// Have a time stamp authority state when a log existed
     Timestamp(TimestampArgs),
-    /// Print the JSON Schema of runbooks or targets
+    /// Print the JSON Schema of runbooks, targets or waivers
     Schema(SchemaArgs),
     /// The embedded demo target: two colours, a balancer, faults
     Demo(DemoArgs),
@@ -430,6 +430,7 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     Runbook,
     Target,
+    Waivers,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -9,6 +9,7 @@ pub(crate) fn run(args: SchemaArgs) -> Result<u8, CliError> {
     super::print(match args.of {
         SchemaOf::Runbook => crate::runbook::SCHEMA,
         SchemaOf::Target => crate::runbook::TARGET_SCHEMA,
+        SchemaOf::Waivers => crate::runbook::WAIVER_SCHEMA,
     })?;
     Ok(exit::DONE)
 }

@@ -48,8 +48,7 @@ pub(super) fn hold(state: &State, id: InstId, now: Timestamp) -> Result<Option<E
         // Nothing failed: the window says no, as a person would.
         let backs_out = then_of(state, id) == Some(Then::Rollback);
         let then = if backs_out { Then::Rollback } else { Then::Stop };
-        let reason = format!("the window is closed: {words}");
-        return Ok(Some(Event::Ruled { path: state.insts[id].path.clone(), then, reason }));
+        return Ok(Some(Event::Ruled { path: state.insts[id].path.clone(), then, reason: words }));
     }
     let Some(due_wall_us) = due(state, id)? else { return Ok(None) };
     let path = state.insts[id].path.clone();

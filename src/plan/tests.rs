@@ -189,7 +189,7 @@ mod gates {
             NodeKind::Checkpoint { gate, .. } => Some(gate),
             _ => None,
         });
-        let gate = gates.last().unwrap();
+        let gate = gates.collect::<Vec<_>>().pop().unwrap();
         assert_eq!(json!(gate.people), json!({ "dba": ["kim"], "lead": ["li", "mo"] }));
         assert_eq!(json!(gate.roles), json!({ "dba": 1, "lead": 2 }));
     }

@@ -287,6 +287,6 @@ phases:
 ";
     let ran = Test::book(body).code(4).run();
     assert!(ran.sandbox.exists("looked") && !ran.sandbox.exists("made"));
-    assert!(ran.stderr.contains("the window is closed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is in the forbidden time `Mon-Sun UTC`"), "{}", ran.stderr);
     ran.verified();
 }

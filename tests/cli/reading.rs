@@ -403,7 +403,11 @@ error: there is no code `RB9999`; `runbook explain` lists them all
 #[test]
 fn schemas_are_the_shipped_ones() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
-    for (args, file) in [("schema", "runbook.schema.json"), ("schema target", "target.schema.json")] {
+    for (args, file) in [
+        ("schema", "runbook.schema.json"),
+        ("schema target", "target.schema.json"),
+        ("schema waivers", "waiver.schema.json"),
+    ] {
         let said = Test::new().args(args).run().stdout;
         assert_eq!(said.trim(), std::fs::read_to_string(root.join(file)).unwrap().trim());
     }

@@ -2,7 +2,7 @@
 
 use runbook::decide::Ruling;
 use runbook::machine::action::ReadValue;
-use runbook::machine::event::{Answer, Event, Outcome};
+use runbook::machine::event::{Answer, Event, Outcome, Refusal};
 
 use super::hours::{Hours, MINUTE, SECOND};
 
@@ -180,4 +180,24 @@ fn a_thousand_hours_of_monitoring_take_seconds() {
     let (looks, took) = (run.happened(|e| matches!(e, Event::Looked { .. })), since.elapsed());
     assert_eq!(looks, 360_000);
     println!("{:.0} hours of monitoring simulated per second", 1000.0 / took.as_secs_f64());
+}
+
+const GATED: &str = "
+  - { id: go, checkpoint: { title: Put it live? } }
+  - { id: more, shell: ./more, timeout: 1m }
+";
+
+#[test]
+fn nobody_says_go_while_guards_say_anything_but_ok_and_everybody_may_when_they_do_again() {
+    let text = BOOK.replace("  - { id: soak, wait: 1h }\n", GATED.trim_start_matches('\n'));
+    let mut run = Hours::of(&text, percent(3.0, 60, 120));
+    run.go(65 * SECOND).answer("main.go", Answer::Go).go(5 * SECOND);
+    let refused = |run: &Hours| run.happened(|e| matches!(e, Event::Refused { why: Refusal::Red(_), .. }));
+    assert_eq!((refused(&run), run.began("main.more")), (1, None));
+    // That a person let the symptom pass says that the run may stay, not that it may go on.
+    run.answer("~ask", Answer::Go).answer("main.go", Answer::Go).go(10 * SECOND);
+    assert_eq!((refused(&run), run.began("main.more")), (2, None));
+    run.go(45 * SECOND).answer("main.go", Answer::Go).go(MINUTE);
+    assert!(run.began("main.more").is_some());
+    assert_eq!(run.outcome(), Some(Outcome::Done));
 }
