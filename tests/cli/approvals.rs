@@ -312,6 +312,39 @@ fn what_somebody_approved_does_not_count_once_they_drive_the_run() {
     assert!(said.starts_with("INCOMPLETE"), "{said}");
 }
 
+/// What somebody with the operator's key and another program could write.
+fn forge(team: &Team, events: &[serde_json::Value]) {
+    use runbook::log::RecordType;
+    use runbook::store::{Durability, Home, ResumePoint, RunClock, RunDir, keys};
+    let home = Home::at(&team.alice.state(), &team.alice.config());
+    let dir = RunDir::open(&home, team.alice.run_id().parse().unwrap()).unwrap();
+    let point = ResumePoint::lock(&dir, &home.trust().unwrap()).unwrap();
+    let clock = RunClock::resume(point.last_mono_us());
+    let key = keys::load_or_create(&team.alice.config()).unwrap().key;
+    let extra = serde_json::json!({ "in_doubt": [] }).as_object().unwrap().clone();
+    let (_, mut journal) = point.open(Box::new(key), "alice", "here", extra, &clock.now()).unwrap();
+    let records: Vec<_> = events.iter().map(|e| (RecordType::Event, e.as_object().unwrap().clone())).collect();
+    journal.commit(&records, Durability::Sync, &clock.now()).unwrap();
+}
+
+#[test]
+fn whoever_holds_the_key_of_a_run_cannot_write_past_its_checkpoint() {
+    let go = serde_json::json!({ "event": "answered", "path": "before.checkpoint", "answer": "go", "by": "alice" });
+    let pass = serde_json::json!({ "event": "step_finished", "path": "before.checkpoint", "verdict": "pass" });
+    for (events, words) in [
+        (vec![go.clone()], "TAMPERED: the log tells what its plan does not allow: "),
+        (vec![pass.clone()], "TAMPERED: run.2.jsonl: checkpoint 'before.checkpoint' passed with 0 of 1 GO by dba"),
+        (vec![go, pass], "TAMPERED: run.2.jsonl: checkpoint 'before.checkpoint' passed with 0 of 1 GO by dba"),
+    ] {
+        let team = Team::parked();
+        forge(&team, &events);
+        let said = team.alice("verify").code(9).run().stdout;
+        assert!(said.contains(words), "{words}: {said}");
+        let said = team.go(&team.carol).code(9).run().stderr;
+        assert!(said.contains("nobody should vouch for this log"), "{said}");
+    }
+}
+
 #[test]
 fn the_person_is_asked_before_signing() {
     let team = Team::parked();
