@@ -759,12 +759,14 @@ class Hearing:
         else:
             question = self.open.pop(path, None) if isinstance(record.get("path"), str) else None
             if question and event == "step_finished" and record.get("verdict") == "pass":
-                self.check_quorum(path, question, record["t"])
+                self.check_quorum(path, question, record["t"], head[0])
 
     def lapse(self, record, path):
         question = self.open.get(path)
         for given in self.given:
-            if question and (given["path"], given["head"], given["person"]) == (path, question.head, record.get("by")):
+            said = (given["path"], given["head"], given["person"], given["role"] or None)
+            role = record.get("role") if isinstance(record.get("role"), str) else None
+            if question and said == (path, question.head, record.get("by"), role):
                 given["lapsed"] = True
 
     def approval(self, record, number):
@@ -804,9 +806,8 @@ class Hearing:
             person = self.trust.owner(key, APPROVAL_ROLE, t)
             if person is None:
                 raise Untrusted("an approval by somebody who may not approve")
-        for since, driver, name in self.case.drivers:
-            if since <= number and (driver == key or person == name or self.trust.is_also(key, name)):
-                raise Bad("an approval by the operator")
+        if self.drives(key, person, number):
+            raise Bad("an approval by the operator")
         return key, person
 
     def judge(self, record, path, said, question, key, person, number):
@@ -857,13 +858,21 @@ class Hearing:
             if here and same and given["decision"] == decision and not given["lapsed"]:
                 raise Bad("the same person twice")
 
-    def check_quorum(self, path, question, t):
+    def drives(self, key, person, number):
+        """Whether somebody opened this or an earlier segment."""
+        return any(
+            since <= number and (driver == key or person == name or self.trust.is_also(key, name))
+            for since, driver, name in self.case.drivers
+        )
+
+    def check_quorum(self, path, question, t, number):
         for role, wanted in question.roles.items():
             found = 0
             for given in self.given:
                 here = (given["path"], given["head"], given["decision"]) == (path, question.head, "go")
                 fresh = question.good_for_us is None or micros(t) - given["said_us"] <= question.good_for_us
-                found += here and given["role"] == role and fresh and not given["lapsed"]
+                counts = here and fresh and not given["lapsed"] and not self.drives(given["key"], given["person"], number)
+                found += counts and given["role"] == role
             if found < wanted:
                 raise (Untrusted if question.doubtful else Bad)("a checkpoint passed without its people")
 

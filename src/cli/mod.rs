@@ -27,6 +27,7 @@ mod prepare;
 mod probe;
 mod rails;
 mod resume;
+mod retold;
 mod run;
 mod runs;
 mod schema;

@@ -2,6 +2,7 @@
 
 use super::args::{Common, Output, VerifyArgs};
 use super::error::CliError;
+use super::retold::tell_again;
 use super::runs::newest;
 use crate::log::{TrustStore, Verdict};
 use crate::report::{exit, visible};
@@ -21,7 +22,8 @@ pub(crate) fn run(common: &Common, args: VerifyArgs) -> Result<u8, CliError> {
         attestations: args.attestation.iter().map(|file| given(file)).collect::<Result<_, _>>()?,
         tsa_ca: args.tsa_ca.as_deref().map(|file| given(file).map(|_| file.to_path_buf())).transpose()?,
     };
-    let report = verify_run(&home, &dir, &store, &witnesses).map_err(|e| CliError::Unverified(e.to_string()))?;
+    let mut report = verify_run(&home, &dir, &store, &witnesses).map_err(|e| CliError::Unverified(e.to_string()))?;
+    tell_again(&mut report, &dir);
     let code = if report.verdict == Verdict::Complete { exit::DONE } else { exit::UNVERIFIED };
     if common.output == Output::Json {
         super::print(&format!("{:#}\n", report.json()))?;
@@ -77,7 +79,8 @@ fn missing(what: &str, path: &Path) -> CliError {
 /// The verified report of a run that somebody is about to vouch for; only a log that is good so far will do.
 pub(crate) fn good_so_far(home: &Home, dir: &Path, trust: &TrustStore) -> Result<crate::log::Report, CliError> {
     let refused = |e: crate::store::StoreError| CliError::Unverified(e.to_string());
-    let report = verify_run(home, dir, trust, &Witnesses::default()).map_err(refused)?;
+    let mut report = verify_run(home, dir, trust, &Witnesses::default()).map_err(refused)?;
+    tell_again(&mut report, dir);
     match report.verdict {
         Verdict::Complete | Verdict::Incomplete if report.head.is_some() => Ok(report),
         _ => Err(CliError::Unverified(format!("nobody should vouch for this log\n{report}"))),

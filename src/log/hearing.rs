@@ -171,7 +171,7 @@ impl Heard {
         // The question is over.
         let Some(question) = record.text("path").and_then(|path| self.open.remove(path)) else { return Ok(()) };
         let passed = record.text("event") == Some("step_finished") && record.text("verdict") == Some("pass");
-        if passed { self.check_quorum(&question, &record.t) } else { Ok(()) }
+        if passed { self.check_quorum(&question, record, court) } else { Ok(()) }
     }
 
     fn lapse(&mut self, record: &Record) {
@@ -181,6 +181,7 @@ impl Heard {
             given.head == question.head
                 && Some(given.checkpoint.as_str()) == path
                 && Some(given.principal.as_str()) == by
+                && given.role.as_deref() == record.text("role")
         };
         self.given.iter_mut().filter(of).for_each(|given| given.lapsed = true);
     }
@@ -259,16 +260,23 @@ impl Heard {
         });
     }
 
-    /// A checkpoint that asks for roles has passed only if enough people of each said GO, and not too long ago.
-    fn check_quorum(&self, question: &Question, now: &str) -> Result<(), (Verdict, String)> {
-        let fresh = |given: &&Counted| match (question.good_for_us, micros(now)) {
+    /// A checkpoint that asks for roles has passed only if enough people of each said GO, not too long ago, and none of
+    /// them drives the run by now.
+    fn check_quorum(&self, question: &Question, record: &Record, court: &Court<'_>) -> Result<(), (Verdict, String)> {
+        let fresh = |given: &Counted| match (question.good_for_us, micros(&record.t)) {
             (Some(good), Some(now)) => now.saturating_sub(given.said_us) <= good && !given.lapsed,
             _ => !given.lapsed,
+        };
+        let drives = |given: &Counted| {
+            let is = |d: &Driver| {
+                d.key == given.key || d.principal == given.principal || court.trust.is_also(&given.key, &d.principal)
+            };
+            court.drivers.iter().any(|driver| driver.segment <= record.segment && is(driver))
         };
         let said_go = self.given.iter().filter(|given| {
             given.checkpoint == question.checkpoint && given.head == question.head && given.decision == Decision::Go
         });
-        let said_go: Vec<&Counted> = said_go.filter(fresh).collect();
+        let said_go: Vec<&Counted> = said_go.filter(|given| fresh(given) && !drives(given)).collect();
         for (role, wanted) in &question.roles {
             let found = said_go.iter().filter(|given| given.role.as_ref() == Some(role)).count() as u64;
             if found < *wanted {

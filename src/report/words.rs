@@ -1,8 +1,8 @@
 //! Words that several reports share.
 
 use super::view::{Ending, Kind, View};
-use crate::machine::Timestamp;
-use crate::machine::event::{Answer, Follow, Outcome, Question, Verdict};
+use crate::machine::event::{Answer, Asked, Follow, Outcome, Question, Verdict};
+use crate::machine::{Timestamp, standing};
 
 /// The result in a word or two.
 pub fn ending_words(ending: Ending) -> &'static str {
@@ -45,7 +45,28 @@ pub fn next_commands(view: &View) -> Vec<String> {
         | Ending::Trouble
         | Ending::Open => &["resume", "show"],
     };
-    verbs.iter().map(|verb| format!("runbook {verb} {id}")).collect()
+    let waits = matches!(view.ending(), Ending::Waiting(_));
+    let mut commands = if waits { awaited_answers(view, &id) } else { Vec::new() };
+    commands.extend(verbs.iter().map(|verb| format!("runbook {verb} {id}")));
+    commands
+}
+
+/// What those people type whose GO is missing.
+fn awaited_answers(view: &View, run: &str) -> Vec<String> {
+    let roles = |asked: &&Asked| {
+        let missing = standing(&view.state, asked).into_iter().filter(|role| role.given.len() < role.needed as usize);
+        missing.map(|role| (asked.path.clone(), role.role)).collect::<Vec<_>>()
+    };
+    let awaited = view.open_questions().iter().flat_map(roles).collect::<Vec<_>>();
+    let command = |(path, role): (String, String)| format!("runbook go {run} {} --role {}", word(&path), word(&role));
+    awaited.into_iter().map(command).collect()
+}
+
+/// A word for a shell.
+fn word(text: &str) -> String {
+    let text = super::visible_line(text);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-~/".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// The lock the run has, and since when.

@@ -72,7 +72,12 @@ impl Team {
     /// Alice's run, which waits at the checkpoint.
     fn parked() -> Team {
         let team = Team::new(BOOK, TARGET);
-        team.alice("run a.yml -t prod --no-input").code(5).run();
+        let said = team.alice("run a.yml -t prod --no-input").code(5).run().stderr;
+        let run = team.alice.run_id();
+        for role in ["dba", "lead"] {
+            let command = format!("runbook go {run} before.checkpoint --role {role}");
+            assert!(said.replace('\u{a0}', " ").contains(&command), "{said}");
+        }
         team
     }
 
@@ -287,6 +292,57 @@ fn who_takes_a_run_over_can_no_longer_approve_it() {
     team.alice("go --deliver bob.txt").run();
     team.alice("resume --no-input").arg(team.alice.run_id()).code(5).run();
     assert!(team.log().contains("was given by the operator (bob@example.com) himself"), "{}", team.log());
+}
+
+#[test]
+fn what_somebody_approved_does_not_count_once_they_drive_the_run() {
+    let team = Team::parked();
+    let both =
+        fs::read_to_string(team.alice.config().join("allowed_signers")).unwrap() + &line("bob", "log", &team.bob);
+    for one in [&team.alice, &team.bob, &team.carol] {
+        fs::write(one.config().join("allowed_signers"), &both).unwrap();
+    }
+    team.go(&team.bob).args("--role dba").run();
+    team.alice("resume --no-input").arg(team.alice.run_id()).code(5).run();
+    team.by(&team.bob, "resume --no-input").arg(team.alice.run_id()).code(5).run();
+    team.go(&team.carol).run();
+    team.alice("resume --no-input").arg(team.alice.run_id()).code(5).run();
+    assert!(!team.alice.exists("live.txt"));
+    let said = team.alice("verify").code(9).run().stdout;
+    assert!(said.starts_with("INCOMPLETE"), "{said}");
+}
+
+/// What somebody with the operator's key and another program could write.
+fn forge(team: &Team, events: &[serde_json::Value]) {
+    use runbook::log::RecordType;
+    use runbook::store::{Durability, Home, ResumePoint, RunClock, RunDir, keys};
+    let home = Home::at(&team.alice.state(), &team.alice.config());
+    let dir = RunDir::open(&home, team.alice.run_id().parse().unwrap()).unwrap();
+    let point = ResumePoint::lock(&dir, &home.trust().unwrap()).unwrap();
+    let clock = RunClock::resume(point.last_mono_us());
+    let key = keys::load_or_create(&team.alice.config()).unwrap().key;
+    let extra = serde_json::json!({ "in_doubt": [] }).as_object().unwrap().clone();
+    let (_, mut journal) = point.open(Box::new(key), "alice", "here", extra, &clock.now()).unwrap();
+    let records: Vec<_> = events.iter().map(|e| (RecordType::Event, e.as_object().unwrap().clone())).collect();
+    journal.commit(&records, Durability::Sync, &clock.now()).unwrap();
+}
+
+#[test]
+fn whoever_holds_the_key_of_a_run_cannot_write_past_its_checkpoint() {
+    let go = serde_json::json!({ "event": "answered", "path": "before.checkpoint", "answer": "go", "by": "alice" });
+    let pass = serde_json::json!({ "event": "step_finished", "path": "before.checkpoint", "verdict": "pass" });
+    for (events, words) in [
+        (vec![go.clone()], "TAMPERED: the log tells what its plan does not allow: "),
+        (vec![pass.clone()], "TAMPERED: run.2.jsonl: checkpoint 'before.checkpoint' passed with 0 of 1 GO by dba"),
+        (vec![go, pass], "TAMPERED: run.2.jsonl: checkpoint 'before.checkpoint' passed with 0 of 1 GO by dba"),
+    ] {
+        let team = Team::parked();
+        forge(&team, &events);
+        let said = team.alice("verify").code(9).run().stdout;
+        assert!(said.contains(words), "{words}: {said}");
+        let said = team.go(&team.carol).code(9).run().stderr;
+        assert!(said.contains("nobody should vouch for this log"), "{said}");
+    }
 }
 
 #[test]

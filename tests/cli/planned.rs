@@ -37,7 +37,10 @@ dir: .
 roles:
   dba: [bob@example.com]
   lead: [carol@example.com]
+waivers: waivers.yml
 ";
+
+const WAIVERS: &str = "- { step: before.look, person: dee@example.com, reason: moved, until: 2099-12-31 }\n";
 
 const CANARY: &str = "canary-7f3a-secret-value";
 
@@ -45,6 +48,7 @@ fn team() -> Team {
     let team = Team::new(BOOK, TARGET);
     team.alice.write("sub.yml", "runbook: v1\nname: sub\nsteps: [{ id: one, shell: echo one, effect: read }]\n");
     team.alice.write("conf.txt", "listen 80\n");
+    team.alice.write("targets/waivers.yml", WAIVERS);
     team.alice.write("size.txt", "3\n");
     team.alice.write("given.yml", "team: core\n");
     team
@@ -227,6 +231,12 @@ fn a_change_between_review_and_run_is_refused_whatever_it_is() {
             edit("targets/prod.yml", "[bob@example.com]", "[bob@example.com, carol@example.com]"),
             "step    before.checkpoint changed",
         ),
+        (
+            "waiver: its reason",
+            edit("targets/waivers.yml", "moved", "moved on"),
+            "file    targets/waivers.yml has changed",
+        ),
+        ("waiver: it has expired", edit("targets/waivers.yml", "2099", "2020"), "it makes no plan now"),
         ("copied file", edit("conf.txt", "80", "81"), "now"),
         ("input: a file it is read from", edit("size.txt", "3", "4"), "input   size: \"3\" → \"4\""),
         ("input: a file of inputs", edit("given.yml", "core", "edge"), "input   team: \"core\" → \"edge\""),
@@ -304,6 +314,7 @@ fn nothing_but_the_plan_is_read_once_the_run_has_begun() {
     let meddling =
         BOOK.replace("shell: echo looked, effect: read", "shell: \"sed -i s/v1/v9/ a.yml; echo 'target: v1' > targets/prod.yml; rm sub.yml\", effect: change, undo: { none: no }");
     team.alice.write("a.yml", book(&meddling));
+    team.alice.write("targets/prod.yml", TARGET.replace("waivers: waivers.yml\n", ""));
     in_env(team.alice("plan a.yml -t prod --inputs given.yml -o a.plan")).run();
     team.approve(&team.bob).run();
     team.approve(&team.carol).run();

@@ -276,7 +276,8 @@ impl Segment<'_> {
         if rng.one_in(2) {
             let event = if odd { *rng.pick(&["answer_expired", "lapsed", "step_finished"]) } else { "step_finished" };
             let verdict = if odd { *rng.pick(&["pass", "fail"]) } else { "pass" };
-            let over = json!({"event": event, "path": checkpoint, "verdict": verdict, "by": "bob@example.com"});
+            let over =
+                json!({"event": event, "path": checkpoint, "verdict": verdict, "by": "bob@example.com", "role": "dba"});
             self.add(RecordType::Event, over);
             let session = self.session.clone();
             self.seal(&session);

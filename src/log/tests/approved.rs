@@ -182,7 +182,7 @@ fn t75_an_approval_after_its_time() {
     let mut scene = Scene::new(short);
     let dba = scene.go("dba");
     scene.says(dba, &bob()).us += 9_000_000;
-    scene.add(RecordType::Event, map(json!({"event": "lapsed", "path": PATH, "by": "bob@example.com"})));
+    scene.add(RecordType::Event, map(json!({"event": "lapsed", "path": PATH, "by": "bob@example.com", "role": "dba"})));
     let (dba, lead) = (scene.go("dba"), scene.go("lead"));
     scene.says(dba, &bob()).says(lead, &carol()).passes().expect(Incomplete, "the log stops without run.end");
 }
