@@ -264,10 +264,10 @@ mod tests {
         let secret = "correct horse battery staple, and twelve more words of it";
         let masker = Masker::new(Forms::of([secret.as_bytes()]));
         let hex = super::super::forms::hex(secret.as_bytes());
-        let endless_layout = [hex[..40].as_bytes(), &[b' '; 300_000]].concat();
+        let endless_layout = [&hex.as_bytes()[..40], &[b' '; 300_000]].concat();
         let wide_layout: Vec<u8> =
             hex[..40].bytes().flat_map(|digit| [&[b'\n'; WIDEST - 1][..], &[digit]].concat()).collect();
-        for text in [endless_layout, wide_layout.repeat(40), secret[..50].as_bytes().repeat(2000)] {
+        for text in [endless_layout, wide_layout.repeat(40), secret.as_bytes()[..50].repeat(2000)] {
             let mut stream = MaskStream::default();
             for piece in text.chunks(1000) {
                 stream.push(&masker, piece, |_| {});
