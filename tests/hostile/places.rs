@@ -63,6 +63,7 @@ fn a_link_a_file_or_a_pipe_in_the_place_of_a_directory_is_refused() {
                 "file" => fs::write(&place, "").unwrap(),
                 _ => assert!(Command::new("mkfifo").arg(&place).status().unwrap().success()),
             }
+            let _sandbox = test.sandbox.clone();
             let before = fs::read_dir(&elsewhere).unwrap().count();
             refused(test, "is not a directory");
             assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), before, "{kind} at `{at}` led out");

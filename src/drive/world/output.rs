@@ -192,7 +192,7 @@ mod tests {
     fn a_full_disk_is_an_error_not_a_gap() {
         let dir = tempfile::tempdir().unwrap();
         let mut sink = sink(dir.path(), &[]);
-        sink.store.file = Some(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        sink.store.file = Some(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
         assert_eq!(sink.write(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
