@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the half that acts on the world begins here")]
 
+pub(crate) mod beneath;
 pub mod clock;
 pub mod record;
 pub mod run;

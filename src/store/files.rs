@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, OFlags};
 use sha2::{Digest as _, Sha256};
 
+use crate::drive::beneath;
 use crate::log::Sha256Sum;
 
 use super::error::StoreError;
@@ -34,6 +35,26 @@ pub(crate) fn check_private(path: &Path, meta: &fs::Metadata) -> Result<(), Stor
     let mode = meta.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(StoreError::TooOpen { path: path.to_path_buf(), mode });
+    }
+    Ok(())
+}
+
+/// Refuses a place where others could put something else in the place of what is theirs: a directory above it that they
+/// may write to, unless it is sticky. A group of one's own is no other.
+pub(crate) fn check_above(path: &Path) -> Result<(), StoreError> {
+    let own_group = rustix::process::getegid().as_raw();
+    for dir in path.ancestors().skip(1) {
+        let Ok(meta) = fs::metadata(dir) else { continue };
+        let mode = meta.mode() & 0o7777;
+        let others = mode & 0o002 != 0 || (mode & 0o020 != 0 && meta.gid() != own_group && meta.gid() != 0);
+        if others && mode & 0o1000 == 0 {
+            return Err(StoreError::Refused(format!(
+                "{} cannot be trusted: others may write to {} (mode {mode:o}) and put something else in its place; take that \
+                 right away, or set XDG_STATE_HOME to a directory of your own",
+                path.display(),
+                dir.display()
+            )));
+        }
     }
     Ok(())
 }
@@ -98,12 +119,16 @@ const MAX_FILE: u64 = 1 << 30;
 /// Reads a regular file that is not a symbolic link; `None` when there is none.
 pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(file) = open_file(path)? else { return Ok(None) };
+    whole(file, path).map(Some)
+}
+
+fn whole(file: File, path: &Path) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(StoreError::WrongKind(path.to_path_buf(), "is larger than 1 GiB"));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// No key, list of keys or note is longer.
@@ -135,11 +160,26 @@ pub(crate) fn sum_file(path: &Path) -> Result<Option<Sha256Sum>, StoreError> {
     }
 }
 
+/// Reads a regular file inside a directory; no link in its name is followed. `None` when there is none.
+pub(crate) fn read_in(dir: &Path, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(file) = open_in(dir, name)? else { return Ok(None) };
+    whole(file, &dir.join(name)).map(Some)
+}
+
+/// Opens a regular file inside a directory; no link in its name is followed. `None` when there is none.
+pub(crate) fn open_in(dir: &Path, name: &str) -> Result<Option<File>, StoreError> {
+    regular(beneath::open_in(dir, name, OFlags::RDONLY | OFlags::NONBLOCK, 0), &dir.join(name))
+}
+
 /// Opens a regular file that is not a symbolic link, for reading; `None` when there is none.
 pub(crate) fn open_file(path: &Path) -> Result<Option<File>, StoreError> {
     // NONBLOCK: a FIFO in place of the file must not hang us.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+    regular(OpenOptions::new().read(true).custom_flags(flags).open(path), path)
+}
+
+fn regular(opened: io::Result<File>, path: &Path) -> Result<Option<File>, StoreError> {
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::io("open", path)(error)),

@@ -94,6 +94,7 @@ impl Home {
     /// When they cannot be made or others can enter them.
     pub fn prepare(&self) -> Result<(), StoreError> {
         let first_run = !self.runs_dir().exists();
+        files::check_above(&self.state)?;
         files::private_dir(&self.state)?;
         files::private_dir(&self.runs_dir())?;
         if first_run {

@@ -144,7 +144,8 @@ impl RunDir {
     /// # Errors
     /// When it cannot be read.
     pub fn input(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        files::read_file(&self.input_path(name)?)
+        self.input_path(name)?;
+        files::read_in(&self.path, &format!("inputs/{name}"))
     }
 
     fn input_path(&self, name: &str) -> Result<PathBuf, StoreError> {
@@ -163,7 +164,7 @@ impl RunDir {
         if !plain {
             return Err(StoreError::WrongKind(path, "is not an output file of the run"));
         }
-        files::open_file(&path)?.ok_or(StoreError::WrongKind(path, "is missing"))
+        files::open_in(&self.path, name)?.ok_or(StoreError::WrongKind(path, "is missing"))
     }
 
     /// Creates and locks a segment file.

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
+use crate::drive::beneath;
 use crate::log::{
     Evidence, Finding, FindingKind, Head, OutputClaim, OutputState, Report, RunId, Segment, Sha256Sum, TrustStore,
     Verdict, segment_file, signature_file, verify,
@@ -113,24 +114,13 @@ fn contradicts_previous(dir: &Path, run: RunId, head: Head) -> Option<String> {
 }
 
 fn look_at(root: &File, claim: &OutputClaim) -> OutputState {
-    match open_beneath(root, &claim.file).and_then(|file| measure(file, claim.bytes)) {
+    // NONBLOCK: a FIFO in place of the file must not hang us.
+    let opened = beneath::open(root, &claim.file, OFlags::RDONLY | OFlags::NONBLOCK, 0);
+    match opened.and_then(|file| measure(file, claim.bytes)) {
         Ok(state) => state,
         Err(error) if error.kind() == io::ErrorKind::NotFound => OutputState::Missing,
         Err(error) => OutputState::Unreadable(error.to_string()),
     }
-}
-
-/// Opens a relative path one component at a time, so that no symbolic link anywhere in it is followed.
-fn open_beneath(root: &File, path: &str) -> io::Result<File> {
-    let base = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut dir = root.try_clone()?;
-    let mut parts = path.split('/').peekable();
-    while let Some(part) = parts.next() {
-        // NONBLOCK: a FIFO in place of the file must not hang us.
-        let flags = base | if parts.peek().is_some() { OFlags::DIRECTORY } else { OFlags::NONBLOCK };
-        dir = File::from(openat(&dir, part, flags, Mode::empty())?);
-    }
-    Ok(dir)
 }
 
 fn measure(file: File, prefix: u64) -> io::Result<OutputState> {

@@ -166,12 +166,15 @@ fn like_cve_2021_23240_a_planted_link_leads_nowhere() {
         fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
         if of_run {
             // A run that is resumed finds a link where its directory was.
-            let body = "on_failure: ask\nsteps:\n  - id: go\n    checkpoint: { title: Go }\n  - id: one\n    shell: echo hello\n  - id: two\n    file: { path: conf, template: new }\n    undo: previous";
+            let body = "steps:\n  - id: go\n    checkpoint: { title: Go }\n  - id: one\n    shell: echo hello\n  - id: two\n    file: { path: conf, template: new }\n    undo: previous";
             let parked = test.file("a.yml", crate::support::book(body)).args("--no-input").code(5).run();
             let dir = parked.sandbox.runs().pop().unwrap().join(name);
-            let _ = fs::remove_dir(&dir);
+            fs::remove_dir(&dir).unwrap();
             symlink(&victim, &dir).unwrap();
-            let _ = parked.of_run("resume").args("--no-input").start().end_any();
+            let mut terminal = parked.of_run("resume").code(8).at_terminal();
+            terminal.sees("is not a directory");
+            terminal.end();
+            assert_eq!(parked.read("conf"), "old", "something was changed that could not be taken back");
         } else {
             let to = if name == "newest" { &victim_file } else { &victim };
             symlink(to, state.join(name)).unwrap();

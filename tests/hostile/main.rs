@@ -10,5 +10,6 @@ mod clean;
 mod cve;
 mod files;
 mod injection;
+mod places;
 mod requests;
 mod screens;

@@ -2,17 +2,22 @@
 //! `kept/NAME.json` says where it stood and what came after it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::durable::{self, Rights};
 use super::forms::hex;
 use crate::machine::action::Before;
+use crate::drive::beneath;
 use sha2::{Digest as _, Sha256};
+
+/// A note holds two paths and two digests.
+const LONGEST_NOTE: u64 = 64 << 10;
 
 /// A regular file, or a symbolic link for its own sake, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +106,9 @@ impl Kept {
 
 /// The kept things of one file step.
 pub(super) struct Keep {
+    run_dir: PathBuf,
+    /// Of the note, inside the run directory.
+    name: String,
     content: PathBuf,
     note: PathBuf,
 }
@@ -110,7 +118,8 @@ impl Keep {
     pub(super) fn new(run_dir: &Path, name: &str) -> Keep {
         let name = name.replace('/', "%2F");
         let dir = run_dir.join("kept");
-        Keep { note: dir.join(format!("{name}.json")), content: dir.join(name) }
+        let note = format!("kept/{name}.json");
+        Keep { run_dir: run_dir.to_owned(), note: run_dir.join(&note), content: dir.join(name), name: note }
     }
 
     /// The old content.
@@ -120,8 +129,8 @@ impl Keep {
 
     /// What was kept, if anything was.
     pub(super) fn load(&self) -> io::Result<Option<Kept>> {
-        match std::fs::read(&self.note) {
-            Ok(note) => Ok(Some(serde_json::from_slice(&note)?)),
+        match beneath::open_in(&self.run_dir, &self.name, OFlags::RDONLY | OFlags::NONBLOCK, 0) {
+            Ok(note) => Ok(Some(serde_json::from_reader(io::BufReader::new(note.take(LONGEST_NOTE)))?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -267,9 +267,14 @@ pub fn next_free_output(run_dir: &Path) -> io::Result<u32> {
     Ok(highest + 1)
 }
 
+/// A link in its place would lead what is kept somewhere else.
 fn private_dir(path: &Path) -> io::Result<()> {
+    let is_dir = || std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
     match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match is_dir() {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("{} is not a directory", path.display()))),
+        },
         result => result,
     }
 }

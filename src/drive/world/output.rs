@@ -1,17 +1,18 @@
 //! One output stream on its way to disk: masked, hashed, stored whole, and remembered as far as somebody wants it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 use super::durable;
 use super::forms::hex;
 use super::live::{Live, Stream};
 use super::mask::{MaskStream, Masker};
+use crate::drive::beneath;
 use crate::machine::action::{CAPTURE_LIMIT, Captured};
 
 /// Takes the bytes of one stream. Memory is bounded whatever the length of the stream.
@@ -44,6 +45,7 @@ impl Sink {
         live: Arc<Live>,
     ) -> Sink {
         let store = Store {
+            dir: dir.to_owned(),
             path: name.as_ref().map(|name| dir.join(name)),
             name: name.unwrap_or_default(),
             stream,
@@ -99,6 +101,7 @@ impl Sink {
 }
 
 struct Store {
+    dir: PathBuf,
     path: Option<PathBuf>,
     name: String,
     stream: Stream,
@@ -132,10 +135,15 @@ impl Store {
     }
 
     fn store(&mut self, part: &[u8]) -> io::Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
+        if self.path.is_none() {
+            return Ok(());
+        }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?),
+            none => {
+                let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
+                none.insert(beneath::open_in(&self.dir, &self.name, flags, 0o600)?)
+            }
         };
         // No half piece: the file ends where its hash ends.
         file.write_all(part).inspect_err(|_| drop(file.set_len(self.bytes)))
@@ -193,7 +201,7 @@ mod tests {
     fn a_full_disk_is_an_error_not_a_gap() {
         let dir = tempfile::tempdir().unwrap();
         let mut sink = sink(dir.path(), &[]);
-        sink.store.file = Some(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        sink.store.file = Some(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
         assert_eq!(sink.write(b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 

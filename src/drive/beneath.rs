@@ -1,0 +1,90 @@
+//! Files inside a directory, opened so that nothing in the name leads out of it: no `..`, no symbolic link anywhere.
+
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
+
+/// Opens `name` inside the directory `dir`, which may not be a symbolic link itself.
+///
+/// # Errors
+/// Also when the name leads out, or through a link.
+pub(crate) fn open_in(dir: &Path, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
+    let root =
+        openat(CWD, dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    open(&File::from(root), name, flags, mode)
+}
+
+/// The same for a directory that is open.
+///
+/// # Errors
+/// Also when the name leads out, or through a link.
+pub(crate) fn open(root: &File, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
+    let (flags, mode) = (flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(mode));
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match openat2(root, name, flags, mode, resolve) {
+        // Older kernels and some sandboxes do not know it; another process renamed something meanwhile.
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::AGAIN) => step_by_step(root, name, flags, mode),
+        opened => Ok(File::from(opened?)),
+    }
+}
+
+/// One component at a time, none of them a link.
+fn step_by_step(root: &File, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
+    let mut dir = root.try_clone()?;
+    let mut parts = Path::new(name).components().peekable();
+    while let Some(part) = parts.next() {
+        let Component::Normal(part) = part else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the name leads out of its directory"));
+        };
+        let (flags, mode) = match parts.peek() {
+            Some(_) => (OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()),
+            None => (flags, mode),
+        };
+        dir = File::from(openat(&dir, part, flags, mode)?);
+    }
+    Ok(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_name_and_no_link_leads_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, outside) = (dir.path().join("root"), dir.path().join("outside"));
+        for made in [&root, &root.join("out"), &outside] {
+            std::fs::create_dir(made).unwrap();
+        }
+        std::fs::write(outside.join("secret"), "x").unwrap();
+        std::fs::write(root.join("out/fine"), "x").unwrap();
+        symlink(&outside, root.join("link")).unwrap();
+        symlink("../../outside/secret", root.join("out/leak")).unwrap();
+        symlink("fine", root.join("out/inner")).unwrap();
+        symlink(&root, dir.path().join("root_link")).unwrap();
+        let open_root = File::open(&root).unwrap();
+        let read = OFlags::RDONLY | OFlags::NONBLOCK;
+        assert!(open_in(&root, "out/fine", read, 0).is_ok());
+        assert!(step_by_step(&open_root, "out/fine", read, Mode::empty()).is_ok());
+        for name in [
+            "../outside/secret",
+            "out/../../outside/secret",
+            "link/secret",
+            "out/leak",
+            "out/inner",
+            "/etc/passwd",
+            "out/..",
+        ] {
+            assert!(open_in(&root, name, read, 0).is_err(), "{name}");
+            assert!(step_by_step(&open_root, name, read | OFlags::NOFOLLOW, Mode::empty()).is_err(), "{name}");
+        }
+        let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        assert!(open_in(&root, "link/new", new, 0o600).is_err() && !outside.join("new").exists());
+        assert!(open_in(&root, "out/new", new, 0o600).is_ok() && open_in(&root, "out/new", new, 0o600).is_err());
+        assert!(open_in(&dir.path().join("root_link"), "out/fine", read, 0).is_err());
+    }
+}
