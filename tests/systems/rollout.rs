@@ -11,8 +11,8 @@ use crate::host::Host;
 use crate::run::{Outcome, Run};
 use crate::witness::saw_nothing;
 
-/// At 1 % a stage sees four requests of the canary in a second, at 25 % more than the 40 that `err-load` bears.
-const LOAD: u32 = 400;
+/// At 1 % a stage sees three requests of the canary in a second, at 25 % more than the 40 that `err-load` bears.
+const LOAD: u32 = 300;
 
 fn canary<'a>(host: &'a Host, version: &str) -> Run<'a> {
     host.run("deploy-canary.yml").input("version", version).answer("g")

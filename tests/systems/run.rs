@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const LIMIT_MS: u64 = 240_000;
 
 /// What stands at the end of every question that wants a person to type something.
-const PROMPT: &str = r", (g/n|d/n|[a-z_]+ \(required\)): ";
+const PROMPT: &str = r", ([a-z](/[a-z])+|[a-z_]+ \(required\)): ";
 
 /// A user of the program: state and configuration in a directory of their own.
 pub(crate) struct Home(TempDir);

@@ -9,6 +9,7 @@ mod inputs;
 mod lost_comments;
 mod metrics;
 mod names;
+mod outage;
 mod poll;
 mod probe;
 mod reach;
@@ -54,6 +55,7 @@ pub(super) const ALL: &[Rule] = &[
     tables::check,
     analysis::check,
     stages::check,
+    outage::check,
     schedule::check,
     watch::check,
 ];
