@@ -242,7 +242,8 @@ fn a_mark_that_passed_while_the_machine_was_off_is_missed_and_looked_at_late() {
     let text = String::from_utf8_lossy(&resumed.stdout) + String::from_utf8_lossy(&resumed.stderr);
     assert_eq!(resumed.status.code(), Some(0), "{text}");
     let outcome = Outcome::of_last(&bed.home, 0, text.into_owned()).must_end(0);
-    let missed: Vec<&str> = outcome.events("missed").into_iter().filter_map(|e| e["path"].as_str()).collect();
+    let mut missed: Vec<&str> = outcome.events("missed").into_iter().filter_map(|e| e["path"].as_str()).collect();
+    missed.sort_unstable();
     assert_eq!(missed, ["watch.all.first_judgement", "watch.all.looks[2]"], "{}", outcome.text);
     assert!(outcome.text.contains("MISSED"), "{}", outcome.text);
     for late in ["watch.all.first_judgement", "watch.all.looks[2].look", "watch.all.last_judgement"] {
