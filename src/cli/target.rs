@@ -102,7 +102,7 @@ fn demo_values(dir: &Path) -> Map<String, Value> {
             "check": command(&["check"]),
             "reload": command(&["reload"]),
             "visit": command(&["visit", "--rps", "400", "--seconds", "90"]),
-            "smoke": command(&["load", "--strict", "--rps", "60", "--seconds", "1", "--url"]),
+            "smoke": command(&["load", "--strict", "--rps", "30", "--seconds", "1", "--url"]),
         },
     });
     match values {
