@@ -191,8 +191,8 @@ fn demo_values(dir: &Path) -> Map<String, Value> {
             "stop": command(&["stop"]),
             "check": command(&["check"]),
             "reload": command(&["reload"]),
-            "visit": command(&["visit", "--rps", "600", "--seconds", "90"]),
-            "smoke": command(&["load", "--strict", "--rps", "60", "--seconds", "1", "--url"]),
+            "visit": command(&["visit", "--rps", "400", "--seconds", "90"]),
+            "smoke": command(&["load", "--strict", "--rps", "30", "--seconds", "1", "--url"]),
         },
     });
     match values {

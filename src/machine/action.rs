@@ -209,6 +209,9 @@ pub struct Query {
     pub name: String,
     /// Where from.
     pub from: Source,
+    /// Microseconds for this one, instead of those of the whole sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_us: Option<u64>,
 }
 
 /// Where a number comes from.

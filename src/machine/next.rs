@@ -44,10 +44,14 @@ fn stands_still(state: &State) -> bool {
     (state.interrupt == 1 && !state.turned_watched) || state.interrupt >= 3 || lock::is_held_up(state)
 }
 
-/// Somebody must drive while a table looks: what has begun goes on, and the run is not left, or a change would stay
-/// behind that nobody watches.
+/// Somebody must drive while a table looks: the run is not left, or a change would stay behind that nobody watches.
 fn watched(state: &State) -> bool {
     (state.interrupt == 1 || lock::is_held_up(state)) && !state.armed.is_empty()
+}
+
+/// Whether what has begun goes on under the eyes of a table; on hold only the tables do.
+fn goes_on_watched(state: &State) -> bool {
+    watched(state) && !lock::is_held_up(state)
 }
 
 /// Steps that need a decision whatever the run is doing: answers to judge, doubts, deadlines, pauses that ended.
@@ -76,7 +80,7 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             }
             Status::Asking(asked) if asked.gathers() => gate::next(state, *id, asked, now),
             // Undos, probes and members of blocks alike go on when their pause is over.
-            Status::Pausing { .. } if !stands_still(state) || watched(state) => advance(state, *id, now),
+            Status::Pausing { .. } if !stands_still(state) || goes_on_watched(state) => advance(state, *id, now),
             _ => None,
         }
     })

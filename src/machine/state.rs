@@ -279,7 +279,7 @@ impl State {
     pub fn deadlines(&self) -> (Option<u64>, Option<i64>) {
         let mut run = None::<u64>;
         let mut wall = None::<i64>;
-        let held = super::lock::is_held_up(self);
+        let held = lock::is_held_up(self);
         for id in &self.active {
             match &self.insts[*id].status {
                 // On hold only tables go on.
@@ -291,8 +291,8 @@ impl State {
                         wall = Some(wall.map_or(at, |w| w.min(at)));
                     }
                 }
-                // After one press of Ctrl-C, or three, or while somebody holds the lock, nothing begins.
-                Status::Waiting { .. } if matches!(self.interrupt, 1 | 3..) || lock::is_held_up(self) => {}
+                // After one press of Ctrl-C, or three, nothing begins.
+                Status::Waiting { .. } if matches!(self.interrupt, 1 | 3..) => {}
                 Status::Waiting { due_wall_us } => wall = Some(wall.map_or(*due_wall_us, |w| w.min(*due_wall_us))),
                 _ => {}
             }

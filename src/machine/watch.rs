@@ -64,7 +64,11 @@ pub(super) fn action(state: &State, id: InstId, watch: &Watch) -> Result<Action,
 fn journal(unit: &str, began_us: Option<i64>) -> Action {
     let mut argv = vec!["journalctl".to_string(), "--follow".into(), "--output=cat".into(), "--quiet".into()];
     match began_us {
-        Some(us) => argv.extend(["--no-tail".into(), format!("--since=@{}", us.div_euclid(1_000_000))]),
+        Some(us) => {
+            // To the microsecond: what was written earlier in the same second is not since then.
+            let (seconds, rest) = (us.div_euclid(1_000_000), us.rem_euclid(1_000_000));
+            argv.extend(["--no-tail".into(), format!("--since=@{seconds}.{rest:06}")]);
+        }
         None => argv.push("--lines=0".into()),
     }
     argv.push(format!("--unit={unit}"));
@@ -202,6 +206,6 @@ mod tests {
         let always = "journalctl --follow --output=cat --quiet";
         assert_eq!(words(None), format!("{always} --lines=0 --unit=app.service"));
         let since = words(Some(1_767_225_600_900_000));
-        assert_eq!(since, format!("{always} --no-tail --since=@1767225600 --unit=app.service"));
+        assert_eq!(since, format!("{always} --no-tail --since=@1767225600.900000 --unit=app.service"));
     }
 }

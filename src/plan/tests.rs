@@ -73,6 +73,48 @@ fn limits_and_times_of_a_table_are_filled_in_when_planning() {
 }
 
 #[test]
+fn times_counts_and_marks_come_from_inputs_and_the_target() {
+    let plan = planned(
+        "runbook: v1\nname: demo\ninputs: { late: { type: duration, default: 5m }, few: { type: int, default: 59 } }\n\
+         metrics:\n  load: { prometheus: load, samples: n, unit: '%', min_samples: '{{ inputs.few }}', \
+         stale_after: '{{ target.soak }}', timeout: '{{ inputs.late }}' }\n\
+         guards:\n  every: 10s\n  gap: '{{ target.soak }}'\n  hit: worst\n  \
+         investigate: { within: '{{ inputs.late }}', then: rollback }\n  rules:\n    \
+         - { symptom: Rises, if: { load: { slope: '> 1%/min', over: '{{ target.soak }}' } }, for: '{{ inputs.late }}', action: hold }\n    \
+         - { otherwise: investigate }\n    - { no_data: inconclusive }\n\
+         steps: [{ id: a, wait: 1s, at: 'T+{{ inputs.late }}' }, { id: b, wait: { until: 'T+{{ target.soak }}' } }]\n",
+    );
+    let guards = plan.guards(plan.forward).unwrap();
+    let metric = &guards.table.metrics["load"];
+    assert_eq!((metric.min_samples, metric.stale_after_us), (Some(59), Some(90_000_000)));
+    assert_eq!((guards.table.gap_us, guards.table.rows[0].for_us), (Some(90_000_000), Some(300_000_000)));
+    assert_eq!(guards.table.rows[0].conditions[0].cell.over_us(), Some(90_000_000));
+    assert_eq!(guards.otherwise.ask.as_ref().map(|ask| ask.within_us), Some(300_000_000));
+    assert_eq!((plan.metrics[0].timeout_us, plan.metrics[0].min_samples), (Some(300_000_000), Some(59)));
+    let marks = plan.nodes.iter().filter_map(|node| node.marks.at_us).collect::<Vec<i64>>();
+    let until = plan.nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::WaitUntil(until) => Some(until.mark_us),
+        _ => None,
+    });
+    assert_eq!((marks, until), (vec![300_000_000], Some(90_000_000)));
+}
+
+#[test]
+fn a_mark_or_a_count_that_is_filled_with_something_else_is_refused() {
+    for (from, to) in [
+        ("at: T+5m", "at: 'T+{{ target.app }}'"),
+        ("min_samples: 59", "min_samples: '{{ target.app }}'"),
+        ("min_samples: 59", "min_samples: '{{ target.nothing }}'"),
+    ] {
+        let text = guarded("\"> 5%\"", "10s")
+            .replace("shell: ./load, effect: read,", "prometheus: load, samples: n, min_samples: 59,")
+            .replace("wait: 1s", "wait: 1s, at: T+5m");
+        let problems = refused(&text.replace(from, to), "");
+        assert!(problems.iter().all(|problem| problem.code == Code::NOT_KNOWN), "{to}: {problems:?}");
+    }
+}
+
+#[test]
 fn a_limit_that_is_filled_with_something_else_is_refused_at_its_place() {
     let problems = refused(&guarded("\"> {{ target.app }}\"", "10s"), "");
     assert_eq!(problems[0].code, Code::NOT_KNOWN);

@@ -5,7 +5,7 @@ use super::outline::{Spot, kind_of, outline};
 use crate::decide::{Because, Ruling};
 use crate::machine::event::{Asked, Cause, Changed, Direction, Event, Outcome, Parking, Question, RunStarted, Verdict};
 use crate::machine::{IllegalEvent, InstId, Plans, State, Status, Timestamp, apply, is_waived, title};
-use crate::plan::model::Plan;
+use crate::plan::model::{NodeKind, Plan};
 use crate::runbook::model::Effect;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -322,7 +322,11 @@ impl View {
     fn note_times(&mut self, path: &str, event: &Event, at: Timestamp) {
         let finished = self.state.inst(path).is_some_and(|inst| inst.status == Status::Finished);
         let times = self.times.entry(path.to_string()).or_default();
-        times.began.get_or_insert(at);
+        // What waits for its time has not begun, unless waiting is what it does.
+        let waits = || self.state.inst(path).map(|inst| &self.state.plan.node(inst.node).kind);
+        if !matches!(event, Event::Held { .. }) || matches!(waits(), Some(NodeKind::WaitUntil(_))) {
+            times.began.get_or_insert(at);
+        }
         if finished {
             times.ended.get_or_insert(at);
         }

@@ -85,6 +85,19 @@ fn samples_missing_for_longer_than_the_allowed_gap_are_not_high_ones() {
 }
 
 #[test]
+fn a_gap_that_is_allowed_does_not_begin_the_time_again() {
+    let book = BOOK.replace("  every: 10s\n", "  every: 10s\n  gap: 45s\n");
+    let mut run = Hours::of(&book, |_, second| match second {
+        600..=1500 if second % 120 < 30 => ReadValue::Empty,
+        600..=1500 => ReadValue::Number(6.0),
+        _ => ReadValue::Number(0.0),
+    });
+    run.go(90 * MINUTE);
+    let (second, why) = run.ruled().expect("a ruling");
+    assert_eq!(second, 930, "{why}");
+}
+
+#[test]
 fn what_a_person_let_pass_is_not_asked_again_until_it_was_gone() {
     let book = BOOK.replace("for: 5m, action: rollback", "for: 2h, action: rollback");
     let mut run = Hours::of(&book, |_, second| {

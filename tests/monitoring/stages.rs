@@ -202,7 +202,10 @@ fn criteria_that_hold_again_at_the_end_pass_and_those_that_do_not_are_looked_at_
         Event::Extended { reason, .. } => Some(reason.clone()),
         _ => None,
     });
-    assert_eq!(why.as_deref(), Some("errors 3% is not < 1%; looking 5m 00s longer, extension 1 of 2"));
+    assert_eq!(
+        why.as_deref(),
+        Some("errors 3% is not < 1% (5000 observations); looking 5m 00s longer, extension 1 of 2")
+    );
 }
 
 #[test]
@@ -255,4 +258,64 @@ fn a_stage_with_a_time_and_nothing_to_hold_is_a_pause() {
     assert_eq!(run.outcome(), Some(Outcome::Done));
     assert_eq!(run.happened(|e| matches!(e, Event::WaitStarted { .. })), 3);
     assert_eq!(steps(&run).last().unwrap(), "1800 main.rollout.remove.stop");
+}
+
+/// Counters that rise each second by so many requests and errors.
+fn counters(requests: f64, failed: f64) -> impl Fn(&str, u64) -> ReadValue {
+    move |name, second| {
+        ReadValue::Number(match name {
+            "failed" => failed * second as f64,
+            "requests" => requests * second as f64,
+            _ => share(second.min(299)),
+        })
+    }
+}
+
+/// The same canary, judged by counters of a page.
+fn counted(delta: &str) -> String {
+    let page = format!("{{ url: \"http://127.0.0.1:8000/metrics\", series: NAME, delta: {delta} }}");
+    let metric = |name: &str| format!("  {name}: {{ scrape: {}, unit: count }}\n", page.replace("NAME", name));
+    let ratio = "  errors: { ratio: { of: failed, to: requests }, min_samples: 100 }\n";
+    let (from, to) = (BOOK.find("  errors:").expect("a metric"), BOOK.find("  share:").expect("a metric"));
+    format!("{}{}{}{ratio}{}", &BOOK[..from], metric("failed"), metric("requests"), &BOOK[to..])
+}
+
+#[test]
+fn a_stage_is_judged_by_all_that_was_counted_since_it_began() {
+    let mut run = Hours::of(&counted("all"), counters(0.5, 0.0));
+    run.go(301 * SECOND);
+    assert_eq!(steps(&run)[2..], ["300 main.rollout[5%].weights"], "150 requests in five minutes are enough");
+    let mut run = Hours::of(&counted("1m"), counters(0.5, 0.0));
+    run.go(20 * MINUTE);
+    assert_eq!(steps(&run).len(), 2, "30 requests in a minute never are");
+}
+
+#[test]
+fn a_counter_that_is_new_in_every_stage_counts_from_where_the_stage_began() {
+    let mut run = Hours::of(&counted("all"), counters(0.2, 0.0));
+    run.go(302 * SECOND);
+    let why = run.events.iter().find_map(|(_, event)| match event {
+        Event::Extended { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    let wanted = "errors: 60 of 100 observations needed; looking 5m 00s longer, extension 1 of 2";
+    assert_eq!(why.as_deref(), Some(wanted));
+    run.go(5 * MINUTE);
+    assert_eq!(steps(&run)[2..], ["600 main.rollout[5%].weights"], "looking longer is what brings the evidence");
+}
+
+#[test]
+fn what_cannot_be_told_yet_holds_a_stage_no_longer_than_its_extensions_would() {
+    let book = BOOK.replace("criteria: { errors: \"< 1%\" }", "criteria: { errors: { trend: steady, over: 2h } }");
+    let mut run = Hours::of(&book, healthy());
+    run.go(16 * MINUTE);
+    assert_eq!(run.questions(), ["main.rollout[1%].end-of-stage"]);
+    let asked = run.events.iter().find_map(|(at, event)| match event {
+        Event::Asked(_) => Some(at.run_us / SECOND),
+        _ => None,
+    });
+    let asked = asked.expect("a question");
+    assert!((900..=910).contains(&asked), "five minutes, and two times five minutes more: {asked}");
+    run.go(60 * MINUTE);
+    assert_eq!(run.outcome(), Some(Outcome::RolledBack), "nobody answered");
 }

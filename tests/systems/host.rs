@@ -148,7 +148,7 @@ fn nginx_conf(dir: &Path, port: u16) -> String {
     let user = if rustix::process::getuid().is_root() { "user root;\n" } else { "" };
     format!(
         "{user}daemon off;\nworker_processes 1;\npid {dir}/nginx.pid;\nerror_log {dir}/error.log;\n\
-         events {{ worker_connections 512; }}\nhttp {{\n    access_log off;\n    \
+         events {{ worker_connections 4096; }}\nhttp {{\n    access_log off;\n    \
          client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;\n    \
          uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;\n    \
          include {dir}/conf.d/*.conf;\n    server {{\n        listen 127.0.0.1:{port};\n        \
@@ -215,10 +215,11 @@ const LIMITS: &str = r#"
 limits:
   every: 1s
   gap: 6s
+  lag: 2500ms
   window: 4s
   answer_within: 4s
   canary:
-    wait_1: 9s
+    wait_1: 10s
     wait_5: 6s
     wait_25: 6s
     wait_50: 5s

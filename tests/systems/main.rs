@@ -9,6 +9,7 @@ mod canary;
 mod faults;
 mod host;
 mod http;
+mod journal;
 mod matrix;
 mod monitoring;
 mod nginx;

@@ -43,6 +43,7 @@ fn rollback_on_nginx_goes_back_at_once_after_a_deployment() {
 #[ignore = "needs nginx; tests/run runs it"]
 fn a_deployment_in_place_on_nginx_reopens_with_the_new_version() {
     let host = Host::fresh();
+    let _load = host.witness();
     host.run("deploy-graceful.yml").input("version", "v1.1.0").answer("g").start().must_end(0);
     assert_eq!(host.serving(), ("blue".into(), "v1.1.0".into()));
     assert_eq!(get(host.port, "/api/work").expect("answers").status, 200);

@@ -11,8 +11,8 @@ use crate::host::Host;
 use crate::run::{Outcome, Run};
 use crate::witness::saw_nothing;
 
-/// At 1 % a stage sees four requests of the canary in a second, at 25 % more than the 40 that `err-load` bears.
-const LOAD: u32 = 400;
+/// At 1 % a stage sees three requests of the canary in a second, at 25 % more than the 40 that `err-load` bears.
+const LOAD: u32 = 300;
 
 fn canary<'a>(host: &'a Host, version: &str) -> Run<'a> {
     host.run("deploy-canary.yml").input("version", version).answer("g")
@@ -27,8 +27,8 @@ fn stages(outcome: &Outcome) -> Vec<&str> {
 /// What the look that ended a stage saw last, by metric: value, and how many observations were behind it.
 fn seen(outcome: &Outcome, stage: &str, metric: &str) -> (f64, u64) {
     let path = format!("rollout.stage[{stage}].end-of-stage");
-    let looks = outcome.events("looked").into_iter().filter(|look| look["path"] == *path);
-    let last = looks.last().unwrap_or_else(|| panic!("{path} has looked"));
+    let mut looks = outcome.events("looked").into_iter().filter(|look| look["path"] == *path);
+    let last = looks.next_back().unwrap_or_else(|| panic!("{path} has looked"));
     let number = &last["samples"][metric]["value"]["number"];
     let value = number["value"].as_str().and_then(|text| text.parse().ok());
     (value.unwrap_or_else(|| panic!("{metric} in {last}")), number["evidence"].as_u64().expect("observations"))

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const LIMIT_MS: u64 = 240_000;
 
 /// What stands at the end of every question that wants a person to type something.
-const PROMPT: &str = r", (g/n|d/n|[a-z_]+ \(required\)): ";
+const PROMPT: &str = r", ([a-z](/[a-z])+|[a-z_]+ \(required\)): ";
 
 /// A user of the program: state and configuration in a directory of their own.
 pub(crate) struct Home(TempDir);
@@ -175,7 +175,12 @@ impl Outcome {
         let report = serde_json::from_slice(&home.ask(&["show", "--output", "json"]).stdout);
         let report: Value = report.unwrap_or_else(|e| panic!("no report: {e}\nexit code {code}\n{text}"));
         let run = report["run"]["run"].as_str().expect("a run id");
-        let log = fs::read_to_string(home.state().join("runs").join(run).join("run.jsonl")).expect("a log");
+        let dir = home.state().join("runs").join(run);
+        let names = fs::read_dir(&dir).expect("a run").flatten().filter_map(|file| file.file_name().into_string().ok());
+        // A run that was resumed goes on in a further file.
+        let mut parts: Vec<String> = names.filter(|n| n.starts_with("run") && n.ends_with(".jsonl")).collect();
+        parts.sort_by_key(|name| (name.len(), name.clone()));
+        let log: String = parts.iter().map(|name| fs::read_to_string(dir.join(name)).expect("a log")).collect();
         let records = log.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect();
         let verify = home.ask(&["verify", run]);
         let words = String::from_utf8_lossy(&verify.stdout) + String::from_utf8_lossy(&verify.stderr);

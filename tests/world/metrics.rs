@@ -40,7 +40,7 @@ fn server() -> SocketAddr {
 }
 
 fn sample(queries: Vec<Source>) -> Action {
-    let named = |(at, from)| Query { name: format!("m{at}"), from };
+    let named = |(at, from)| Query { name: format!("m{at}"), from, timeout_us: None };
     Action::Sample(SampleAction {
         queries: queries.into_iter().enumerate().map(named).collect(),
         timeout_us: 1_000_000,
@@ -218,4 +218,13 @@ fn a_real_prometheus_answers_instant_and_range_queries_and_says_nothing_for_noth
     assert!(matches!(&read[5], ReadValue::Unreadable(why) if why.contains("status 400: ")), "{read:?}");
     assert_eq!(read[6], ReadValue::Number(2.0));
     assert!(matches!(read[7], ReadValue::Number(fds) if fds > 3.0), "{read:?}");
+}
+
+#[test]
+fn a_source_may_have_a_limit_of_its_own() {
+    let (mut bed, server) = (Bed::new(), server());
+    let from = page(server, "/slow", "hits", &[]);
+    let query = Query { name: "slow".into(), from, timeout_us: Some(50_000) };
+    let done = bed.act(&Action::Sample(SampleAction { queries: vec![query], timeout_us: 5_000_000 }));
+    assert_eq!(done.readings[0].value, ReadValue::Unreadable("no answer within 50 ms".into()));
 }

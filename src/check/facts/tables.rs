@@ -124,6 +124,7 @@ impl<'r> Facts<'r> {
         self.add_some(at, scope, "min_samples", Role::Template, &metric.min_samples);
         self.add_some(at, scope, "stale_after", Role::Template, &metric.stale_after);
         self.add_some(at, scope, "baseline", Role::Template, &metric.baseline);
+        self.add_some(at, scope, "timeout", Role::Template, &metric.timeout);
         match &metric.source {
             MetricSource::Prometheus { query, url, sampling, samples } => {
                 self.add(at, scope, "prometheus", Role::Template, none, query);

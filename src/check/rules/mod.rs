@@ -13,6 +13,7 @@ mod marker;
 mod metrics;
 mod names;
 mod patterns;
+mod outage;
 mod poll;
 mod probe;
 mod reach;
@@ -61,6 +62,7 @@ pub(super) const ALL: &[Rule] = &[
     tables::check,
     analysis::check,
     stages::check,
+    outage::check,
     schedule::check,
     watch::check,
     locks::check,

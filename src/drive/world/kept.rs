@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::durable::{self, Rights};
 use super::forms::hex;
-use crate::machine::action::Before;
 use crate::drive::beneath;
+use crate::machine::action::Before;
 use sha2::{Digest as _, Sha256};
 
 /// A note holds two paths and two digests.

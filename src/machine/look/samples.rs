@@ -40,7 +40,7 @@ pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<
 /// What the world is asked for a metric; nothing where it is made of what is known already.
 pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<Query>, Trouble> {
     let names = Names::of(state, id);
-    let one = |from: Source| vec![Query { name: metric.name.clone(), from }];
+    let one = |from: Source| vec![Query { name: metric.name.clone(), from, timeout_us: metric.timeout_us }];
     Ok(match &metric.source {
         MetricSource::Prometheus { query, url, sampling, samples } => {
             let url = names.text(url)?;
@@ -64,7 +64,7 @@ pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<
             let mut queries = one(from);
             if let Some(samples) = samples {
                 let from = instant(names.text(samples)?, action::Reduce::Sum);
-                queries.push(Query { name: evidence_name(&metric.name), from });
+                queries.push(Query { name: evidence_name(&metric.name), from, timeout_us: metric.timeout_us });
             }
             queries
         }

@@ -34,6 +34,9 @@ pub struct Metric {
     /// Greatest age of a value in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_after_us: Option<u64>,
+    /// How long its source has to answer, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_us: Option<u64>,
     /// Length of the look before the first change, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_us: Option<u64>,

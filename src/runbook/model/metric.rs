@@ -24,6 +24,8 @@ pub struct Metric {
     pub min_samples: Option<Text>,
     /// A value older than this is no data.
     pub stale_after: Option<Text>,
+    /// How long its source has to answer.
+    pub timeout: Option<Text>,
     /// How long to look before the first change to learn the usual value.
     pub baseline: Option<Text>,
     /// The key in the file.

@@ -42,6 +42,7 @@ impl<'a> Reader<'a> {
             buckets: obj.get("buckets").map(|f| self.bounds(f)).unwrap_or_default(),
             min_samples: obj.get("min_samples").and_then(|f| self.count_text(f, 1_000_000_000)),
             stale_after: obj.get("stale_after").and_then(|f| self.duration(f)),
+            timeout: obj.get("timeout").and_then(|f| self.duration(f)),
             baseline: obj.get("baseline").and_then(|f| self.duration(f)),
             place: self.place(field.key),
             source: source?,

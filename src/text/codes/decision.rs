@@ -190,4 +190,14 @@ wrong:
 right:
     a table for each phase, with what matters there
 "#
+850 STOPS_WHAT_SERVES "something is stopped that the balancer points at" r#"
+The upstream that was written last names a server, and a later step stops it: an outage. It is found by name: the host
+of the server, or the expression that chooses it, stands in the command.
+
+wrong:
+    - { id: all, file: { path: upstream.conf, template: "upstream app {\n server canary.internal:8765;\n}" } }
+    - { id: remove, shell: docker compose -f docker-compose.canary.yml down }
+right:
+    stages: { ..., promote: { main: [...], remove: [...] } }    # the share goes back to 0 and is proved in between
+"#
 }

@@ -35,7 +35,7 @@ async fn all(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -
     let (commands, others): (Vec<_>, Vec<_>) =
         action.queries.iter().cloned().enumerate().partition(|(_, query)| is_command(&query.from));
     for (position, query) in others {
-        let (attempt, clients) = (Arc::clone(attempt), clients.clone());
+        let (attempt, clients, limit) = (Arc::clone(attempt), clients.clone(), limit_of(&query, limit));
         tasks.spawn(async move {
             let late = ReadValue::Unreadable(format!("no answer within {} ms", limit.as_millis()));
             let read = tokio::time::timeout(limit, over_http(&attempt, &clients, &query.from)).await;
@@ -46,7 +46,10 @@ async fn all(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -
         let attempt = Arc::clone(attempt);
         // One after another: they share the live view, and with it the way to be cancelled.
         tasks.spawn_blocking(move || {
-            commands.into_iter().map(|(at, query)| (at, by_command(&attempt, &query, limit))).collect()
+            commands
+                .into_iter()
+                .map(|(at, query)| (at, by_command(&attempt, &query, limit_of(&query, limit))))
+                .collect()
         });
     }
     let mut values = vec![ReadValue::Unreadable("its reader died".into()); action.queries.len()];
@@ -56,6 +59,10 @@ async fn all(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -
         }
     }
     action.queries.iter().zip(values).map(|(query, value)| Reading { name: query.name.clone(), value }).collect()
+}
+
+fn limit_of(query: &Query, of_all: Duration) -> Duration {
+    query.timeout_us.map_or(of_all, Duration::from_micros)
 }
 
 fn is_command(source: &Source) -> bool {
