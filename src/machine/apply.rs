@@ -9,6 +9,7 @@ use super::rebase::{Conflict, rebase};
 use super::ruling;
 use super::schedule::{self, Zero};
 use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join, stage_path};
+use super::waiver;
 use crate::plan::model::{MetricSource, NodeKind, StagePart};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -399,7 +400,8 @@ fn answered(
     let Status::Asking(asked) = &state.insts[id].status else {
         return Err(IllegalEvent::new(event, "nothing was asked"));
     };
-    let (question, title, waived) = (asked.question, asked.title.clone(), asked.waived.clone());
+    let waived = asked.waived.clone().filter(|_| waiver::is_by_another(state, id));
+    let (question, title) = (asked.question, asked.title.clone());
     let words = |what: &str| match reason {
         Some(reason) => format!("{what} by {by}: {reason}"),
         None => format!("{what} by {by}"),

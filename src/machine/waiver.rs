@@ -31,6 +31,13 @@ pub(super) fn of_manual(state: &State, id: InstId, now: Timestamp) -> Option<Str
     held(state, id, now).map(Waiver::words)
 }
 
+/// Whether somebody who has not driven the run waives a step; whoever did so may have taken the run over since.
+pub(super) fn is_by_another(state: &State, id: InstId) -> bool {
+    let path = &state.insts[id].path;
+    let by_another = |waiver: &Waiver| waiver.names(path) && !is_driver(state, &waiver.person, None);
+    state.plan.waivers.iter().any(by_another)
+}
+
 /// Whether an instance ended by a waiver.
 pub fn is_waived(state: &State, id: InstId) -> bool {
     let inst = &state.insts[id];

@@ -82,3 +82,12 @@ fn a_waived_manual_step_may_be_left_undone() {
     plain.said();
     assert_eq!(plain.answer("p.m", Answer::NoGo), "turn always, end no_go");
 }
+
+#[test]
+fn whoever_takes_a_run_over_takes_their_waiver_out_of_it() {
+    let book = Book::new(vec![manual("m", &[]), step("b")]);
+    let mut run = Run::of(book.waiver("p.m", "li", "1970-01-01"));
+    run.nobody();
+    run.resumed_by("li", None);
+    assert_eq!(run.answer("p.m", Answer::NoGo), "turn always, end no_go");
+}
