@@ -22,6 +22,10 @@ pub(crate) fn open_in(dir: &Path, name: &str, flags: OFlags, mode: u32) -> io::R
 /// # Errors
 /// Also when the name leads out, or through a link.
 pub(crate) fn open(root: &File, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
+    // The system lets `a/..` through, which stays inside; no name we make or read needs it.
+    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(leads_out());
+    }
     let (flags, mode) = (flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(mode));
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match openat2(root, name, flags, mode, resolve) {
@@ -37,7 +41,7 @@ fn step_by_step(root: &File, name: &str, flags: OFlags, mode: Mode) -> io::Resul
     let mut parts = Path::new(name).components().peekable();
     while let Some(part) = parts.next() {
         let Component::Normal(part) = part else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the name leads out of its directory"));
+            return Err(leads_out());
         };
         let (flags, mode) = match parts.peek() {
             Some(_) => (OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()),
@@ -46,6 +50,10 @@ fn step_by_step(root: &File, name: &str, flags: OFlags, mode: Mode) -> io::Resul
         dir = File::from(openat(&dir, part, flags, mode)?);
     }
     Ok(dir)
+}
+
+fn leads_out() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the name leads out of its directory")
 }
 
 #[cfg(test)]

@@ -23,7 +23,11 @@ pub fn conform(
     };
     if let Some(pattern) = pattern {
         let anchored = crate::runbook::pattern::compile(pattern, true);
-        if !anchored.map_err(|e| format!("input `{name}`: its pattern cannot be used: {e}"))?.regex.is_match(&text) {
+        if !anchored
+            .map_err(|e| format!("input `{name}`: its pattern cannot be used: {}", e.why))?
+            .regex
+            .is_match(&text)
+        {
             return Err(format!("input `{name}`: `{text}` does not match the pattern `{pattern}`"));
         }
     }

@@ -375,7 +375,7 @@ fn none_of_all_values_becomes_a_command_wherever_it_lands() {
     let all = payloads();
     assert!(all.len() >= 2000);
     let mut total = (0, 0);
-    for some in all.chunks(200) {
+    for some in all.chunks(40) {
         let (places, landings) = land(some);
         total = (places, total.1 + landings);
     }

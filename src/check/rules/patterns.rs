@@ -6,13 +6,15 @@ use crate::text::{Code, Diagnostic};
 use regex::Regex;
 
 const MOST: usize = 200;
-const MOST_LARGE: usize = 10;
+/// In MiB, of all that are not ordinary.
+const MOST_LARGE: usize = 32;
 
 /// Counts patterns as they are compiled.
 #[derive(Default)]
 pub(super) struct Patterns {
     count: usize,
     large: usize,
+    told: bool,
 }
 
 impl Patterns {
@@ -26,31 +28,29 @@ impl Patterns {
         found: &mut Vec<Diagnostic>,
     ) -> Option<Regex> {
         self.count += 1;
-        if self.count > MOST || self.large > MOST_LARGE {
+        if self.count > MOST || self.large >= MOST_LARGE {
+            found.extend(self.beyond(text));
             return None;
         }
-        let compiled = match pattern::compile(&text.value, anchored) {
-            Ok(compiled) => compiled,
-            Err(why) => {
-                // What is found to be too large took as long as what is not.
-                self.large += usize::from(why.starts_with("compiled"));
-                found.push(wrong(&why));
-                self.over(text, found);
-                return None;
+        match pattern::compile(&text.value, anchored) {
+            Ok(compiled) => {
+                self.large += compiled.cost;
+                Some(compiled.regex)
             }
-        };
-        self.large += usize::from(compiled.is_large);
-        if self.over(text, found) { None } else { Some(compiled.regex) }
+            Err(unusable) => {
+                self.large += unusable.cost;
+                found.push(wrong(&unusable.why));
+                None
+            }
+        }
     }
 
-    fn over(&self, text: &Text, found: &mut Vec<Diagnostic>) -> bool {
-        let over = self.count == MOST || self.large > MOST_LARGE;
-        if over {
-            let message =
-                format!("at most {MOST} patterns, {MOST_LARGE} of them large, are looked at: this one is the last");
+    fn beyond(&mut self, text: &Text) -> Option<Diagnostic> {
+        let first = !std::mem::replace(&mut self.told, true);
+        first.then(|| {
+            let message = format!("at most {MOST} patterns, of {MOST_LARGE} MiB together, are looked at");
             let problem = Diagnostic::error(Code::PATTERN_TOO_LARGE, message, text.place.clone());
-            found.push(problem.help("put the rest into another runbook, or make them shorter"));
-        }
-        over
+            problem.label("not this one and none below").help("put the rest into another runbook, or make them shorter")
+        })
     }
 }

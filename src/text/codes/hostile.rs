@@ -24,7 +24,7 @@ right:
 "#
 1172 PATTERN_TOO_LARGE "a regular expression that takes too much" r#"
 A pattern is compiled before it is used, and a short one can become very large. All patterns of a runbook together have a
-budget: at most 200 of them, and at most 10 that need more than 256 KiB.
+budget: at most 200 of them, and at most 32 MiB in all. Classes such as `\w` are large, `[a-z0-9_]` is not.
 
 wrong:
     pattern: '(\w{100}){100}'
