@@ -466,7 +466,7 @@ fn a_state_directory_that_may_not_be_written() {
     let mut command = Command::new(RUNBOOK);
     if rustix::process::getuid().is_root() {
         for open in [dir.clone(), dir.join("work"), dir.join("home")] {
-            fs::set_permissions(open, fs::Permissions::from_mode(0o777)).unwrap();
+            fs::set_permissions(open, fs::Permissions::from_mode(0o1777)).unwrap();
         }
         // The program may lie where nobody else may go.
         let program = dir.join("runbook");
