@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// and environment, where secrets are; that also means that it leaves no core. Files made by steps are readable for
 /// others unless the step says otherwise; what the tool itself writes names its mode every time.
 pub(super) fn take() {
+    crate::drive::world::note_given();
     close_fds::set_fds_cloexec(3, &[]);
     // An old kernel or a sandbox may refuse; the rest holds nevertheless.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);

@@ -1,12 +1,15 @@
-//! Which secrets a plan needs: those that some step names.
+//! Which secrets a plan needs: those that some step names, and all of them where files are scanned for secrets.
 
-use super::model::{Binding, Plan};
+use super::model::{Act, Binding, Node, NodeKind, Plan, Scan};
 use crate::template::is_secret;
 use serde_json::Value;
 
 /// The names of the secrets that some template of the plan reads, in the order of the plan. A template that computes the
 /// name of an input may mean any of them.
 pub fn secrets(plan: &Plan) -> Vec<&str> {
+    if plan.nodes.iter().any(looks_for_secrets) {
+        return plan.secrets.keys().map(String::as_str).collect();
+    }
     let mut texts = Vec::new();
     if let Ok(whole) = serde_json::to_value(plan) {
         let own = ["secrets", "scopes", "sources", "name", "title"];
@@ -24,6 +27,12 @@ pub fn secrets(plan: &Plan) -> Vec<&str> {
     }
     let used = |name: &str| handed_on.iter().any(|known| known == name) || texts.iter().any(|text| reads(text, name));
     plan.secrets.keys().map(String::as_str).filter(|name| used(name)).collect()
+}
+
+/// A scan looks for the secrets of the run as well, so it needs all of them.
+fn looks_for_secrets(node: &Node) -> bool {
+    let NodeKind::Task(task) = &node.kind else { return false };
+    matches!(&task.act, Act::Scan(scan) if matches!(**scan, Scan::Secrets { .. }))
 }
 
 fn collect(value: &Value, texts: &mut Vec<String>) {

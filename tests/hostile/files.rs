@@ -329,7 +329,10 @@ fn includes_that_lead_out_or_never_end_are_refused() {
 /// Files beside the runbook: targets, inputs, secrets, keys, trust stores, heads, the stored plan.
 #[test]
 fn devices_pipes_and_directories_in_place_of_other_files_are_refused_too() {
-    let secret = |path: &str| book(format!("inputs: {{ s: {{ type: secret, from: 'file:{path}' }} }}\n{STEP}"));
+    let secret = |path: &str| {
+        let step = "steps: [{ id: a, shell: 'true', effect: read, env: { S: '{{ inputs.s }}' } }]\n";
+        book(format!("inputs: {{ s: {{ type: secret, from: 'file:{path}' }} }}\n{step}"))
+    };
     let test = Test::new().file("a.yml", book(format!("target: required\ninputs: {{ v: {{ default: x }} }}\n{STEP}")));
     let test = test.file("zero.yml", secret("/dev/zero")).file("full.yml", secret("work"));
     let test = test.file("b.yml", book(format!("inputs: {{ v: {{ from: 'file:/dev/zero' }} }}\n{STEP}")));

@@ -97,7 +97,7 @@ fn ordinary_text_is_left_alone() {
     let mut text = ordinary_text(4 << 20);
     let sources = glob(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     sources.iter().for_each(|file| text.extend_from_slice(&std::fs::read(file).unwrap()));
-    let text: Vec<u8> = String::from_utf8_lossy(&text).replace("***", "* *").into_bytes();
+    let text: Vec<u8> = String::from_utf8_lossy(&text).replace('*', "+").into_bytes();
     let masked = String::from_utf8_lossy(&in_pieces(&masker, &[&text])).into_owned();
     let falsely: Vec<&str> = masked.lines().filter(|line| line.contains("***")).collect();
     println!("{} false masks in {:.1} MB of ordinary text", falsely.len(), text.len() as f64 / 1e6);

@@ -50,7 +50,7 @@ pub use mask::{MaskStream, Masker};
 pub use secret_command::SecretCommand;
 pub use secrets::{SecretRequest, Secrets, ShortSecrets};
 pub use selftest::{MaskerFailed, self_test};
-pub use sources::{SecretSource, close_given};
+pub use sources::{SecretSource, close_given, note_given};
 
 use crate::machine::action::{Action, Done, Ended, LogMark};
 use crate::runbook::reach::Reach;

@@ -1,11 +1,13 @@
 //! Where the values of secrets come from: variables, files that are private, descriptors, programs.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -119,8 +121,7 @@ pub(super) fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
 }
 
 fn of_descriptor(number: u32) -> Result<Vec<u8>, String> {
-    let given = inherited(number);
-    if !given {
+    if !given().contains(&number) {
         return Err(format!("was not given to this program; start it with `{number}< <(...)` or `{number}<FILE`"));
     }
     let read = read_descriptor(number);
@@ -135,13 +136,27 @@ fn of_descriptor(number: u32) -> Result<Vec<u8>, String> {
 /// What the system says.
 pub fn close_given(number: u32) -> io::Result<()> {
     match i32::try_from(number) {
-        Ok(number) if inherited(number as u32) => nix::unistd::close(number).map_err(io::Error::from),
+        Ok(descriptor) if given().remove(&number) => nix::unistd::close(descriptor).map_err(io::Error::from),
         _ => Ok(()),
     }
 }
 
-/// Everything this program opens is closed on exec; so what is not came from outside.
-fn inherited(number: u32) -> bool {
+/// Descriptors this program was started with and has not closed.
+static GIVEN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn given() -> MutexGuard<'static, BTreeSet<u32>> {
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes which descriptors beyond the standard ones this program was started with. The first thing to be done: everything
+/// the program opens itself is closed on exec, so what is not came from outside.
+pub fn note_given() {
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    *given() = numbers.filter(|number| *number > 2 && is_kept_on_exec(*number)).collect();
+}
+
+fn is_kept_on_exec(number: u32) -> bool {
     let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
