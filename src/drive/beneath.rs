@@ -12,8 +12,7 @@ use rustix::io::Errno;
 /// # Errors
 /// Also when the name leads out, or through a link.
 pub(crate) fn open_in(dir: &Path, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
-    let root =
-        openat(CWD, dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let root = openat(CWD, dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     open(&File::from(root), name, flags, mode)
 }
 
@@ -27,12 +26,18 @@ pub(crate) fn open(root: &File, name: &str, flags: OFlags, mode: u32) -> io::Res
         return Err(leads_out());
     }
     let (flags, mode) = (flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(mode));
+    let Some((dir, last)) = name.rsplit_once('/') else { return Ok(openat(root, name, flags, mode)?.into()) };
+    let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    match openat2(root, name, flags, mode, resolve) {
+    let dir = match openat2(root, dir, through, Mode::empty(), resolve) {
         // Older kernels and some sandboxes do not know it; another process renamed something meanwhile.
-        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::AGAIN) => step_by_step(root, name, flags, mode),
-        opened => Ok(File::from(opened?)),
-    }
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::AGAIN) => {
+            return step_by_step(root, name, flags, mode);
+        }
+        opened => opened?,
+    };
+    // One name in a directory that is open, and no link, leads nowhere else.
+    Ok(openat(&dir, last, flags, mode)?.into())
 }
 
 /// One component at a time, none of them a link.
@@ -44,7 +49,7 @@ fn step_by_step(root: &File, name: &str, flags: OFlags, mode: Mode) -> io::Resul
             return Err(leads_out());
         };
         let (flags, mode) = match parts.peek() {
-            Some(_) => (OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()),
+            Some(_) => (OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()),
             None => (flags, mode),
         };
         dir = File::from(openat(&dir, part, flags, mode)?);

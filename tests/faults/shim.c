@@ -140,7 +140,8 @@ static void settle(enum fate fate, char op, const char *path, int fd, int error)
 static int open_counted(const char *path, int flags, mode_t mode) {
     struct stat meta;
     char op = flags & (O_CREAT | O_WRONLY | O_RDWR) ? 'o' : 0;
-    if (!op && !stat(path, &meta) && S_ISDIR(meta.st_mode)) op = 'd';
+    /* A directory that is only a place to begin at cannot be synced. */
+    if (!op && !(flags & O_PATH) && !stat(path, &meta) && S_ISDIR(meta.st_mode)) op = 'd';
     if (!op) return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     pthread_mutex_lock(&one_at_a_time);
     enum fate fate = decide(op, path);
@@ -169,6 +170,34 @@ static int open_counted(const char *path, int flags, mode_t mode) {
     }
 OPEN(open)
 OPEN(open64)
+
+/* A name in a directory that is open, as a whole path. */
+static const char *whole(int dir, const char *name, char *path, size_t size) {
+    char link[64], at[PATH_MAX];
+    if (!on || !name || *name == '/' || dir == AT_FDCWD || getpid() != me) return name;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+    ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, link, at, sizeof at - 1);
+    if (length < 0) return name;
+    at[length] = 0;
+    snprintf(path, size, "%s/%s", at, name);
+    return path;
+}
+
+#define OPEN_AT(function) \
+    int function(int dir, const char *name, int flags, ...) { \
+        char path[2 * PATH_MAX]; \
+        mode_t mode = 0; \
+        if (flags & (O_CREAT | O_TMPFILE)) { \
+            va_list rest; \
+            va_start(rest, flags); \
+            mode = va_arg(rest, mode_t); \
+            va_end(rest); \
+        } \
+        const char *at = whole(dir, name, path, sizeof path); \
+        return is_ours(at) ? open_counted(at, flags, mode) : (int)syscall(SYS_openat, dir, name, flags, mode); \
+    }
+OPEN_AT(openat)
+OPEN_AT(openat64)
 
 ssize_t write(int fd, const void *bytes, size_t length) {
     const char *path = name_of(fd);
