@@ -30,6 +30,7 @@ mod reading;
 mod repo;
 mod resume;
 mod scan;
+mod scenarios;
 mod schedule;
 mod second;
 mod secrets;
