@@ -74,6 +74,15 @@ fn everything_healthy_is_deployed_in_place_and_looked_at_again_at_its_marks() {
     let phases = ["preflight", "shutdown", "deploy", "verify", "reopen", "after"];
     let begun: Vec<&str> = outcome.events("block_started").into_iter().filter_map(|e| e["path"].as_str()).collect();
     assert!(phases.iter().all(|phase| begun.contains(phase)), "{begun:?}");
+    let at = |kind: &str, phase: &str| {
+        outcome.at(outcome.events(kind).into_iter().find(|e| e["path"] == phase).expect("it began and ended"))
+    };
+    for (phase, estimate) in
+        [("preflight", 30.0), ("shutdown", 120.0), ("deploy", 120.0), ("verify", 60.0), ("reopen", 10.0)]
+    {
+        let took = at("block_finished", phase) - at("block_started", phase);
+        assert!(took <= estimate, "{phase} took {took:.1} s of {estimate} s");
+    }
     for mark in ["first", "second", "third"] {
         let because = saved(&outcome, &format!("after.{mark}"), "because").as_str().unwrap_or_default();
         assert!(because.contains("errors 0% in") && because.contains(" observations)"), "{mark}: {because}");
