@@ -199,6 +199,18 @@ fn a_run_that_waits_owns_the_lock_only_if_it_changed_something() {
 }
 
 #[test]
+fn a_run_that_was_given_up_and_is_gone_on_with_owns_the_lock_again() {
+    let test = scene("");
+    let sandbox = &test.sandbox;
+    run(sandbox, "late").code(5).run();
+    let id = sandbox.run_id();
+    Test::again(sandbox).args(&format!("release {id}")).arg("by hand").run();
+    Test::again(sandbox).args(&format!("resume {id} --no-input")).code(5).run();
+    let refused = run(sandbox, "quick").code(7).run();
+    assert!(refused.stderr.contains("an unfinished run owns the lock"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_question_at_the_terminal_says_what_is_held_meanwhile() {
     let test = scene("");
     let mut terminal = run(&test.sandbox, "late").at_terminal();
