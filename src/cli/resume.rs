@@ -37,8 +37,6 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let key = Some(identity.signer.public_key().fingerprint());
     let by = Input::Resume { by: identity.principal.clone(), override_window: args.override_window.clone(), key };
     let Found { mut state, mut view, mut first } = Found::of(&dir, &point, by)?;
-    let clock = RunClock::resume(point.last_mono_us());
-    let now = clock.now();
     let tree = match difference(&home, &dir, &point.log, &state, &common.style())? {
         None => None,
         Some(difference) => {
@@ -71,6 +69,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         // An answer that lies there was given to another reason.
         desk.close(OVERRIDE);
     }
+    // Only from here on somebody drives: waiting for the lock, or for a secret to be typed, is no time of the run.
+    let clock = RunClock::resume(point.last_mono_us());
+    let now = clock.now();
     let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
         common,
