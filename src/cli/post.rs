@@ -2,7 +2,9 @@
 
 use super::session::at;
 use crate::drive::run::Incoming;
-use crate::log::{Decision, Desk, Head, Record, RecordType, Refusal, SignedApproval, Subject, TrustStore};
+use crate::log::{
+    Counted, Decision, Desk, Head, Record, RecordType, Refusal, SignedApproval, Subject, TrustStore, judge_of_plan,
+};
 use crate::machine::event::{self, Answer, Event, Signed};
 use crate::machine::{Backing, Input, Timestamp};
 use crate::store::{Home, Inbox, Letter, StoreError};
@@ -142,6 +144,14 @@ impl Post {
                 let open = desk.questions().filter(|question| checkpoints.contains(&question.checkpoint));
                 for question in open {
                     let Head { bytes, segment, .. } = question.head;
+                    let counts = |given: &Counted| {
+                        let here = given.checkpoint == question.checkpoint && given.head == question.head;
+                        here && given.nonce == signed.approval.nonce
+                    };
+                    // It was taken by whoever drove the run before.
+                    if desk.given().iter().any(counts) {
+                        continue;
+                    }
                     let first = self.lock().judged.insert((name.clone(), question.checkpoint.clone(), bytes, segment));
                     if first {
                         self.judge(&name, &question.checkpoint, &signed, &by, desk, trust);
@@ -159,6 +169,11 @@ impl Post {
         let counted = match judged {
             [Ok(counted), Ok(_)] => counted,
             [Err(Refusal { why, .. }), _] | [_, Err(Refusal { why, .. })] => {
+                let now = at(Timestamp { wall_us: now, run_us: 0 }).t;
+                if judge_of_plan(signed, desk.plan_sha256(), trust, &now).void.is_none() {
+                    // Good for the plan, it may still count at another checkpoint.
+                    return self.tell_refused(Some(checkpoint), by, &why);
+                }
                 return self.refuse(name, Some(checkpoint), by, &why);
             }
         };
@@ -191,8 +206,12 @@ impl Post {
 
     /// Puts a file away that does not count, and says so in the log: at the question it is about, or the first there is.
     fn refuse(&self, name: &str, checkpoint: Option<&str>, by: &str, why: &str) {
+        self.lock().inbox.refused(name);
+        self.tell_refused(checkpoint, by, why);
+    }
+
+    fn tell_refused(&self, checkpoint: Option<&str>, by: &str, why: &str) {
         let mut office = self.lock();
-        office.inbox.refused(name);
         office.refusals += 1;
         let path = checkpoint.or_else(|| office.desk.questions().next().map(|question| question.checkpoint.as_str()));
         let Some(path) = path.map(String::from).filter(|_| office.refusals <= MOST_REFUSALS) else { return };
@@ -230,9 +249,11 @@ impl Office {
             }
             Event::Refused { path, by, .. } => {
                 let of = |handed: &&Handed| handed.checkpoint == *path && handed.by == *by;
-                let names: Vec<String> = self.handed.values().filter(of).map(|handed| handed.name.clone()).collect();
-                self.handed.retain(|_, handed| !names.contains(&handed.name));
-                names.iter().for_each(|name| self.inbox.refused(name));
+                let refused: Vec<(String, bool)> =
+                    self.handed.values().filter(of).map(|handed| (handed.name.clone(), handed.of_plan)).collect();
+                self.handed.retain(|_, handed| refused.iter().all(|(name, _)| *name != handed.name));
+                // An approval of the plan may still count at another checkpoint.
+                refused.iter().filter(|(_, of_plan)| !of_plan).for_each(|(name, _)| self.inbox.refused(name));
             }
             _ => {}
         }

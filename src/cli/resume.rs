@@ -13,7 +13,7 @@ use super::survivors;
 use crate::drive::record;
 use crate::log::{Desk, Sha256Sum, Signer, Verdict};
 use crate::machine::event::{Changed, Direction, Event};
-use crate::machine::{Input, State, Timestamp, accept};
+use crate::machine::{Input, OVERRIDE, State, Timestamp, accept, has_changed};
 use crate::report::{View, exit, exit_code};
 use crate::store::locks::Lease;
 use crate::store::{
@@ -37,8 +37,6 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let key = Some(identity.signer.public_key().fingerprint());
     let by = Input::Resume { by: identity.principal.clone(), override_window: args.override_window.clone(), key };
     let Found { mut state, mut view, mut first } = Found::of(&dir, &point, by)?;
-    let clock = RunClock::resume(point.last_mono_us());
-    let now = clock.now();
     let tree = match difference(&home, &dir, &point.log, &state, &common.style())? {
         None => None,
         Some(difference) => {
@@ -66,7 +64,14 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     extra.extend(inputs.map(|files| ("files".to_string(), files)));
     let plan_sha256 = turned.or_else(|| followed(&point.log)).unwrap_or(Sha256Sum::ZERO);
     let driver = home.driver(point.next_segment(), &identity)?;
-    let desk = Desk::new(dir.run(), plan_sha256, Some(&point.report), Some(driver));
+    let mut desk = Desk::new(dir.run(), plan_sha256, Some(&point.report), Some(driver));
+    if args.override_window.is_some() {
+        // An answer that lies there was given to another reason.
+        desk.close(OVERRIDE);
+    }
+    // Only from here on somebody drives: waiting for the lock, or for a secret to be typed, is no time of the run.
+    let clock = RunClock::resume(point.last_mono_us());
+    let now = clock.now();
     let (_, journal) = point.open(identity.signer, &identity.principal, &keys::host(), extra, &now)?;
     drive(Session {
         common,
@@ -96,7 +101,12 @@ fn lock_again(
     let forward = state.direction == Direction::Forward && state.halt.is_none() && !args.back_out;
     let title = state.started.as_ref().map_or(state.plan.name.as_str(), |started| started.title.as_str());
     let wait = locking::patience(args.wait_for_lock.as_deref())?;
-    locking::take(home, &state.plan, &Wanted { run: dir.run(), title, operator, wait, forward })
+    let mut lock = locking::take(home, &state.plan, &Wanted { run: dir.run(), title, operator, wait, forward })?;
+    // The lock may have been given up in between. Whoever goes on with a half-done change owns it again from now on.
+    if let Some(lease) = lock.as_mut().filter(|_| has_changed(state)) {
+        lease.changing()?;
+    }
+    Ok(lock)
 }
 
 /// A run as it was left, and the event with which somebody takes it over.

@@ -52,15 +52,22 @@ impl Environ {
     }
 }
 
-/// The environment of a process that may be the main one of a step: it leads its process group, unlike what it started,
-/// and not a session of its own, unlike a daemon that is meant to stay.
+/// The environment of a process that may be the main one of a step: it leads its process group, unlike what it started.
+/// A step of a run at a terminal leads a session as well, as does a daemon that is meant to stay; but the daemon has let go
+/// of the pipes of the step.
 fn environment_of_leader(pid: u32) -> Option<Environ> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let (state, group, session) =
         (*fields.first()?, fields.get(2)?.parse::<u32>().ok()?, fields.get(3)?.parse::<u32>().ok()?);
-    if state == "Z" || group != pid || session == pid {
+    if state == "Z" || group != pid || session == pid && !writes_to_pipe(pid) {
         return None;
     }
     std::fs::read(format!("/proc/{pid}/environ")).ok().map(Environ)
+}
+
+/// Whether standard output or error is a pipe, as this program gives one to every step.
+fn writes_to_pipe(pid: u32) -> bool {
+    let leads_to = |fd: u32| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
+    [1, 2].into_iter().filter_map(leads_to).any(|to| to.to_string_lossy().starts_with("pipe:"))
 }

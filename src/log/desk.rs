@@ -34,6 +34,11 @@ impl Desk {
         Desk { run, plan_sha256, drivers, heard: heard.unwrap_or_default() }
     }
 
+    /// The question of a checkpoint is about to be asked anew: what was answered to it counts no more.
+    pub fn close(&mut self, checkpoint: &str) {
+        self.heard.open.remove(checkpoint);
+    }
+
     /// Takes note of a record that was written; `head` is what its seal covers.
     pub fn see(&mut self, record: &Record, head: Head, trust: &TrustStore) {
         if concerns(record) {

@@ -251,7 +251,7 @@ pub fn red(state: &State, id: InstId) -> Vec<String> {
     found
 }
 
-/// The phase of a checkpoint; where it has nothing but checkpoints, the ones before it as well, back to one that has.
+/// The phase of a checkpoint; where nothing else was done in it, the ones before it as well, back to one that did something.
 fn phases_before(state: &State, id: InstId) -> Vec<InstId> {
     let mut at = id;
     while let Some(up) = state.insts[at].parent.filter(|up| *up != state.forward) {
@@ -259,12 +259,20 @@ fn phases_before(state: &State, id: InstId) -> Vec<InstId> {
     }
     let phases = &state.insts[state.forward].children;
     let Some(place) = phases.iter().position(|phase| *phase == at) else { return Vec::new() };
-    let only_asks = |phase: &InstId| {
-        let children = &state.insts[*phase].children;
-        children.iter().all(|child| matches!(state.node_of(*child).kind, NodeKind::Checkpoint { .. }))
-    };
-    let first = phases[..=place].iter().rposition(|phase| !only_asks(phase)).unwrap_or(0);
+    let first = phases[..=place].iter().rposition(|phase| did_something(state, *phase)).unwrap_or(0);
     phases[first..=place].to_vec()
+}
+
+/// Whether anything was begun in it, however deep, but questions and pauses: only that can be red or green.
+fn did_something(state: &State, id: InstId) -> bool {
+    let inst = &state.insts[id];
+    if state.is_block(id) && !inst.children.is_empty() {
+        return inst.children.iter().any(|child| did_something(state, *child));
+    }
+    let begun = !matches!(inst.status, Status::Pending | Status::Waiting { .. });
+    let silent =
+        matches!(state.node_of(id).kind, NodeKind::Checkpoint { .. } | NodeKind::Wait(_) | NodeKind::WaitUntil(_));
+    begun && !silent && inst.verdict != Some(Verdict::Skipped)
 }
 
 /// The innermost of everything below that ended red.

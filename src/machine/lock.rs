@@ -60,7 +60,7 @@ fn give_back(state: &State) -> Option<Event> {
 }
 
 /// Whether any step that changes something, of whatever part, was begun and is not shown to have changed nothing.
-fn has_changed(state: &State) -> bool {
+pub fn has_changed(state: &State) -> bool {
     let changed = |inst: &Inst| match &state.plan.node(inst.node).kind {
         NodeKind::Task(_) => {
             inst.touched || matches!(inst.status, Status::Running | Status::Answered | Status::InDoubt)

@@ -292,6 +292,8 @@ impl Rebase<'_> {
         let mut again: BTreeSet<InstId> = still.collect();
         if self.new.direction == Direction::Forward && self.new.halt.is_none() {
             again.extend(void_answers(&self.new));
+            // Whoever let the run go on outside its window did so for the old plan as well.
+            again.extend(self.new.override_gate.filter(|_| self.new.override_why.is_some()));
         }
         for id in &again {
             let inst = &mut self.new.insts[*id];

@@ -24,7 +24,7 @@ pub struct Timestamp {
 }
 
 /// Path of the question whether the window may be overridden.
-pub(super) const OVERRIDE: &str = "window~override";
+pub const OVERRIDE: &str = "window~override";
 
 /// Index of an instance in [`State`].
 pub type InstId = usize;

@@ -377,3 +377,16 @@ fn openssh_keys_of_other_kinds_sign_answers_too() {
     assert!(team.alice.exists("live.txt"));
     assert!(team.alice("verify").run().stdout.starts_with("COMPLETE"));
 }
+
+#[test]
+fn a_go_to_one_reason_for_overriding_a_window_is_none_to_another() {
+    let body = BOOK.replacen("phases:", "window: { forbid: Mon-Sun UTC, override: lead }\nphases:", 1);
+    let team = Team::new(&body, TARGET);
+    team.alice("run a.yml -t prod --no-input --override-window").arg("a typo").code(5).run();
+    let run = team.alice.run_id();
+    team.by(&team.bob, "go --yes").arg(&run).args("window~override --role lead").run();
+    team.alice("resume --no-input --override-window").arg("everything else").arg(&run).code(5).run();
+    let shown = team.alice("approvals").arg(&run).run().stdout;
+    assert!(shown.contains("open: window~override"), "{shown}");
+    assert!(!shown.contains("VOID"), "{shown}");
+}

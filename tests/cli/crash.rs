@@ -38,6 +38,18 @@ fn a_step_that_outlived_the_program_must_end_before_the_run_goes_on() {
 }
 
 #[test]
+fn a_step_that_outlived_a_program_at_a_terminal_is_seen_too() {
+    let mut terminal = Test::book(&format!("steps:\n{}", waits("slow", "    repeat: safe\n"))).at_terminal();
+    terminal.until("began-slow");
+    let ran = terminal.kill();
+    let refused = ran.of_run("resume").arg("--no-input").code(7).run();
+    assert!(refused.stderr.contains("is still running; wait for it or end it, then resume"), "{}", refused.stderr);
+    ran.sandbox.write("finish", "");
+    ran.resume().args("--no-input").run();
+    assert_eq!(lines(&ran, "trace"), ["slow", "slow"]);
+}
+
+#[test]
 fn a_step_that_may_be_repeated_runs_again() {
     let body = format!("steps:\n{}  - id: after\n    shell: echo after >> trace", waits("slow", "    repeat: safe\n"));
     let ran = killed(&body, "began-slow");

@@ -199,6 +199,39 @@ fn a_run_that_waits_owns_the_lock_only_if_it_changed_something() {
 }
 
 #[test]
+fn a_run_that_was_given_up_and_is_gone_on_with_owns_the_lock_again() {
+    let test = scene("");
+    let sandbox = &test.sandbox;
+    run(sandbox, "late").code(5).run();
+    let id = sandbox.run_id();
+    Test::again(sandbox).args(&format!("release {id}")).arg("by hand").run();
+    Test::again(sandbox).args(&format!("resume {id} --no-input")).code(5).run();
+    let refused = run(sandbox, "quick").code(7).run();
+    assert!(refused.stderr.contains("an unfinished run owns the lock"), "{}", refused.stderr);
+}
+
+#[test]
+fn waiting_for_the_lock_is_no_time_of_a_resumed_run() {
+    let test = scene("");
+    let sandbox = &test.sandbox;
+    run(sandbox, "first").code(5).run();
+    let id = sandbox.run_id();
+    let mut other = run(sandbox, "slow").start();
+    other.until("began");
+    let waits = Test::again(sandbox).args(&format!("resume {id} --no-input --wait-for-lock 1m")).code(5).start();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    sandbox.write("finish", "");
+    waits.end();
+    other.end();
+    let log =
+        fs::read_to_string(sandbox.runs().into_iter().find(|dir| dir.ends_with(&id)).unwrap().join("run.2.jsonl"));
+    let records: Vec<Value> = log.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at = |record: &Value| record["mono_us"].as_u64().unwrap();
+    let locked = records.iter().find(|record| record["event"] == "locked").unwrap();
+    assert!(at(locked) - at(&records[0]) < 1_000_000, "{locked}");
+}
+
+#[test]
 fn a_question_at_the_terminal_says_what_is_held_meanwhile() {
     let test = scene("");
     let mut terminal = run(&test.sandbox, "late").at_terminal();

@@ -322,3 +322,18 @@ fn nothing_but_the_plan_is_read_once_the_run_has_begun() {
     assert_eq!(team.alice.read("live.txt"), "v1 eu core\n");
     assert!(!team.alice.exists("sub.yml"));
 }
+
+#[test]
+fn an_approval_of_the_plan_that_was_taken_before_the_run_was_left_counts_at_the_next_checkpoint_too() {
+    let later = "  - id: later\n    steps: [{ id: again, shell: echo again, effect: read }]\n    checkpoint: { title: Keep it?, roles: { dba: 1 } }\n";
+    let team = planned();
+    team.alice.write("a.yml", book(&format!("{BOOK}{later}")));
+    in_env(team.alice("plan a.yml -t prod --inputs given.yml -o a.plan")).run();
+    team.approve(&team.bob).run();
+    team.run_plan().code(5).run();
+    team.go(&team.carol).run();
+    in_env(team.alice("resume --no-input")).arg(team.alice.run_id()).run();
+    let log = log_of(&team.alice);
+    assert!(!log.contains("was used before"), "{log}");
+    assert!(team.alice("verify").run().stdout.starts_with("COMPLETE"));
+}

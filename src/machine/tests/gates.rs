@@ -194,6 +194,18 @@ fn a_checkpoint_in_a_phase_of_its_own_speaks_for_the_phase_before() {
 }
 
 #[test]
+fn a_checkpoint_before_anything_was_done_in_its_phase_speaks_for_the_phase_before() {
+    let soft = || step("a").read().on_failure(OnFailure::Continue);
+    let nested = Book::new(vec![soft()]).phase("go", vec![seq("deep", vec![checkpoint("c", None)]), wait("w", "1m")]);
+    let first = Book::new(vec![soft()]).phase("go", vec![seq("deep", vec![checkpoint("c", None), step("b")])]);
+    for book in [nested, first] {
+        let mut run = Run::of(book.phase("q", vec![step("d")]));
+        run.fails("p.a");
+        assert!(run.answer("go.deep.c", Answer::Go).starts_with("refuse go.deep.c: nobody may say GO over red"));
+    }
+}
+
+#[test]
 fn what_turns_red_beside_an_open_checkpoint_closes_it() {
     let gate = gate(&[("lead", 1, &["li"])], Some("deploy"), None);
     let group = parallel("g", vec![step("a").read().on_failure(OnFailure::Continue), gated("c", gate)]);

@@ -77,6 +77,18 @@ fn each_override_at_a_resumption_is_asked_about_and_taking_back_is_not() {
 }
 
 #[test]
+fn who_let_a_run_go_on_outside_its_window_is_asked_again_about_a_changed_plan() {
+    let book = |act: &str| Book::new(vec![change("a"), change("b").act(act)]).nightly(by_role());
+    let mut run = Run::overriding(book("old"), Some("the fix must go out"));
+    run.signed("window~override", Answer::Go, "li", None);
+    run.interrupt();
+    run.passes("p.a");
+    let plan = std::sync::Arc::new(book("new").plan());
+    let turned = crate::machine::rebase(&run.state, plan).unwrap();
+    assert_eq!(turned.again.into_iter().collect::<Vec<_>>(), [turned.override_gate.unwrap()]);
+}
+
+#[test]
 fn anybody_whose_approvals_are_trusted_is_a_second_person_where_no_role_is_named() {
     let anybody = gate(&[("second-person", 1, &[crate::plan::model::Gate::ANYBODY])], None, None);
     let mut run = Run::overriding(Book::new(vec![change("a")]).nightly(Some(anybody)), Some("now"));
