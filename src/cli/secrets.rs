@@ -4,6 +4,7 @@ use super::error::CliError;
 use super::inputs::hidden;
 use crate::drive::world::{SecretCommand, SecretRequest, SecretSource, Secrets, ShortSecrets, base_env, self_test};
 use crate::plan::{Plan, used};
+use crate::policy::{Around, Finding, Verdict};
 use crate::runbook::model::InputSource;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +25,11 @@ pub(crate) fn resolve(plan: &Plan, typed: &BTreeMap<String, String>, ask: bool) 
             let _ = crate::drive::world::close_given(number);
         }
     }
+    for request in &requests {
+        if let SecretSource::Command(command) = &request.source {
+            hold(plan, &request.name, &command.argv)?;
+        }
+    }
     let secrets = Secrets::resolve(requests);
     let missing: Vec<&str> = secrets.missing().map(|(_, why)| why).collect();
     if !missing.is_empty() {
@@ -35,6 +41,23 @@ pub(crate) fn resolve(plan: &Plan, typed: &BTreeMap<String, String>, ask: bool) 
         super::say(&format!("warning: {complaint}\n"));
     }
     Ok(secrets)
+}
+
+/// A program that prints a secret is held against the policies like any other, also where the target says how it is called.
+fn hold(plan: &Plan, name: &str, argv: &[String]) -> Result<(), CliError> {
+    let rails = plan.rails();
+    if !rails.judge_commands() {
+        return Ok(());
+    }
+    let words: Vec<Option<String>> = argv.iter().cloned().map(Some).collect();
+    let findings = rails.words(&words, Around { dir: Some(""), ..Around::default() }).findings;
+    let wrong = |finding: &Finding| rails.production || finding.verdict == Verdict::Refused;
+    match findings.into_iter().find(wrong) {
+        None => Ok(()),
+        Some(finding) => {
+            Err(CliError::Usage(format!("the program for the secret `{name}` is not started: {}", finding.message)))
+        }
+    }
 }
 
 /// Nothing is started with a masker that does not do what it is there for.

@@ -3,6 +3,7 @@
 //! What cannot be known before the shell runs is a doubt and not silence. The walk follows programs it knows
 //! ([`super::starters`], [`super::readers`]); a program it does not know is a call of that program and nothing more.
 
+use super::carriers;
 use super::starters;
 use super::word::{self, Doubt, LATER, Name, UNKNOWN, Values, Word};
 use crate::template::{Listing, Started, listing};
@@ -22,6 +23,8 @@ pub(super) enum What {
     Doubtful { doubt: Doubt, why: String, text: String },
     /// Text that may hide a command from this reading; it counts where it names a program a rule is about.
     Mention { why: String, text: String },
+    /// Words that a program nobody knows is given.
+    Given { name: String, words: Vec<Word> },
     /// A file that is started, or read by a shell as its script; none where its path is not known.
     File { path: Option<String>, shell: bool },
     /// The working directory changes, so that relative paths mean others from here on.
@@ -48,7 +51,7 @@ pub(super) enum Input {
 
 /// Everything a script of bash (or of another shell) starts that reads `input`.
 pub(super) fn of_script(chars: &[char], values: &Values, input: &Input, bash: bool) -> Vec<Found> {
-    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: None, bash };
+    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: None, bash, moved_input: false };
     walk.differs(&chars.iter().collect::<String>(), "the shell of this script");
     walk.script(chars, values, input);
     walk.found
@@ -56,7 +59,7 @@ pub(super) fn of_script(chars: &[char], values: &Values, input: &Input, bash: bo
 
 /// Everything that a command given as words starts.
 pub(super) fn of_words(words: &[Word], values: &Values, input: &Input) -> Vec<Found> {
-    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: Some(0..0), bash: true };
+    let mut walk = Walk { values, found: Vec::new(), depth: 0, place: Some(0..0), bash: true, moved_input: false };
     walk.command(words, input);
     walk.found
 }
@@ -69,6 +72,8 @@ pub(super) struct Walk<'a> {
     place: Option<Range<usize>>,
     /// The shell that reads the text is bash.
     pub(super) bash: bool,
+    /// `exec < file` gave the script another standard input.
+    moved_input: bool,
 }
 
 impl Walk<'_> {
@@ -134,12 +139,19 @@ impl Walk<'_> {
             let text: String = chars.iter().collect();
             self.doubt(Doubt::Unknown, "the script cannot be read to its end", text);
         }
+        if chars.windows(3).any(|three| three == ['@', 'P', '}']) {
+            let text: String = chars.iter().collect();
+            self.doubt(Doubt::Unknown, "`${name@P}` runs the commands in a value", text);
+        }
         let outermost = self.place.is_none();
+        let before = self.found.len();
+        let script = Script { chars, listing: &listing, values };
+        self.moved_input |= listing.commands.iter().any(|started| script.feeds_a_function(started));
         for started in &listing.commands {
             if outermost {
                 self.place = Some(place(started));
             }
-            self.started(&Script { chars, listing: &listing, values }, started, input);
+            self.started(&script, started, input);
         }
         for range in &listing.backticks {
             if outermost {
@@ -151,13 +163,46 @@ impl Walk<'_> {
         if outermost {
             self.place = None;
         }
+        self.written_here(chars, before);
+    }
+
+    /// A file that a script writes and starts is not the one that was looked into.
+    fn written_here(&mut self, chars: &[char], before: usize) {
+        let files: Vec<(String, Range<usize>)> = self.found[before..]
+            .iter()
+            .filter_map(|found| match &found.what {
+                What::File { path: Some(path), .. } if !path.is_empty() => Some((path.clone(), found.range.clone())),
+                _ => None,
+            })
+            .collect();
+        if files.is_empty() {
+            return;
+        }
+        let text: String = chars.iter().collect();
+        for (path, range) in files {
+            let redirected = text.match_indices(path.as_str()).any(|(at, _)| {
+                let before = text[..at].trim_end_matches([' ', '\'', '"']);
+                before.ends_with('>') || before.ends_with(">|")
+            });
+            let written = self.found[before..].iter().any(|found| match &found.what {
+                What::Call(words) => carriers::writes(words, &path),
+                _ => false,
+            });
+            if redirected || written {
+                let why = format!("{path} is written and started by the same script");
+                self.found.push(Found { what: What::Doubtful { doubt: Doubt::Unknown, why, text: path }, range });
+            }
+        }
     }
 
     fn started(&mut self, script: &Script<'_>, started: &Started, outer: &Input) {
         if self.found.len() > MAX_FOUND {
             return self.doubt(Doubt::Unknown, "the script starts too many commands to follow", "");
         }
-        let input = script.input(started, outer);
+        let input = match script.input(started, outer) {
+            Input::Closed if self.moved_input => Input::Unknown(String::new()),
+            input => input,
+        };
         if started.reads_script {
             let bash = std::mem::replace(&mut self.bash, false);
             self.input_as_script(&input, "a shell");
@@ -177,13 +222,30 @@ impl Walk<'_> {
         if matches!(words[0].raw.as_str(), "}" | "done" | "fi" | "esac") {
             return;
         }
+        let redirected = !started.strings.is_empty() || !started.docs.is_empty() || !started.files.is_empty();
+        self.moved_input |= redirected && matches!(words, [only] if only.text() == Some("exec"));
         self.command(words, &input);
     }
 
     /// Variables from which a shell or the loader takes commands.
     pub(super) fn assignment(&mut self, word: &Word) {
-        let text = word.lead().split(['=', '%']).next().unwrap_or_default();
-        if word.lead().contains(['=', '%']) && runs_its_value(text) {
+        // `BASH_ALIASES[x]=y` has its name in front of the bracket.
+        let text = word.raw.split(['=', '%', '+', '[']).next().unwrap_or_default().trim_start_matches(['"', '\'']);
+        if !word.raw.contains(['=', '%']) {
+            return;
+        }
+        let marked = word.marked();
+        let value = marked.split_once('=').map_or("", |(_, value)| value);
+        if starts_its_value(text) {
+            self.text(value.trim_start_matches(['|', '-']), &format!("a program that looks at `{text}`"));
+        }
+        if text == "PATH" && !is_a_path_of_the_system(value, &word.raw) {
+            self.doubt(Doubt::Unknown, "behind this `PATH` names may stand for other programs", marked.clone());
+        }
+        if value.contains("[$(") || value.contains("[`") {
+            self.doubt(Doubt::Unknown, "arithmetic runs the commands in a subscript", marked.clone());
+        }
+        if runs_its_value(text) {
             self.doubt(Doubt::Unknown, format!("`{text}` makes other programs run what it says"), word.marked());
         }
     }
@@ -214,7 +276,17 @@ impl Walk<'_> {
         if self.read_again(name, arguments, input) {
             return;
         }
-        let Some(starter) = starters::find(name) else { return };
+        let Some(starter) = starters::find(name) else {
+            self.options_that_start(name, arguments, input);
+            if !carriers::is_about_data(name) {
+                self.note(What::Given { name: name.to_owned(), words: carriers::tokens(arguments, input) });
+            }
+            return;
+        };
+        // `coproc NAME { commands; }`
+        if name == "coproc" && arguments.get(1).is_some_and(|word| word.raw == "{") {
+            return self.command(&arguments[2..], input);
+        }
         if name == "env" && self.split_string(arguments, input) {
             return;
         }
@@ -228,6 +300,11 @@ impl Walk<'_> {
                 options.iter().for_each(|word| self.assignment(word));
                 match &arguments[at..] {
                     [] if matches!(name, "sudo" | "doas" | "busybox" | "toybox") => self.login(options, input, name),
+                    [] if matches!(name, "chroot" | "nsenter" | "unshare" | "setarch" | "linux32" | "linux64") => {
+                        let bash = std::mem::replace(&mut self.bash, false);
+                        self.input_as_script(input, name);
+                        self.bash = bash;
+                    }
                     command => self.command(command, input),
                 }
             }
@@ -330,6 +407,19 @@ impl Script<'_> {
         }
     }
 
+    /// What a function reads, the shells inside it read as well.
+    fn feeds_a_function(&self, started: &Started) -> bool {
+        let Some(name) = started.words.first().map(|range| self.raw(range)).filter(|name| !name.is_empty()) else {
+            return false;
+        };
+        !matches!(self.input(started, &Input::Closed), Input::Closed) && {
+            let text: String = self.chars.iter().collect();
+            [format!("{name}()"), format!("{name} ()"), format!("function {name}")]
+                .iter()
+                .any(|head| text.contains(head))
+        }
+    }
+
     fn of_string(&self, range: &Range<usize>) -> Input {
         let raw = self.raw(range);
         match raw.strip_prefix("<(").and_then(|rest| rest.strip_suffix(')')) {
@@ -420,8 +510,38 @@ fn unescaped(text: &str) -> String {
 
 /// Variables whose value a shell or the loader runs.
 pub(super) fn runs_its_value(name: &str) -> bool {
-    matches!(name, "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "LD_PRELOAD" | "LD_LIBRARY_PATH" | "LD_AUDIT" | "PS4")
-        || name.starts_with("BASH_FUNC_")
+    const NAMES: [&str; 13] = [
+        "BASH_ENV",
+        "ENV",
+        "PROMPT_COMMAND",
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "LD_AUDIT",
+        "PS0",
+        "PS4",
+        "BASH_ALIASES",
+        "BASH_CMDS",
+        "PERL5OPT",
+        "RUBYOPT",
+        "NODE_OPTIONS",
+    ];
+    NAMES.contains(&name) || name.starts_with("BASH_FUNC_")
+}
+
+/// Variables whose value is a command that other programs start.
+fn starts_its_value(name: &str) -> bool {
+    const ENDS: [&str; 7] = ["PAGER", "EDITOR", "VISUAL", "_ASKPASS", "_SSH_COMMAND", "_RSH", "BROWSER"];
+    ENDS.iter().any(|end| name.ends_with(end))
+        || matches!(name, "GIT_SSH" | "GIT_EXTERNAL_DIFF" | "LESSOPEN" | "LESSCLOSE")
+}
+
+/// Whether only programs of the system are found there: its directories, and what was there before.
+pub(super) fn is_a_path_of_the_system(value: &str, raw: &str) -> bool {
+    let before = raw.contains("$PATH") || raw.contains("${PATH}");
+    value.split(':').all(|entry| match entry {
+        _ if entry.starts_with(UNKNOWN) && entry.chars().count() == 1 => before,
+        _ => super::is_of_the_system(&format!("{}/x", entry.trim_end_matches('/'))),
+    })
 }
 
 /// Words as one line, with marks.

@@ -2,7 +2,7 @@
 
 use super::{Around, Called, Finding, Rails, Report, Stdin, Verdict, values};
 use crate::runbook::model::{
-    ExecArgs, FileChange, Kind, MetricSource, Rollback, Runbook, Step, Text, Undo, WatchSource,
+    ExecArgs, FileChange, InputSource, Kind, MetricSource, Rollback, Runbook, Step, Text, Undo, WatchSource,
 };
 use crate::template::{self, LintKind};
 use crate::text::{Code, Diagnostic, Place, Severity};
@@ -47,6 +47,16 @@ pub fn commands(book: &Runbook, around: &Surroundings<'_>) -> Outcome {
     let mut judge = Judge { around, outcome: Outcome::default() };
     for step in steps(book) {
         judge.step(step);
+    }
+    for input in &book.inputs {
+        // A secret may come from a program, which is started before the first step.
+        if let Some(InputSource::Command { argv, .. }) = &input.from
+            && around.rails.judge_commands()
+        {
+            let words: Vec<Option<String>> = argv.iter().cloned().map(Some).collect();
+            let report = around.rails.words(&words, Around { dir: Some(""), ..Around::default() });
+            judge.report(report, Some(""), &|_| input.place.clone());
+        }
     }
     judge.outcome
 }
@@ -131,7 +141,7 @@ impl Judge<'_> {
         }
         if self.around.rails.judge_commands() {
             for (name, value) in &step.env {
-                let found = self.around.rails.variable(name);
+                let found = self.around.rails.variable(name, self.text(&value.value).as_deref());
                 self.problems(found.into_iter().collect(), &|_| value.place.clone());
             }
         }

@@ -19,7 +19,7 @@ pub(super) fn says(rule: &Forbid, words: &[Word]) -> Says {
     match &rule.what {
         Forbidden::Commands { commands, read_only, options } => {
             match commands.iter().any(|command| canonical(command).0 == canonical(&name).0) {
-                true => verb(&arguments(&name, rest, options), read_only),
+                true => verb(&arguments(&name, rest, options), read_only, canonical(&name).0 == "docker"),
                 false => Says::Nothing,
             }
         }
@@ -28,6 +28,15 @@ pub(super) fn says(rule: &Forbid, words: &[Word]) -> Says {
             .map(|prefix| begins(prefix, &name, rest))
             .find(|says| *says != Says::Nothing)
             .unwrap_or(Says::Nothing),
+    }
+}
+
+/// Whether a rule has a word on this program at all.
+pub(super) fn is_about(rule: &Forbid, program: &Word) -> bool {
+    let Name::Known(name) = program.name() else { return false };
+    match &rule.what {
+        Forbidden::Commands { commands, .. } => commands.iter().any(|c| canonical(c).0 == canonical(&name).0),
+        Forbidden::Prefix(_) => false,
     }
 }
 
@@ -160,11 +169,15 @@ fn skip_options<'a>(words: &'a [Word], args: &mut Vec<Arg<'a>>, known: Option<Op
 }
 
 /// A command is allowed when it is one of the patterns that only look, or asks for help.
-fn verb(args: &[Arg<'_>], read_only: &[String]) -> Says {
+fn verb(args: &[Arg<'_>], read_only: &[String], is_docker: bool) -> Says {
     let strange = args.iter().any(|arg| matches!(arg, Arg::Strange));
     let words: Vec<&Arg<'_>> = args.iter().filter(|arg| !matches!(arg, Arg::Strange)).collect();
-    let asks =
-        |at: usize| matches!(words.get(at), None | Some(Arg::Known("--help" | "-h" | "--version" | "-v" | "help")));
+    // For other programs `-v 5` may be how much they say, and `-h db` a host: alone they ask.
+    let asks = |at: usize| match words.get(at) {
+        None | Some(Arg::Known("--help" | "--version" | "help")) => true,
+        Some(Arg::Known("-h" | "-v")) => is_docker || words.len() == at + 1,
+        _ => false,
+    };
     let group = matches!(words.first(), Some(Arg::Known("compose")));
     if !read_only.is_empty() && !strange && (asks(0) || group && asks(1)) {
         return Says::Nothing;

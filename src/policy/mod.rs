@@ -6,6 +6,7 @@
 //!
 //! It refuses and it detects; it is no sandbox, and cannot hold a person with a root shell.
 
+mod carriers;
 mod commands;
 mod document;
 mod forbid;
@@ -158,11 +159,16 @@ impl<'a> Rails<'a> {
     }
 
     /// What is to be said of a variable in the environment of a command.
-    pub fn variable(&self, name: &str) -> Option<Finding> {
-        commands::runs_its_value(name).then(|| {
-            let message = format!("`{name}` makes other programs run what it says");
-            Finding { verdict: Verdict::Unknown, message, help: None, range: 0..0 }
-        })
+    /// Its value is none where it is not known.
+    pub fn variable(&self, name: &str, value: Option<&str>) -> Option<Finding> {
+        let message = match value {
+            _ if commands::runs_its_value(name) => format!("`{name}` makes other programs run what it says"),
+            Some(value) if name == "PATH" && !commands::is_a_path_of_the_system(value, "") => {
+                "behind this `PATH` names may stand for other programs".to_owned()
+            }
+            _ => return None,
+        };
+        Some(Finding { verdict: Verdict::Unknown, message, help: None, range: 0..0 })
     }
 
     /// The wrapper at this path.
@@ -185,6 +191,9 @@ impl<'a> Rails<'a> {
                 }
                 What::Doubtful { doubt, why, text } => {
                     report.findings.push(self.doubtful(doubt, &why, &text).at(&range))
+                }
+                What::Given { name, words } => {
+                    report.findings.extend(self.given(&name, &words).map(|f| f.at(&range)));
                 }
                 What::Mention { why, text } => report.findings.extend(self.mention(&why, &text).map(|f| f.at(&range))),
                 What::File { path, shell } => {
@@ -234,6 +243,26 @@ impl<'a> Rails<'a> {
         let (policy, rule, name) = self.mentioned(text)?;
         let message = format!("{why} `{name}`, which policy {} line {} is about", policy.name, rule.line);
         Some(Finding { verdict: Verdict::Unknown, message, help: rule.instead.clone(), range: 0..0 })
+    }
+
+    /// A program nobody knows may start what it is given, as `valgrind docker rm x` does.
+    fn given(&self, name: &str, words: &[Word]) -> Option<Finding> {
+        /// Words of a command that are looked at.
+        const MOST: usize = 16;
+        let own = [Word::literal(name)];
+        if self.rules().any(|(_, rule)| forbid::is_about(rule, &own[0])) {
+            return None;
+        }
+        (0..words.len()).find_map(|at| {
+            let command = &words[at..words.len().min(at + MOST)];
+            let (policy, rule) = self.rules().find(|(_, rule)| forbid::says(rule, command) != Says::Nothing)?;
+            let shown = shown(command);
+            let message = format!(
+                "whether `{name}` starts `{shown}` cannot be known, and policy {} line {} is about it",
+                policy.name, rule.line
+            );
+            Some(Finding { verdict: Verdict::Unknown, message, help: rule.instead.clone(), range: 0..0 })
+        })
     }
 
     fn mentioned(&self, text: &str) -> Option<(&'a Policy, &'a Forbid, String)> {

@@ -4,10 +4,20 @@ use super::commands::{Input, Walk, What, joined};
 use super::starters;
 use super::word::{Doubt, UNKNOWN, Word};
 
-const SHELLS: [&str; 14] =
-    ["sh", "bash", "dash", "zsh", "ksh", "ash", "rbash", "mksh", "fish", "csh", "tcsh", "ksh93", "yash", "posh"];
+const SHELLS: [&str; 17] = [
+    "oksh", "lksh", "sash", "sh", "bash", "dash", "zsh", "ksh", "ash", "rbash", "mksh", "fish", "csh", "tcsh", "ksh93",
+    "yash", "posh",
+];
 /// Programs that run programs written in their arguments or their input.
-const INTERPRETERS: [&str; 20] = [
+const INTERPRETERS: [&str; 28] = [
+    "pypy",
+    "pypy3",
+    "ipython",
+    "luajit",
+    "julia",
+    "rscript",
+    "jshell",
+    "groovy",
     "python",
     "python2",
     "python3",
@@ -30,8 +40,24 @@ const INTERPRETERS: [&str; 20] = [
     "emacs",
 ];
 /// Words with which they start other programs.
-const STARTING: [&str; 9] =
-    ["system", "exec", "popen", "spawn", "subprocess", "child_process", "qx", "backtick", "getline"];
+const STARTING: [&str; 16] = [
+    "passthru",
+    "proc_open",
+    "eval",
+    "__import__",
+    "getattr",
+    "import os",
+    "%x",
+    "system",
+    "exec",
+    "popen",
+    "spawn",
+    "subprocess",
+    "child_process",
+    "qx",
+    "backtick",
+    "getline",
+];
 /// Programs that start, copy or rename programs named in their arguments.
 const CARRIERS: [&str; 24] = [
     "ln",
@@ -99,11 +125,28 @@ impl Walk<'_> {
             "watch" => self.watch(arguments),
             "crontab" => self.crontab(arguments, input),
             "at" | "batch" => self.at(arguments, input),
+            "sg" if option(arguments, 'c', "command").is_none() && arguments.len() > 1 => {
+                self.text(&joined(&arguments[1..]), "`sg`");
+            }
+            "script" if arguments.iter().any(|word| word.text() == Some("--")) => {
+                let command = arguments.iter().skip_while(|word| word.text() != Some("--")).skip(1);
+                let command: Vec<Word> = command.cloned().collect();
+                self.after_option(arguments, 'c', "it");
+                self.command(&command, input);
+            }
             "script" | "sg" => self.after_option(arguments, 'c', "it"),
             "flock" => return self.flock(arguments),
-            _ if SHELLS.contains(&name) => self.shell(arguments, input, name),
+            "newgrp" => self.input_as_script(input, "`newgrp`"),
+            _ if is_shell(name) => self.shell(arguments, input, name),
             _ if INTERPRETERS.contains(&name) || is_versioned(name) => self.interpreter(name, arguments, input),
-            _ if CARRIERS.contains(&name) => self.mention(&format!("`{name}` is given the program"), joined(arguments)),
+            _ if CARRIERS.contains(&name) => {
+                self.mention(&format!("`{name}` is given the program"), joined(arguments));
+                self.options_that_start(name, arguments, input);
+                if !matches!(name, "git" | "sed" | "cp" | "mv" | "ln" | "install") {
+                    let words = super::carriers::tokens(arguments, input);
+                    self.note(What::Given { name: name.to_owned(), words });
+                }
+            }
             _ => return false,
         }
         true
@@ -119,6 +162,8 @@ impl Walk<'_> {
     fn aliases(&mut self, arguments: &[Word]) {
         for text in arguments.iter().map(Word::marked) {
             if let Some((_, value)) = text.split_once('=') {
+                // What stands behind the alias is read with it.
+                self.mention("an alias stands for", value.to_owned());
                 self.text(value, "an alias");
             }
         }
@@ -146,7 +191,19 @@ impl Walk<'_> {
                 "-" => return self.input_as_script(input, &reader),
                 "--" => return self.script_file(arguments.get(at + 1), input),
                 "--version" | "--help" => return,
-                "-o" | "+o" | "-O" | "+O" | "--rcfile" | "--init-file" => at += 1,
+                "-o" | "+o" | "-O" | "+O" => at += 1,
+                "--rcfile" | "--init-file" => {
+                    self.script_file(arguments.get(at + 1), input);
+                    at += 1;
+                }
+                "-C" | "--command" | "--init-command" if name == "fish" => {
+                    let code = arguments.get(at + 1).map(Word::marked).unwrap_or_default();
+                    self.text(&code, &reader);
+                    at += 1;
+                }
+                _ if text.starts_with("--command=") || text.starts_with("--init-command=") => {
+                    self.text(text.split_once('=').map_or("", |(_, code)| code), &reader);
+                }
                 _ if is_cluster(text) && text.contains('c') => {
                     let mut script = at + 1;
                     while arguments.get(script).and_then(Word::text).is_some_and(|t| t.starts_with(['-', '+'])) {
@@ -177,12 +234,19 @@ impl Walk<'_> {
         }
         match file.text() {
             Some("/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" | "-") => self.input_as_script(input, "a shell"),
+            Some(device) if device.starts_with("/dev/") || device.starts_with("/proc/") => {
+                self.input_as_script(input, "a shell");
+                self.doubt(Doubt::Unknown, "what a shell reads from a descriptor is only known at run time", device);
+            }
             text => self.note(What::File { path: text.map(str::to_owned), shell: true }),
         }
     }
 
     /// `su [-] [user] -c script`.
     fn user_shell(&mut self, arguments: &[Word], input: &Input) {
+        if let Some(shell) = option(arguments, 's', "shell").filter(|shell| !is_shell(shell)) {
+            self.doubt(Doubt::Unknown, "`su -s` starts another program", shell);
+        }
         match option(arguments, 'c', "command").or_else(|| option(arguments, '\0', "session-command")) {
             Some(text) => self.text(&text, "`su -c`"),
             None => self.input_as_script(input, "`su`"),
@@ -191,11 +255,20 @@ impl Walk<'_> {
 
     /// A remote shell reads all words behind the host as one line.
     fn ssh(&mut self, arguments: &[Word], input: &Input) {
-        let mut at = 0;
-        while let Some(text) = arguments.get(at).map(Word::marked).filter(|text| text.starts_with('-')) {
+        let (mut at, mut host) = (0, None);
+        while let Some(text) = arguments.get(at).map(Word::marked) {
             if text == "--" {
                 at += 1;
                 break;
+            }
+            if !text.starts_with('-') || text.len() < 2 {
+                // Options may stand behind the host as well.
+                if host.is_some() {
+                    break;
+                }
+                host = Some(at);
+                at += 1;
+                continue;
             }
             let own_value = text.len() == 2 && text.ends_with(|c| SSH_VALUES.contains(c));
             let value = if own_value { arguments.get(at + 1).map(Word::marked) } else { Some(text[2..].to_owned()) };
@@ -205,7 +278,7 @@ impl Walk<'_> {
             }
             at += if own_value { 2 } else { 1 };
         }
-        match arguments.get(at + 1..) {
+        match arguments.get(if host.is_some() { at } else { at + 1 }..) {
             None | Some([]) => self.input_as_script(input, "a remote shell"),
             Some(command) => {
                 self.text(&joined(command), "a remote shell");
@@ -219,11 +292,14 @@ impl Walk<'_> {
     /// `xargs` makes arguments of its input.
     fn xargs(&mut self, arguments: &[Word], input: &Input) {
         const VALUES: &str = "aEILnPsd";
-        let (mut at, mut mark) = (0, None);
+        let (mut at, mut mark, mut from) = (0, None, None);
         while let Some(text) = arguments.get(at).map(Word::marked).filter(|text| text.starts_with('-')) {
             let takes_next = text.len() == 2 && text.ends_with(|c| VALUES.contains(c));
             let next = arguments.get(at + 1).map(Word::marked);
             match text.as_str() {
+                _ if text.starts_with("-a") || text.starts_with("--arg-file") => {
+                    from = Some(Input::Unknown(String::new()));
+                }
                 "-I" => mark = next,
                 "-i" | "--replace" => mark = Some("{}".into()),
                 _ if text.starts_with("-I") => mark = Some(text[2..].into()),
@@ -239,7 +315,7 @@ impl Walk<'_> {
         if command.is_empty() {
             return;
         }
-        match (input, mark) {
+        match (from.as_ref().unwrap_or(input), mark) {
             (Input::Closed, _) => self.command(command, &Input::Closed),
             (Input::Text(text), Some(mark)) => {
                 for line in text.lines().take(MAX_ITEMS) {
@@ -376,11 +452,19 @@ impl Walk<'_> {
             Input::Closed => joined(arguments),
         };
         let why = format!("`{name}` runs code in another language");
-        let inline = arguments.iter().any(|w| matches!(w.text(), Some("-c" | "-e" | "-r" | "-E" | "--eval")))
-            || name.ends_with("awk")
-            || !matches!(input, Input::Closed);
+        let code_option = |word: &Word| {
+            let text = word.marked();
+            matches!(text.as_str(), "--eval" | "--print")
+                || is_cluster(&text)
+                    && text[1..].starts_with(|c: char| c.is_ascii_alphabetic())
+                    && text.contains(['c', 'e', 'r', 'E', 'p', 'm'])
+        };
+        let inline = arguments.iter().any(code_option) || name.ends_with("awk") || !matches!(input, Input::Closed);
         match inline
-            && (STARTING.iter().any(|word| code.contains(word)) || code.contains('`') || code.contains(UNKNOWN))
+            && (STARTING.iter().any(|word| code.contains(word))
+                || code.contains(['`', UNKNOWN])
+                || name.ends_with("awk") && ["| \"", "|\"", "|&"].iter().any(|pipe| code.contains(pipe))
+                || name.starts_with("perl") && code.contains("open") && code.contains('|'))
         {
             true => self.doubt(Doubt::Unknown, why, code),
             false => self.mention(&why, code),
@@ -402,7 +486,11 @@ const PARALLEL_FLAGS: [&str; 8] =
     ["--no-notice", "--will-cite", "--bar", "--eta", "--line-buffer", "--keep-order", "--null", "--dry-run"];
 
 pub(super) fn is_shell(program: &str) -> bool {
-    SHELLS.contains(&super::word::base(program).as_str())
+    let name = super::word::base(program);
+    let name = name.strip_suffix(".exe").unwrap_or(&name);
+    // `bash-5.2`
+    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
+    SHELLS.contains(&name) || SHELLS.contains(&plain)
 }
 
 fn has_user_option(arguments: &[Word]) -> bool {

@@ -67,7 +67,7 @@ const STARTERS: &[Starter] = &[
     starter("fakeroot", "lsib", "uh", 0),
     starter("strace", "aeEIoOpPsSuUbX", "cCdDfFhikqrtTvVwxyYzZ", 0),
     starter("ltrace", "aAeDFlnopsuwxX", "bcCfhiLrStTV", 0),
-    long("systemd-run", ("pEutMH", "PdqrGS"),
+    long("systemd-run", ("pEuMH", "PdqrGSt"),
         &["unit", "property", "description", "slice", "uid", "gid", "nice", "working-directory", "setenv", "machine", "host",
           "on-active", "on-boot", "on-startup", "on-calendar", "service-type"],
         &["scope", "user", "system", "wait", "pty", "pipe", "quiet", "collect", "remain-after-exit", "no-block", "no-ask-password", "same-dir", "shell"], 0),

@@ -390,3 +390,20 @@ fn executable(test: &Test) {
     let path = test.sandbox.work().join("deploy_prd.sh");
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }
+
+/// One step that names a secret from here.
+fn with_secret(from: &str) -> String {
+    format!(
+        "inputs:\n  key: {{ type: secret, from: {from} }}\nsteps:\n  - id: a\n    effect: read\n    shell: test -n \"$A\"\n    env: {{ A: \"{{{{ inputs.key }}}}\" }}\n"
+    )
+}
+
+#[test]
+fn programs_that_print_secrets_are_held_against_the_rules() {
+    let given = guarded(&with_secret("{ command: [docker, rm, x] }")).args("check a.yml -t prd").code(3).run();
+    assert!(given.stdout.contains("forbids `docker rm x`"), "{}", given.stdout);
+    let tools = format!("{TARGET}secret_tools: {{ pass: [docker, rm, \"{{path}}\"] }}\n");
+    let test = guarded(&with_secret("pass:web/db")).file("targets/prd.yml", tools);
+    let called = test.args("run a.yml -t prd --no-input").code(2).run();
+    assert!(called.stderr.contains("the program for the secret `key` is not started"), "{}", called.stderr);
+}

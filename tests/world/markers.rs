@@ -170,3 +170,13 @@ fn a_secret_is_compared_and_never_told() {
     let kept = String::from_utf8(bed.stored(done.stdout.as_ref())).unwrap();
     assert_eq!(kept, ".env:1: DEPLOYMENT_ENV is set to another value\n");
 }
+
+#[test]
+fn a_long_value_is_masked_before_it_is_cut() {
+    let mut bed = Bed::with_secret("correct horse battery");
+    let wanted = marker(MarkerSource::File(".env".to_owned()), Datum::Plain("prd".to_owned()));
+    let value = format!("{}correct horse battery", "x".repeat(188));
+    std::fs::write(bed.work(".env"), format!("DEPLOYMENT_ENV='{value}'\n")).unwrap();
+    let done = bed.act(&wanted);
+    assert!(!format!("{done:?}").contains("correct"), "{done:?}");
+}

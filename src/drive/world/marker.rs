@@ -99,8 +99,8 @@ impl Look<'_> {
     fn assigned(&self, value: &[u8]) -> Assigned {
         let hidden = matches!(self.wanted.is, Datum::Secret(_)) || is_secret_name(&self.wanted.name);
         let shown = || {
-            let text: String = String::from_utf8_lossy(value).chars().take(200).collect();
-            self.attempt.site.masker.text(&text).into_owned()
+            // Cut after it is masked: the beginning of a secret is not known as one.
+            self.attempt.site.masker.text(&String::from_utf8_lossy(value)).chars().take(200).collect()
         };
         Assigned { value: (!hidden).then(shown), equal: value == self.is, ..Assigned::default() }
     }

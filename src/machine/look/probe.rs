@@ -38,9 +38,11 @@ impl Probe {
     /// What to read.
     ///
     /// # Errors
-    /// Words for a metric that needs what only a run knows.
+    /// Words for a metric that needs what only a run knows, and for one that a policy forbids.
     pub fn action(&self) -> Result<Action, String> {
-        super::action(&self.state, self.id, self.names(), super::LONGEST_READ_US)
+        let mut action = super::action(&self.state, self.id, self.names(), super::LONGEST_READ_US)?;
+        crate::machine::rails::hold(&self.state, &mut action)?;
+        Ok(action)
     }
 
     /// How long to wait before a second look, in microseconds, for metrics that are changes; none needs one.

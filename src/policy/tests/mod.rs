@@ -1,6 +1,7 @@
 //! Spellings of commands: what is refused, what is allowed, what nobody can say beforehand.
 
 mod bash;
+mod further;
 mod required;
 mod spellings;
 mod values;

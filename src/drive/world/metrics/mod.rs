@@ -79,7 +79,11 @@ async fn over_http(attempt: &Attempt, clients: &Clients, source: &Source) -> Rea
                 Err(why) => return ReadValue::Unreadable(why),
             };
             match http::fetch(attempt, clients, &get(url)).await {
-                Ok((status, body)) => prometheus::read(status, &body, *reduce),
+                // Before any of it is cut and quoted.
+                Ok((status, body)) => {
+                    let body = attempt.site.masker.bytes(&body).unwrap_or(body);
+                    prometheus::read(status, &body, *reduce)
+                }
                 Err(why) => ReadValue::Unreadable(why),
             }
         }
@@ -117,7 +121,8 @@ async fn asked(attempt: &Attempt, clients: &Clients, request: &HttpAction) -> Do
 
 async fn page(attempt: &Attempt, clients: &Clients, url: &str) -> Result<String, String> {
     match http::fetch(attempt, clients, &get(url.to_owned())).await? {
-        (200..=299, body) => String::from_utf8(body).map_err(|_| format!("{url} is not text")),
+        (200..=299, body) => String::from_utf8(attempt.site.masker.bytes(&body).unwrap_or(body))
+            .map_err(|_| format!("{url} is not text")),
         (status, _) => Err(format!("{url} answers {status}")),
     }
 }
