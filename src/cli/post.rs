@@ -37,6 +37,8 @@ struct Office {
     handed: BTreeMap<String, Handed>,
     /// Approvals of the plan, and the questions for which they were looked at.
     judged: BTreeSet<(String, String, u64, u32)>,
+    /// Files of approvals of the plan that did not count because something was red, and where.
+    red: BTreeSet<(String, String)>,
     refusals: usize,
 }
 
@@ -59,7 +61,7 @@ impl Post {
         send: UnboundedSender<Incoming>,
     ) -> Result<Post, StoreError> {
         let inbox = Inbox::open(desk.run(), run_dir)?;
-        let office = Office { desk, inbox, handed: BTreeMap::new(), judged: BTreeSet::new(), refusals: 0 };
+        let office = Office { desk, inbox, handed: BTreeMap::new(), judged: BTreeSet::new(), red: BTreeSet::new(), refusals: 0 };
         Ok(Post { office: Arc::new(Mutex::new(office)), home: home.clone(), send })
     }
 
@@ -83,6 +85,9 @@ impl Post {
         head: Head,
         now: Timestamp,
     ) {
+        if batch.iter().any(is_better) && self.lock().looks_again_at_red() {
+            self.look();
+        }
         if !batch.iter().any(concerns) {
             return;
         }
@@ -239,7 +244,19 @@ fn concerns(event: &Event) -> bool {
     )
 }
 
+/// What was red may not be any more.
+fn is_better(event: &Event) -> bool {
+    matches!(event, Event::Looked { ruling, .. } if ruling.passes())
+}
+
 impl Office {
+    /// Approvals of the plan that came too early are worth another look; whether there are any.
+    fn looks_again_at_red(&mut self) -> bool {
+        let red = std::mem::take(&mut self.red);
+        self.judged.retain(|(name, checkpoint, ..)| !red.contains(&(name.clone(), checkpoint.clone())));
+        !red.is_empty()
+    }
+
     /// Puts away the file of an answer once the log says what became of it.
     fn settle(&mut self, event: &Event) {
         match event {
@@ -247,10 +264,14 @@ impl Office {
                 let handed = self.handed.remove(&signed.nonce);
                 handed.filter(|handed| !handed.of_plan).iter().for_each(|handed| self.inbox.taken(&handed.name));
             }
-            Event::Refused { path, by, .. } => {
+            Event::Refused { path, by, why } => {
                 let of = |handed: &&Handed| handed.checkpoint == *path && handed.by == *by;
                 let refused: Vec<(String, bool)> =
                     self.handed.values().filter(of).map(|handed| (handed.name.clone(), handed.of_plan)).collect();
+                if matches!(why, event::Refusal::Red(_)) {
+                    let of_plan = refused.iter().filter(|(_, of_plan)| *of_plan);
+                    self.red.extend(of_plan.map(|(name, _)| (name.clone(), path.clone())));
+                }
                 self.handed.retain(|_, handed| refused.iter().all(|(name, _)| *name != handed.name));
                 // An approval of the plan may still count at another checkpoint.
                 refused.iter().filter(|(_, of_plan)| !of_plan).for_each(|(name, _)| self.inbox.refused(name));

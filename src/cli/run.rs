@@ -53,13 +53,14 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
             identity.principal
         ));
     }
-    let prev_run = previous_run(&home)?;
     let run = RunDir::new_id()?;
     let title = prepared.plan.title.clone().unwrap_or_else(|| prepared.plan.name.clone());
     let wait = locking::patience(args.wait_for_lock.as_deref())?;
     // A run that is refused has never been: nothing of it is written before it has its lock.
     let wanted = Wanted { run, title: &title, operator: &identity.principal, wait, forward: true };
     let lock = locking::take(&home, &prepared.plan, &wanted)?;
+    // Whoever was waited for has ended only now.
+    let prev_run = previous_run(&home)?;
     if args.override_window.is_none() {
         in_window(&prepared.plan)?;
     }

@@ -280,10 +280,12 @@ impl State {
         let mut run = None::<u64>;
         let mut wall = None::<i64>;
         let held = lock::is_held_up(self);
+        let left = self.interrupt == 1 && !self.turned_watched && self.armed.is_empty() || self.interrupt >= 3;
         for id in &self.active {
             match &self.insts[*id].status {
-                // On hold only tables go on.
+                // On hold only tables go on; after a press of Ctrl-C nothing does unless tables look on.
                 Status::Pausing { .. } | Status::Waiting { .. } if held && !self.armed.contains(id) => {}
+                Status::Pausing { .. } if left => {}
                 Status::Pausing { until_us } => run = Some(run.map_or(*until_us, |r| r.min(*until_us))),
                 Status::Asking(asked) => {
                     let lapses = gate::lapses_at(&self.insts[*id].gathered, asked);
