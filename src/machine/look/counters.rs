@@ -39,8 +39,7 @@ impl Counters {
             None => (!self.rises.is_empty()).then_some(0),
             Some(over_us) => self.rises.iter().rposition(|(at, _)| at.saturating_add(over_us) <= at_us),
         };
-        let have = self.rises.len() as u64 + 1;
-        let from = from.ok_or(Missing::TooFew { have, need: have + 1 })?;
+        let from = from.ok_or(Missing::NotYet)?;
         let mut all = self.rise(now)?;
         for (_, rise) in &self.rises[from + 1..] {
             add(&mut all.counts, &rise.counts);
@@ -152,7 +151,7 @@ mod tests {
     #[test]
     fn one_look_is_no_change_however_much_it_shows() {
         let few = Counters::default().since(None, 5, &page(&[("a", 100.0)]));
-        assert_eq!(few, Err(Missing::TooFew { have: 1, need: 2 }));
+        assert_eq!(few, Err(Missing::NotYet));
         let mut known = Counters::default();
         known.keep(0, &page(&[("a", -1.0)]), 10);
         assert!(known.rises.is_empty(), "no counter is below zero");
