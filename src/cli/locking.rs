@@ -142,6 +142,7 @@ fn screen(place: &LockPlace, refusal: &Refusal, waited: bool) -> String {
         out.push_str(wait);
     } else {
         out.push_str(&format!("go on with it:  runbook resume {run}\n"));
+        out.push_str(&format!("take it back:  runbook resume --back-out {run}\n"));
         out.push_str(&format!("give it up as it is:  runbook release {run} 'WHY'{}\n", dir_option(place)));
     }
     out + &format!("see: runbook explain {code}\n")

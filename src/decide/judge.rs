@@ -38,11 +38,16 @@ impl Look<'_> {
         CellReport { metric: condition.metric.clone(), text: text + &self.evidence(&condition.metric), truth }
     }
 
-    /// How much is behind a value, where the table asks for it.
+    /// How much is behind a value, where the table asks for it, and what of it was lost.
     fn evidence(&self, metric: &str) -> String {
         let asked = self.table.metrics.get(metric).is_some_and(|known| known.min_samples.is_some());
-        let have = self.reading(metric).ok().and_then(|reading| reading.evidence).filter(|_| asked);
-        have.map(|n| format!(" ({n} observations)")).unwrap_or_default()
+        let Ok(reading) = self.reading(metric) else { return String::new() };
+        let have = reading.evidence.filter(|_| asked).map(|n| format!("{n} observations"));
+        let gone = (reading.gone > 0).then(|| format!("{} series vanished", reading.gone));
+        match [have, gone].into_iter().flatten().collect::<Vec<_>>() {
+            said if said.is_empty() => String::new(),
+            said => format!(" ({})", said.join(", ")),
+        }
     }
 
     /// Whether the newest value is inside, for counting samples in a row.

@@ -28,6 +28,9 @@ pub enum Measured {
         /// How many observations it was computed from, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evidence: Option<u64>,
+        /// How many of the counters behind it vanished meanwhile: what they counted last is unknown.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        gone: u64,
     },
     /// A text, for metrics with names as values.
     Text(String),
@@ -79,7 +82,7 @@ impl Sample {
     /// A number with the count of observations behind it. A number that is not finite is no data.
     pub fn number(at_us: u64, value: f64, evidence: Option<u64>) -> Sample {
         let value = match value.is_finite() {
-            true => Measured::Number { value, evidence },
+            true => Measured::Number { value, evidence, gone: 0 },
             false => Measured::NoData(Missing::NotANumber),
         };
         Sample { at_us, value }
@@ -99,6 +102,10 @@ impl Sample {
     pub fn from_result(at_us: u64, value: Result<f64, Missing>, evidence: Option<u64>) -> Sample {
         value.map_or_else(|why| Sample::missing(at_us, why), |value| Sample::number(at_us, value, evidence))
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl fmt::Display for Missing {

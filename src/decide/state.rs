@@ -53,6 +53,8 @@ pub(super) struct Reading {
     pub(super) value: Value,
     /// How many observations are behind it, where somebody counts them.
     pub(super) evidence: Option<u64>,
+    /// How many of the counters behind it vanished.
+    pub(super) gone: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -141,11 +143,11 @@ impl TableState {
         if age_us > stale_after_us {
             return Err(Missing::Stale { age_us });
         }
-        let evidence = match newest.value {
-            Measured::Number { evidence, .. } => evidence,
-            _ => None,
+        let (evidence, gone) = match newest.value {
+            Measured::Number { evidence, gone, .. } => (evidence, gone),
+            _ => (None, 0),
         };
-        Ok(Reading { at_us: newest.at_us, value, evidence })
+        Ok(Reading { at_us: newest.at_us, value, evidence, gone })
     }
 
     /// The baseline of a metric in the base unit.
@@ -160,7 +162,7 @@ fn usable(table: &Table, metric: &str, sample: &Sample) -> Result<Value, Missing
     match &sample.value {
         Measured::NoData(why) => Err(why.clone()),
         Measured::Text(text) => Ok(Value::Text(text.clone())),
-        Measured::Number { value, evidence } => {
+        Measured::Number { value, evidence, .. } => {
             let have = evidence.unwrap_or(0);
             match table.metrics.get(metric).and_then(|m| m.min_samples) {
                 Some(need) if have < need => Err(Missing::TooFew { have, need }),

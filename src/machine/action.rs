@@ -240,6 +240,9 @@ pub enum Source {
         url: String,
         /// Which series.
         select: Selector,
+        /// Each series on its own instead of their sum.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        each: bool,
     },
     /// A cumulative histogram of such a page, summed over all its matching series by bucket.
     PageBuckets {
@@ -247,6 +250,9 @@ pub enum Source {
         url: String,
         /// Which series; the name without `_bucket`.
         select: Selector,
+        /// Each histogram on its own instead of their sum.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        each: bool,
     },
     /// A request, script or program; what it yields is judged elsewhere.
     Act(Box<Action>),
@@ -329,12 +335,23 @@ pub enum ReadValue {
     Done(Box<Done>),
     /// Cumulative counts by upper bound, ascending; the bound of the last is none: +Inf.
     Buckets(Vec<(Option<f64>, f64)>),
+    /// Counters or histograms of a page, each on its own, by name.
+    Series(Vec<Series>),
     /// The source answered, and there was nothing: no series.
     Empty,
     /// The source answered with something that is not a number, such as NaN of 0/0.
     NotANumber,
     /// The source did not answer, or not what can be read, for this reason.
     Unreadable(String),
+}
+
+/// One counter or histogram of a page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Its name with its labels in alphabetical order, without `le`.
+    pub name: String,
+    /// Cumulative counts by upper bound, ascending; the bound of the last is none: +Inf. A counter has only that one.
+    pub counts: Vec<(Option<f64>, f64)>,
 }
 
 /// New lines of a log, for a time.

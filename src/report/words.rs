@@ -72,7 +72,9 @@ fn word(text: &str) -> String {
 /// The lock the run has, and since when.
 pub(crate) fn lock_words(view: &View) -> Option<String> {
     let locked = view.state().lock.as_ref()?;
-    Some(format!("lock {} since {}", super::visible_line(&locked.lock), super::visible_line(&locked.since)))
+    // Nobody reads the fraction of a second.
+    let since = locked.since.split_once('.').map_or(locked.since.clone(), |(seconds, _)| format!("{seconds}Z"));
+    Some(format!("lock {} since {}", super::visible_line(&locked.lock), super::visible_line(&since)))
 }
 
 /// What resumes a run at a moment, up to a second later: a timer of systemd that fires once.

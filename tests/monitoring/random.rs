@@ -215,7 +215,7 @@ fn stages_are_proved(case: &Case, run: &Hours, found: &mut Vec<String>) {
         });
         match last {
             _ if let_pass => {}
-            Some((_, Measured::Number { value, evidence: Some(evidence) }))
+            Some((_, Measured::Number { value, evidence: Some(evidence), .. }))
                 if *value < case.criterion && *evidence >= 100 => {}
             other => found.push(format!("{next} began after {other:?}")),
         }

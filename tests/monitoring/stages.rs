@@ -1,6 +1,6 @@
 //! Traffic in stages: each is proved before the next one, and everything is taken back on a breach.
 
-use runbook::machine::action::ReadValue;
+use runbook::machine::action::{ReadValue, Series};
 use runbook::machine::event::{Answer, Event, Outcome, Question};
 
 use super::hours::{Hours, MINUTE, SECOND};
@@ -302,6 +302,37 @@ fn a_counter_that_is_new_in_every_stage_counts_from_where_the_stage_began() {
     assert_eq!(why.as_deref(), Some(wanted));
     run.go(5 * MINUTE);
     assert_eq!(steps(&run)[2..], ["600 main.rollout[5%].weights"], "looking longer is what brings the evidence");
+}
+
+/// Two processes that count; the old one has counted much, and is gone after a minute.
+fn replaced() -> impl Fn(&str, u64) -> ReadValue {
+    move |name, second| {
+        let counter = |version: &str, count: f64| Series { name: version.into(), counts: vec![(None, count)] };
+        let (old, new) = match name {
+            "failed" => (50.0, 0.0),
+            "requests" => (9_000.0, 0.2 * second as f64),
+            _ => return ReadValue::Number(share(second.min(299))),
+        };
+        let there = if second < 60 { vec![counter("v1", old), counter("v2", new)] } else { vec![counter("v2", new)] };
+        ReadValue::Series(there)
+    }
+}
+
+#[test]
+fn a_counter_that_vanishes_is_no_evidence_and_is_said() {
+    let mut run = Hours::of(&counted("all"), replaced());
+    run.go(302 * SECOND);
+    let why = run.events.iter().find_map(|(_, event)| match event {
+        Event::Extended { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    let wanted = "errors: 60 of 100 observations needed; looking 5m 00s longer, extension 1 of 2";
+    assert_eq!(why.as_deref(), Some(wanted), "what is left of both is less than before, and no restart");
+    run.go(5 * MINUTE);
+    assert_eq!(steps(&run)[2..], ["600 main.rollout[5%].weights"]);
+    let words = "errors 0% < 1% (120 observations, 1 series vanished)";
+    let said = run.happened(|event| matches!(event, Event::Looked { because, .. } if because.contains(words)));
+    assert!(said > 0, "it is said when the stage passes");
 }
 
 #[test]

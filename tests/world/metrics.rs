@@ -51,7 +51,7 @@ fn page(server: SocketAddr, path: &str, name: &str, labels: &[(&str, MatchOp, &s
     let labels =
         labels.iter().map(|(label, op, value)| LabelMatch { label: (*label).into(), op: *op, value: (*value).into() });
     let select = Selector { name: name.into(), labels: labels.collect() };
-    Source::Page { url: format!("http://{server}{path}"), select }
+    Source::Page { url: format!("http://{server}{path}"), select, each: false }
 }
 
 fn get(server: SocketAddr, path: &str) -> Source {

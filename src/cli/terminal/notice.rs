@@ -149,7 +149,7 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
         }
         Event::Asked(asked) => {
             let row = view.row(&asked.path)?;
-            let until = asked.expires_wall_us.map(|at| format!(", no answer by {} = NO-GO", clock_words(at)));
+            let until = asked.expires_wall_us.map(|at| format!(" · no answer by {} = NO-GO", clock_words(at)));
             let words = format!("{}{}", visible_line(&asked.title), until.unwrap_or_default());
             let shown = asked.evidence.iter().map(|(label, value)| visible_line(&format!("{label}: {value}")));
             let mut below: Vec<String> = shown.collect();

@@ -3,11 +3,13 @@
 //! A `decide` step looks until its time is over; a guard looks for as long as what it stands beside goes on.
 
 mod baseline;
+mod counters;
 mod probe;
 mod samples;
 mod series;
 
 pub(super) use baseline::keep as keep_baselines;
+pub(crate) use counters::Counters;
 pub use probe::{Probe, Seen};
 pub(super) use samples::{looks_back, remember};
 
@@ -33,8 +35,10 @@ pub struct Lookout {
     pub memory: TableState,
     /// Everything that was read for a baseline.
     pub taken: Vec<BTreeMap<String, Sample>>,
-    /// Counters and buckets as they were read, for metrics that are changes.
+    /// Counters and buckets that were added up before they were read, as old logs have them.
     pub raw: BTreeMap<String, Vec<(u64, Raw)>>,
+    /// The same for metrics of a page, series by series.
+    pub counters: BTreeMap<String, Counters>,
     /// What the table said last, and why.
     pub said: Option<Said>,
     /// A person let this pass; it is not asked about again until it has been gone.

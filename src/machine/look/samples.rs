@@ -1,8 +1,9 @@
 //! From metrics to queries, and from what was read to samples.
 
+use super::counters::{Counters, between};
 use super::{Lookout, Raw};
 use crate::decide::{self, Bucket, Measured, Missing, Sample};
-use crate::machine::action::{self, Done, Ended, Query, ReadValue, Source};
+use crate::machine::action::{self, Done, Ended, Query, ReadValue, Series, Source};
 use crate::machine::begin::resolve_task;
 use crate::machine::names::{Names, Trouble};
 use crate::machine::state::{InstId, State};
@@ -68,12 +69,12 @@ pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<
             }
             queries
         }
-        MetricSource::Scrape { url, series, .. } => {
+        MetricSource::Scrape { url, series, change } => {
             let url = names.text(url)?;
             let select = super::series::parse(&names.text(series)?).map_err(|why| format!("{why} ({})", series.at))?;
             one(match metric.quantile {
-                Some(_) => Source::PageBuckets { url, select },
-                None => Source::Page { url, select },
+                Some(_) => Source::PageBuckets { url, select, each: change.is_some() },
+                None => Source::Page { url, select, each: change.is_some() },
             })
         }
         MetricSource::Http { request, .. } => one(Source::Act(Box::new(resolve_task(&names, request)?))),
@@ -116,6 +117,11 @@ pub(in crate::machine) fn remember(
     for reading in &done.readings {
         let Some(back_us) = back_us(&reading.name) else { continue };
         let raw = match &reading.value {
+            ReadValue::Series(_) | ReadValue::Empty => {
+                let now = if let ReadValue::Series(all) = &reading.value { all.as_slice() } else { &[] };
+                lookout.counters.entry(reading.name.clone()).or_default().keep(at_us, now, back_us);
+                continue;
+            }
             ReadValue::Number(number) => Raw::Number(*number),
             ReadValue::Buckets(buckets) => Raw::Buckets(buckets.clone()),
             _ => continue,
@@ -143,7 +149,7 @@ struct Look<'a> {
     at_us: u64,
 }
 
-type Found = Result<(Measured, Option<u64>), Missing>;
+type Found = Result<Measured, Missing>;
 
 impl Look<'_> {
     fn sample(&self, name: &str) -> Sample {
@@ -152,8 +158,7 @@ impl Look<'_> {
             None => Err(Missing::Error(format!("there is no metric `{name}`"))),
         };
         match found {
-            Ok((Measured::Number { value, .. }, evidence)) => Sample::number(self.at_us, value, evidence),
-            Ok((value, _)) => Sample { at_us: self.at_us, value },
+            Ok(value) => Sample { at_us: self.at_us, value },
             Err(why) => Sample::missing(self.at_us, why),
         }
     }
@@ -177,16 +182,17 @@ impl Look<'_> {
             MetricSource::Shell { value, .. } => self.yielded(metric, value.as_ref()),
             MetricSource::LatencyOf { step, reduce } => self.latency(metric, step, *reduce),
             MetricSource::Ratio { of, to } => {
-                let (of, to) = (self.part(of)?, self.part(to)?);
-                number(decide::ratio(of, to)?, (to >= 0.0).then_some(to as u64))
+                let ((of, of_gone), (to, to_gone)) = (self.part(of)?, self.part(to)?);
+                let share = number(decide::ratio(of, to)?, (to >= 0.0).then_some(to as u64))?;
+                Ok(without(share, of_gone.max(to_gone)))
             }
         }
     }
 
-    /// A metric that another one is made of.
-    fn part(&self, name: &str) -> Result<f64, Missing> {
+    /// A metric that another one is made of, and how many of its counters vanished.
+    fn part(&self, name: &str) -> Result<(f64, u64), Missing> {
         match self.sample(name).value {
-            Measured::Number { value, .. } => Ok(value),
+            Measured::Number { value, gone, .. } => Ok((value, gone)),
             Measured::Text(_) => Err(Missing::WrongKind),
             Measured::NoData(why) => Err(why),
         }
@@ -212,6 +218,7 @@ impl Look<'_> {
 
     fn scraped(&self, metric: &Metric, change: Option<&Change>) -> Found {
         let now = match self.read(&metric.name)? {
+            ReadValue::Series(now) => return self.counted(metric, change, now),
             ReadValue::Number(value) => Raw::Number(*value),
             ReadValue::Buckets(buckets) => Raw::Buckets(buckets.clone()),
             _ => return Err(Missing::WrongKind),
@@ -232,10 +239,27 @@ impl Look<'_> {
                 number(if change.per_second { decide::rate(&series)? } else { risen }, Some(risen as u64))
             }
             Raw::Buckets(buckets) => match &kept[from].1 {
-                Raw::Buckets(earlier) => self.raw(metric, &Raw::Buckets(since(earlier, &buckets))),
+                Raw::Buckets(earlier) => self.raw(metric, &Raw::Buckets(between(earlier, &buckets))),
                 Raw::Number(_) => Err(Missing::WrongKind),
             },
         }
+    }
+
+    /// The change of counters, each on its own.
+    fn counted(&self, metric: &Metric, change: Option<&Change>, now: &[Series]) -> Found {
+        let change = change.ok_or(Missing::WrongKind)?;
+        let none = Counters::default();
+        let known = self.state.insts[self.id].lookout.counters.get(&metric.name).unwrap_or(&none);
+        let over_us = (!change.all).then_some(change.over_us);
+        let (rise, span_us) = known.since(over_us, self.at_us, now)?;
+        let value = match rise.counts.as_slice() {
+            [(None, risen)] if metric.quantile.is_none() => {
+                let seconds = span_us as f64 / 1e6;
+                number(if change.per_second { risen / seconds } else { *risen }, Some(*risen as u64))?
+            }
+            _ => self.raw(metric, &Raw::Buckets(rise.counts))?,
+        };
+        Ok(without(value, rise.gone))
     }
 
     fn raw(&self, metric: &Metric, raw: &Raw) -> Found {
@@ -277,9 +301,9 @@ impl Look<'_> {
             Value::String(text) => match (text.trim(), text.trim().parse::<f64>()) {
                 ("", _) => Err(Missing::Empty),
                 (_, Ok(value)) => number(value, None),
-                (text, Err(_)) => Ok((Measured::Text(text.chars().take(200).collect()), None)),
+                (text, Err(_)) => Ok(Measured::Text(text.chars().take(200).collect())),
             },
-            Value::Bool(flag) => Ok((Measured::Text(flag.to_string()), None)),
+            Value::Bool(flag) => Ok(Measured::Text(flag.to_string())),
             Value::Null => Err(Missing::Empty),
             Value::Array(_) | Value::Object(_) => Err(Missing::WrongKind),
         }
@@ -308,12 +332,13 @@ impl Look<'_> {
 }
 
 fn number(value: f64, evidence: Option<u64>) -> Found {
-    if value.is_finite() { Ok((Measured::Number { value, evidence }, evidence)) } else { Err(Missing::NotANumber) }
+    if value.is_finite() { Ok(Measured::Number { value, evidence, gone: 0 }) } else { Err(Missing::NotANumber) }
 }
 
-/// What was counted between two readings of cumulative buckets; a histogram that fell was reset and counts from zero.
-fn since(earlier: &[(Option<f64>, f64)], now: &[(Option<f64>, f64)]) -> Vec<(Option<f64>, f64)> {
-    let before = |bound: &Option<f64>| earlier.iter().find(|(b, _)| b == bound).map_or(0.0, |(_, count)| *count);
-    let reset = now.iter().any(|(bound, count)| *count < before(bound));
-    now.iter().map(|(bound, count)| (*bound, if reset { *count } else { count - before(bound) })).collect()
+/// The value, knowing that so many counters behind it vanished.
+fn without(value: Measured, lost: u64) -> Measured {
+    match value {
+        Measured::Number { value, evidence, .. } => Measured::Number { value, evidence, gone: lost },
+        other => other,
+    }
 }

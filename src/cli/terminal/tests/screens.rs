@@ -53,7 +53,7 @@ fn plain_lines_tell_a_run_that_was_backed_out() {
 15:41:02Z [1/8] ok       preflight.disk             300ms  Disk space adequate
 15:41:02Z [2/8] start    preflight.live                    Which colour serves now
 15:41:02Z [2/8] ok       preflight.live              80ms  Which colour serves now
-15:41:02Z [3/8] ASKED    preflight.checkpoint              Put v1.42.0; rm -rf / live?, no answer by 16:11:02Z = NO-GO
+15:41:02Z [3/8] ASKED    preflight.checkpoint              Put v1.42.0; rm -rf / live? · no answer by 16:11:02Z = NO-GO
 15:41:02Z         | colour now: blue
 15:41:44Z [3/8] GO       preflight.checkpoint         42s  GO by ana
 15:41:44Z       phase    switch                            Switch the traffic
@@ -96,7 +96,7 @@ fn plain_lines_of_a_run_nobody_can_answer() {
 15:41:02Z [1/8] ok       preflight.disk             300ms  Disk space adequate
 15:41:02Z [2/8] start    preflight.live                    Which colour serves now
 15:41:02Z [2/8] ok       preflight.live              80ms  Which colour serves now
-15:41:02Z [3/8] ASKED    preflight.checkpoint              Put v1.42.0; rm -rf / live?, no answer by 16:11:02Z = NO-GO
+15:41:02Z [3/8] ASKED    preflight.checkpoint              Put v1.42.0; rm -rf / live? · no answer by 16:11:02Z = NO-GO
 15:41:02Z         | colour now: blue
 15:41:02Z       PARKED   nobody to ask here; the run waits for an answer at preflight.checkpoint
 

@@ -3,6 +3,7 @@
 
 mod page;
 mod prometheus;
+mod series;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,11 +88,13 @@ async fn over_http(attempt: &Attempt, clients: &Clients, source: &Source) -> Rea
                 Err(why) => ReadValue::Unreadable(why),
             }
         }
-        Source::Page { url, select } => match page(attempt, clients, url).await {
+        Source::Page { url, select, each } => match page(attempt, clients, url).await {
+            Ok(page) if *each => series::counters(&page, select),
             Ok(page) => page::sum(&page, select),
             Err(why) => ReadValue::Unreadable(why),
         },
-        Source::PageBuckets { url, select } => match page(attempt, clients, url).await {
+        Source::PageBuckets { url, select, each } => match page(attempt, clients, url).await {
+            Ok(page) if *each => series::histograms(&page, select),
             Ok(page) => page::buckets(&page, select),
             Err(why) => ReadValue::Unreadable(why),
         },
@@ -144,6 +147,7 @@ fn masked(attempt: &Attempt, value: ReadValue) -> ReadValue {
     let mask = |text: String| attempt.site.masker.text(&text).into_owned();
     match value {
         ReadValue::Unreadable(why) => ReadValue::Unreadable(mask(why)),
+        ReadValue::Series(all) => series::renamed(all, mask),
         other => other,
     }
 }

@@ -47,10 +47,10 @@ pub(super) fn buckets(page: &str, select: &Selector) -> ReadValue {
     }
 }
 
-type Labels = Vec<(String, String)>;
+pub(super) type Labels = Vec<(String, String)>;
 
 /// Gives every matching series of the page, and fails on the first line that is not in the format.
-fn each(page: &str, name: &str, select: &Selector, mut see: impl FnMut(&Labels, f64)) -> Result<(), String> {
+pub(super) fn each(page: &str, name: &str, select: &Selector, mut see: impl FnMut(&Labels, f64)) -> Result<(), String> {
     let conditions = select.labels.iter().map(Condition::new).collect::<Result<Vec<_>, _>>()?;
     for (index, line) in page.lines().enumerate() {
         let line = line.trim();
