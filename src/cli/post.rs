@@ -61,7 +61,8 @@ impl Post {
         send: UnboundedSender<Incoming>,
     ) -> Result<Post, StoreError> {
         let inbox = Inbox::open(desk.run(), run_dir)?;
-        let office = Office { desk, inbox, handed: BTreeMap::new(), judged: BTreeSet::new(), red: BTreeSet::new(), refusals: 0 };
+        let office =
+            Office { desk, inbox, handed: BTreeMap::new(), judged: BTreeSet::new(), red: BTreeSet::new(), refusals: 0 };
         Ok(Post { office: Arc::new(Mutex::new(office)), home: home.clone(), send })
     }
 

@@ -337,3 +337,29 @@ fn an_approval_of_the_plan_that_was_taken_before_the_run_was_left_counts_at_the_
     assert!(!log.contains("was used before"), "{log}");
     assert!(team.alice("verify").run().stdout.starts_with("COMPLETE"));
 }
+
+/// Red until the first look: the approval is not lost by that.
+#[test]
+fn an_approved_plan_waits_for_the_first_look_of_its_tables() {
+    let book = "\
+target: required
+metrics: { errors: { shell: echo 0, unit: count, effect: read } }
+guards:
+  every: 1s
+  hit: worst
+  rules:
+    - { symptom: None, if: { errors: \"<= 1\" }, action: ok }
+    - { otherwise: abort }
+    - { no_data: abort }
+phases:
+  - id: before
+    checkpoint: { title: Put it live?, roles: { dba: 1 } }
+  - id: live
+    steps: [{ id: work, shell: touch live, undo: { none: nothing } }]
+";
+    let team = Team::new(book, "target: v1\nname: prod\nroles: { dba: [bob@example.com] }\n");
+    team.alice("plan a.yml -t prod -o a.plan").run();
+    team.approve(&team.bob).run();
+    team.alice("run --plan a.plan --no-input").run();
+    assert!(team.alice.exists("live"));
+}
