@@ -222,23 +222,33 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Whether anything in the phase of a checkpoint ended red; a phase of checkpoints alone speaks for those before it.
+    /// Whether anything in the phase of a checkpoint ended red; where nothing was done in it, it speaks for those before it
+    /// back to one that did something.
     fn is_red(&self, id: Id) -> bool {
         if self.tree.items[id].root != Root::Forward {
             return false;
         }
         let phase = self.tree.line(id)[1];
         let phases = &self.tree.items[0].members;
-        let asks = |id: &Id| matches!(self.tree.node(*id).kind, NodeKind::Checkpoint { .. });
         for phase in phases[..=phases.iter().position(|p| *p == phase).unwrap_or(0)].iter().rev() {
             if self.ended_red(*phase) {
                 return true;
             }
-            if !self.tree.items[*phase].members.iter().all(asks) {
+            if self.did_something(*phase) {
                 return false;
             }
         }
         false
+    }
+
+    /// Whether anything but questions and pauses began in it.
+    fn did_something(&self, id: Id) -> bool {
+        let item = &self.tree.items[id];
+        if !item.members.is_empty() {
+            return item.members.iter().any(|member| self.did_something(*member));
+        }
+        let silent = matches!(self.tree.node(id).kind, NodeKind::Checkpoint { .. } | NodeKind::Wait(_));
+        (item.begun || item.finished.is_some()) && !silent && !item.skipped
     }
 
     fn ended_red(&self, id: Id) -> bool {
