@@ -115,7 +115,13 @@ impl Bench {
     fn run(&self, subject: &Subject) -> Outcome {
         let run =
             Run::of(&self.bed.home, self.runbooks.join(subject.runbook)).target(self.target.to_str().expect("text"));
-        subject.inputs.iter().fold(run, |run, (name, value)| run.input(name, value)).answer("g").start()
+        let outcome = subject.inputs.iter().fold(run, |run, (name, value)| run.input(name, value)).answer("g").start();
+        // A target that could not be brought back stays locked until somebody answers for it.
+        if outcome.code == 13 {
+            let run = outcome.records[0]["run"].as_str().expect("the run has an id");
+            self.bed.home.must(&["release", run, "the demo is made anew"]);
+        }
+        outcome
     }
 
     /// The places where a fault can be switched on: each hook of a good run that stands right before a step.
