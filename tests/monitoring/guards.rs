@@ -230,7 +230,14 @@ fn a_thousand_hours_of_monitoring_take_seconds() {
     assert_eq!(run.outcome(), Some(Outcome::Done));
     let (looks, took) = (run.happened(|e| matches!(e, Event::Looked { .. })), since.elapsed());
     assert_eq!(looks, 360_000);
-    println!("{:.0} hours of monitoring simulated per second", 1000.0 / took.as_secs_f64());
+    println!("{:.0} hours of looks every 10 s simulated per second", 1000.0 / took.as_secs_f64());
+
+    let book = book.replace("wait: 1000h", "wait: 10000h").replace("every: 10s", "every: 5m");
+    let since = std::time::Instant::now();
+    let mut run = Hours::of(&book.replace("for: 5m, ", ""), |_, _| ReadValue::Number(0.5));
+    run.go(10_001 * 60 * MINUTE);
+    assert_eq!(run.outcome(), Some(Outcome::Done));
+    println!("{:.0} hours of looks every 5 min simulated per second", 10_000.0 / since.elapsed().as_secs_f64());
 }
 
 const GATED: &str = "
