@@ -61,6 +61,7 @@ pub(crate) fn run(common: &Common, args: RunArgs) -> Result<u8, CliError> {
     let lock = locking::take(&home, &prepared.plan, &wanted)?;
     // Whoever was waited for has ended only now.
     let prev_run = previous_run(&home)?;
+    // And the window may have closed meanwhile.
     if args.override_window.is_none() {
         in_window(&prepared.plan)?;
     }

@@ -66,8 +66,8 @@ async fn drive_here(session: Session<'_>) -> Result<u8, CliError> {
     let Session { common, state, first, view, mut journal, clock, secrets, operator, desk, .. } = session;
     let (no_input, detach_waits) = (session.no_input, session.detach_waits);
     let lock = session.lock.map(|lease| Rc::new(RefCell::new(lease)));
-    let known = Known::new(&Home::from_env()?, lock.clone(), session.back_out);
     let home = Home::from_env()?;
+    let known = Known::new(&home, lock.clone(), session.back_out);
     journal.tell_to(Syslog::from_env());
     let run = journal.dir().run().to_string();
     let (send, incoming) = unbounded_channel();

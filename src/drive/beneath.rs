@@ -7,12 +7,15 @@ use std::path::{Component, Path};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
+/// How directories on the way are opened: only to go on from, and never through a link.
+const THROUGH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
 /// Opens `name` inside the directory `dir`, which may not be a symbolic link itself.
 ///
 /// # Errors
 /// Also when the name leads out, or through a link.
 pub(crate) fn open_in(dir: &Path, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
-    let root = openat(CWD, dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let root = openat(CWD, dir, THROUGH, Mode::empty())?;
     open(&File::from(root), name, flags, mode)
 }
 
@@ -27,9 +30,8 @@ pub(crate) fn open(root: &File, name: &str, flags: OFlags, mode: u32) -> io::Res
     }
     let (flags, mode) = (flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(mode));
     let Some((dir, last)) = name.rsplit_once('/') else { return Ok(openat(root, name, flags, mode)?.into()) };
-    let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let dir = match openat2(root, dir, through, Mode::empty(), resolve) {
+    let dir = match openat2(root, dir, THROUGH, Mode::empty(), resolve) {
         // Older kernels and some sandboxes do not know it; another process renamed something meanwhile.
         Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::AGAIN) => {
             return step_by_step(root, name, flags, mode);
@@ -49,7 +51,7 @@ fn step_by_step(root: &File, name: &str, flags: OFlags, mode: Mode) -> io::Resul
             return Err(leads_out());
         };
         let (flags, mode) = match parts.peek() {
-            Some(_) => (OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()),
+            Some(_) => (THROUGH, Mode::empty()),
             None => (flags, mode),
         };
         dir = File::from(openat(&dir, part, flags, mode)?);
