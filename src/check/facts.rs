@@ -173,6 +173,9 @@ impl<'r> Facts<'r> {
         if let Some(poll) = &step.poll {
             self.add(at, scope, "poll", Role::Template, Results::Nothing, &poll.every);
             self.add(at, scope, "poll", Role::Template, Results::Nothing, &poll.max);
+            if let Some(trend) = &poll.trend {
+                self.add(at, scope, "trend", Role::Expression, results(&step.kind), &trend.of);
+            }
         }
         for (_, text) in &step.save {
             self.add(at, scope, "save", Role::Expression, results(&step.kind), text);

@@ -45,12 +45,25 @@ pub(super) fn trend(points: &[Point]) -> Result<Direction, Missing> {
     })
 }
 
+/// Which way values go on the whole: whether more pairs of them rise or fall. No test of chance, for series that are too
+/// short for one.
+pub fn tendency(values: &[f64]) -> Direction {
+    match kendall(values) {
+        0 => Direction::Steady,
+        s if s > 0 => Direction::Increasing,
+        _ => Direction::Decreasing,
+    }
+}
+
+/// Kendall's S: how many pairs of an earlier and a later value rise, less those that fall.
+fn kendall(values: &[f64]) -> i64 {
+    let rises = |early: &f64, late: &f64| i64::from(late > early) - i64::from(late < early);
+    values.iter().enumerate().flat_map(|(i, early)| values[i + 1..].iter().map(move |late| rises(early, late))).sum()
+}
+
 /// The test's statistic; 0 where all values are equal.
 fn mann_kendall(values: &[f64]) -> f64 {
-    let mut s = 0i64;
-    for (i, early) in values.iter().enumerate() {
-        s += values[i + 1..].iter().map(|late| i64::from(late > early) - i64::from(late < early)).sum::<i64>();
-    }
+    let s = kendall(values);
     let weight = |n: usize| (n * n.saturating_sub(1) * (2 * n + 5)) as f64;
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -97,6 +110,14 @@ mod tests {
         assert_eq!(trend(&noise), Ok(Direction::Steady));
         assert_eq!(trend(&spike), Ok(Direction::Steady));
         assert_eq!(trend(&points([5.0; 12])), Ok(Direction::Steady));
+    }
+
+    #[test]
+    fn a_few_values_go_the_way_most_of_their_pairs_go() {
+        assert_eq!(tendency(&[41.0, 20.0, 22.0, 3.0]), Direction::Decreasing);
+        assert_eq!(tendency(&[1.0, 5.0, 2.0]), Direction::Increasing);
+        assert_eq!(tendency(&[7.0, 7.0, 7.0]), Direction::Steady);
+        assert_eq!(tendency(&[2.0, 5.0, 2.0]), Direction::Steady);
     }
 
     #[test]

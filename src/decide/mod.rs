@@ -29,7 +29,7 @@ pub use analysis::{Facts, Finding, FindingKind, SampleNeed, Weight, Witness, ana
 pub use bounds::{Bounds, Op};
 pub use cell::{Cell, CellError, Direction};
 pub use decision::{Because, CellReport, Decision, RowReport, RowStatus, Truth};
-pub use line::MIN_TREND_POINTS;
+pub use line::{MIN_TREND_POINTS, tendency};
 pub use quantity::{Limit, Quantity};
 pub use reduce::{Bucket, Reducer, histogram_quantile, increase, quantile, rate, ratio, within_buckets};
 pub use ruling::Ruling;

@@ -10,6 +10,7 @@ use super::rebase::{Conflict, rebase};
 use super::ruling;
 use super::schedule::{self, Zero};
 use super::state::{IllegalEvent, InstId, Scope, State, Status, body_path, join, stage_path};
+use super::trail::Trail;
 use super::waiver;
 use crate::plan::model::{MetricSource, NodeKind, StagePart};
 use serde_json::{Map, Value, json};
@@ -105,7 +106,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
         Event::LateResult { path, .. } => {
             find(state, event, path)?;
         }
-        Event::AttemptScheduled { path, not_before_us, streak, .. } => {
+        Event::AttemptScheduled { path, not_before_us, streak, sample, .. } => {
             let id = find(state, event, path)?;
             let inst = &mut state.insts[id];
             if !matches!(inst.status, Status::Answered | Status::Asking(_)) {
@@ -113,6 +114,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             }
             inst.status = Status::Pausing { until_us: *not_before_us };
             inst.streak = *streak;
+            inst.trail.extend(sample.as_deref());
         }
         Event::StepFinished { path, verdict, reason, then, saved } => {
             let id = find(state, event, path)?;
@@ -436,7 +438,7 @@ fn answered(
         }
         (Question::Failure, Answer::Again) => {
             // Sampling gets its whole time again.
-            (inst.poll_until_us, inst.streak) = (None, 0);
+            (inst.poll_until_us, inst.streak, inst.trail) = (None, 0, Trail::default());
             inst.status = Status::Pausing { until_us: 0 };
         }
         (Question::Failure, Answer::Skip | Answer::BackOut | Answer::Stop) => {

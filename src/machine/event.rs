@@ -83,6 +83,9 @@ pub enum Event {
         streak: u32,
         /// Why the last one was not enough.
         reason: String,
+        /// What the number with an expected trend was, as a decimal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sample: Option<String>,
     },
     /// A step is over.
     StepFinished {

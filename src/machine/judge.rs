@@ -5,7 +5,8 @@ use super::begin::task_of;
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::names::{Names, show};
 use super::state::{InstId, State, Timestamp};
-use crate::plan::model::{Act, NodeKind, Task, Template};
+use super::trail;
+use crate::plan::model::{Act, NodeKind, Retry, Task, Template};
 use crate::plan::units::duration_words;
 use crate::runbook::model::{OnFailure, Severity};
 use serde_json::{Map, Value};
@@ -39,9 +40,16 @@ pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
     };
     let done = inst.done.clone().unwrap_or_default();
     let names = Names::of(state, id).with_result(&done);
-    match weigh(&names, task, &done) {
-        Ok(saved) => passed(state, id, task, saved, now),
-        Err(found) => not_passed(state, id, task, &done, found, now),
+    let trend = task.poll.as_ref().and_then(|poll| poll.trend.as_ref());
+    let sample = trend.map(|trend| trail::sample(&names, trend)).transpose();
+    match (weigh(&names, task, &done), sample) {
+        (Ok(saved), Ok(sample)) => passed(state, id, task, saved, sample, now),
+        (Ok(_), Err(trouble)) => {
+            let found = Found { verdict: Verdict::Fail, reason: trouble };
+            not_passed(state, id, task, &done, found, None, now)
+        }
+        // What did not answer has no number either.
+        (Err(found), sample) => not_passed(state, id, task, &done, found, sample.ok().flatten(), now),
     }
 }
 
@@ -213,20 +221,40 @@ pub(super) fn saw(names: &Names<'_>, condition: &Template) -> String {
     }
 }
 
-fn passed(state: &State, id: InstId, task: &Task, saved: Map<String, Value>, now: Timestamp) -> Event {
+fn passed(
+    state: &State,
+    id: InstId,
+    task: &Task,
+    saved: Map<String, Value>,
+    sample: Option<String>,
+    now: Timestamp,
+) -> Event {
     let inst = &state.insts[id];
     if let Some(poll) = &task.poll {
         let streak = inst.streak + 1;
         if streak < poll.successes {
             let reason = format!("good sample {streak} of {}", poll.successes);
-            return again(state, id, &poll.every, None, streak, reason, now);
+            return again(state, id, &poll.every, Next { streak, sample, ..Next::because(reason) }, now);
+        }
+        if let Some(trend) = &poll.trend {
+            let trail = inst.trail.and(sample.as_deref());
+            let verdict = if trail.strays_from(trend.is) { Verdict::Warn } else { Verdict::Pass };
+            return finished(state, id, verdict, trail.words(trend.is), None, saved);
         }
     }
     let seen = inst.done.as_ref().and_then(super::evidence::said);
     finished(state, id, Verdict::Pass, seen, None, saved)
 }
 
-fn not_passed(state: &State, id: InstId, task: &Task, done: &Done, found: Found, now: Timestamp) -> Event {
+fn not_passed(
+    state: &State,
+    id: InstId,
+    task: &Task,
+    done: &Done,
+    found: Found,
+    sample: Option<String>,
+    now: Timestamp,
+) -> Event {
     let inst = &state.insts[id];
     let forward = state.direction == super::event::Direction::Forward;
     let cancelled = done.ended == Ended::Cancelled || (state.interrupt >= 2 && forward);
@@ -234,16 +262,18 @@ fn not_passed(state: &State, id: InstId, task: &Task, done: &Done, found: Found,
     let going_on = state.halt.is_none() || !forward;
     if let (Some(poll), false, true) = (&task.poll, hopeless, going_on) {
         if inst.poll_until_us.is_some_and(|until| now.run_us < until) {
-            return again(state, id, &poll.every, None, 0, found.reason, now);
+            return again(state, id, &poll.every, Next { sample, ..Next::because(found.reason) }, now);
         }
-        let reason = format!("did not hold within {}; last: {}", poll.max.text, found.reason);
+        let went = poll.trend.as_ref().and_then(|trend| inst.trail.and(sample.as_deref()).words(trend.is));
+        let went = went.map(|words| format!(" ({words})")).unwrap_or_default();
+        let reason = format!("did not hold within {}; last: {}{went}", poll.max.text, found.reason);
         return give_up(state, id, Found { reason, ..found });
     }
     if let (Some(retry), false, true) = (&task.retry, hopeless, going_on)
         && inst.attempt < retry.attempts
     {
         let reason = format!("attempt {} of {}: {}", inst.attempt, retry.attempts, found.reason);
-        return again(state, id, &retry.wait, Some(retry), 0, reason, now);
+        return again(state, id, &retry.wait, Next { growing: Some(retry), ..Next::because(reason) }, now);
     }
     if cancelled { failed(state, id, found.verdict, found.reason) } else { give_up(state, id, found) }
 }
@@ -258,18 +288,27 @@ fn give_up(state: &State, id: InstId, found: Found) -> Event {
     failed(state, id, found.verdict, found.reason)
 }
 
-fn again(
-    state: &State,
-    id: InstId,
-    pause: &Template,
-    growing: Option<&crate::plan::model::Retry>,
+/// What is said of an attempt that another one follows.
+struct Next<'a> {
+    /// The pause grows as this says.
+    growing: Option<&'a Retry>,
+    /// Good samples in a row.
     streak: u32,
+    /// The number with an expected trend.
+    sample: Option<String>,
     reason: String,
-    now: Timestamp,
-) -> Event {
+}
+
+impl Next<'_> {
+    fn because(reason: String) -> Self {
+        Next { growing: None, streak: 0, sample: None, reason }
+    }
+}
+
+fn again(state: &State, id: InstId, pause: &Template, said: Next<'_>, now: Timestamp) -> Event {
     let names = Names::of(state, id);
     let inst = &state.insts[id];
-    let pause = names.duration_us(pause).and_then(|first| match growing {
+    let pause = names.duration_us(pause).and_then(|first| match said.growing {
         None => Ok(first),
         Some(retry) => {
             let factor = retry.factor_milli as f64 / 1000.0;
@@ -283,8 +322,9 @@ fn again(
             path: inst.path.clone(),
             attempt: inst.attempt + 1,
             not_before_us: now.run_us + pause,
-            streak,
-            reason,
+            streak: said.streak,
+            reason: said.reason,
+            sample: said.sample,
         },
         Err(trouble) => failed(state, id, Verdict::Fail, trouble),
     }

@@ -29,6 +29,7 @@ mod rebase;
 mod state;
 mod ruling;
 mod schedule;
+mod trail;
 mod undo;
 mod waiver;
 mod watch;

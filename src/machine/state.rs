@@ -7,6 +7,7 @@ use super::lock;
 use super::look::Lookout;
 use super::plans::Plans;
 use super::schedule::Zero;
+use super::trail::Trail;
 use crate::decide::Baseline;
 use crate::plan::model::{NodeId, NodeKind, Plan, Undo};
 use serde_json::{Map, Value};
@@ -82,6 +83,8 @@ pub struct Inst {
     pub streak: u32,
     /// When sampling gives up.
     pub poll_until_us: Option<u64>,
+    /// What the number with an expected trend was so far.
+    pub trail: Trail,
     /// A person called it failed, and perhaps said what that shall mean.
     pub verdict_of_person: Option<(Option<Then>, String)>,
     /// A round: when it is due, in microseconds since 1970.
@@ -379,6 +382,7 @@ impl State {
             done: None,
             streak: 0,
             poll_until_us: None,
+            trail: Trail::default(),
             verdict_of_person: None,
             due_wall_us: None,
             missed_us: None,

@@ -11,5 +11,6 @@ mod locks;
 mod people;
 mod rebased;
 mod resume;
+mod trends;
 mod waivers;
 mod windows;

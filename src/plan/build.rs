@@ -386,6 +386,7 @@ impl Builder<'_> {
                 every: template(&p.every),
                 max: template(&p.max),
                 successes: p.successes,
+                trend: p.trend.as_ref().map(|t| Trend { of: template(&t.of), is: t.is }),
             }),
             expect: step.expect.iter().map(template).collect(),
             save: pairs(&step.save),

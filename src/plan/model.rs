@@ -3,6 +3,7 @@
 //! Inputs, target and included runbooks are resolved; templates that need results of steps stay templates, with the
 //! place they come from. The tree of steps is an arena so that a node is a small number.
 
+use crate::decide::Direction;
 use crate::policy::Rails;
 use crate::runbook::model::{Effect, InputKind, OnFailure, Policy, Repeat, Severity};
 use serde::{Deserialize, Serialize};
@@ -374,6 +375,18 @@ pub struct Poll {
     pub max: Template,
     /// Consecutive good samples.
     pub successes: u32,
+    /// A number that is expected to go one way meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trend: Option<Trend>,
+}
+
+/// What a sampled number is expected to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trend {
+    /// The number, an expression over the result of a sample.
+    pub of: Template,
+    /// Which way it is expected to go.
+    pub is: Direction,
 }
 
 /// What a task asks of the world, before its templates are resolved.

@@ -5,4 +5,4 @@ mod fixture;
 mod previews;
 mod reports;
 
-pub(crate) use fixture::{Script, exit, plan, tail};
+pub(crate) use fixture::{Script, exit, plan, prints, tail, template};

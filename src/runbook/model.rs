@@ -2,6 +2,7 @@
 //!
 //! Templates stay as written; nothing here is evaluated. `read` builds it from a YAML tree, `plan` resolves it.
 
+use crate::decide::Direction;
 use crate::text::Place;
 
 mod audit;
@@ -312,7 +313,7 @@ pub struct Retry {
     pub max_wait: Option<Text>,
 }
 
-/// `poll: { every, max, successes }`.
+/// `poll: { every, max, successes, trend }`.
 #[derive(Debug, Clone)]
 pub struct Poll {
     /// Pause between samples.
@@ -321,6 +322,17 @@ pub struct Poll {
     pub max: Text,
     /// Consecutive samples that must hold. Default 1.
     pub successes: u32,
+    /// A number that is expected to go one way meanwhile.
+    pub trend: Option<Trend>,
+}
+
+/// `trend: { of, is }` of a poll.
+#[derive(Debug, Clone)]
+pub struct Trend {
+    /// The number, an expression over the result of a sample.
+    pub of: Text,
+    /// Which way it is expected to go.
+    pub is: Direction,
 }
 
 /// The kind of a step.

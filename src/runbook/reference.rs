@@ -19,6 +19,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("for_each", "`for_each`"),
     ("retry", "`retry`"),
     ("poll", "`poll`"),
+    ("trend", "`trend` of a poll"),
     ("body", "The body of `undo` and `done_when`"),
     ("no_undo", "`undo` with nothing to take back"),
     ("metric", "A metric"),

@@ -148,6 +148,24 @@ steps:
     assert!(reason.starts_with("did not hold within 80ms; last: expected stdout | int > 100000, found"), "{reason}");
 }
 
+#[test]
+fn a_number_that_is_expected_to_go_one_way_is_told_with_its_values() {
+    let body = "
+steps:
+  - id: drained
+    shell: echo x >> trace; echo $((12 - 3 * $(wc -l < trace)))
+    effect: read
+    poll: { every: 10ms, max: 5s, trend: { of: stdout | int, is: decreasing } }
+    expect: stdout | int < 2
+";
+    let ran = Test::book(body).run();
+    assert_eq!(ran.reason("main.drained"), "9 → 6 → 3 → 0, decreasing");
+    let stuck = body.replace("echo $((12 - 3 * $(wc -l < trace)))", "echo 7").replace("max: 5s", "max: 60ms");
+    let stuck = Test::book(&stuck).code(1).run();
+    let reason = stuck.reason("main.drained");
+    assert!(reason.ends_with("→ 7, steady and not decreasing)"), "{reason}");
+}
+
 const INNER: &str = "
 runbook: v1
 name: inner

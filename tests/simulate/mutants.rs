@@ -169,8 +169,8 @@ impl Machine for Mutant {
             (Broken::RunsOnceStepsAgain, Event::Asked(asked)) if asked.question == Question::InDoubt => {
                 self.start_again(&asked.path, 1).unwrap_or(Event::Asked(asked))
             }
-            (Broken::NeverPauses, Event::AttemptScheduled { path, attempt, streak, reason, .. }) => {
-                Event::AttemptScheduled { path, attempt, not_before_us: now.run_us, streak, reason }
+            (Broken::NeverPauses, Event::AttemptScheduled { path, attempt, streak, reason, sample, .. }) => {
+                Event::AttemptScheduled { path, attempt, not_before_us: now.run_us, streak, reason, sample }
             }
             (
                 Broken::TakesInconclusiveForPass,

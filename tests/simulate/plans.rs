@@ -1,6 +1,7 @@
 //! Random plans. Every construct of the language that the machine knows can appear, nested up to three deep.
 
 use crate::rng::Rng;
+use runbook::decide::Direction;
 use runbook::plan::model::*;
 use runbook::runbook::model::{Effect, OnFailure, Repeat, Severity};
 use serde_json::{Map, Value};
@@ -207,7 +208,8 @@ impl Maker<'_> {
             0 | 1 => task.retry = Some(self.retry()),
             2 => {
                 let successes = 1 + self.rng.below(2) as u32;
-                task.poll = Some(Poll { every: t("2s"), max: t("9s"), successes });
+                let trend = (successes > 1).then(|| Trend { of: t("duration"), is: Direction::Steady });
+                task.poll = Some(Poll { every: t("2s"), max: t("9s"), successes, trend });
             }
             _ => {}
         }

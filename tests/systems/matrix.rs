@@ -41,6 +41,15 @@ fn furnish(host: &Host) {
     host.also(&format!("certificate: {dir}/app.crt\nbackup_dir: {dir}/backup\nsecret_files: [{dir}/database_url]"));
 }
 
+/// A dozen clients with long requests, whose answers come one after another.
+fn leave_one_after_another(port: u16) {
+    for client in 0..12 {
+        thread::spawn(move || get(port, &format!("/api/work?ms={}", 2500 + 500 * client)));
+    }
+    // They are in flight before the maintenance begins.
+    thread::sleep(Duration::from_millis(300));
+}
+
 /// What was drained, as the look that ended draining saw it.
 fn saved<'a>(outcome: &'a Outcome, step: &str, name: &str) -> &'a Value {
     let finished = outcome.events("step_finished").into_iter().find(|e| e["path"] == step);
@@ -55,6 +64,13 @@ fn everything_healthy_is_deployed_in_place_and_looked_at_again_at_its_marks() {
     furnish(&host);
     let people = ["https://ci/42", "d", "d", "https://chat/7", "d", "CHG-1", "d", "g"];
     let run = people.iter().fold(graceful(&host, "v1.1.0"), |run, answer| run.answer(answer));
+    let mut questions = 0;
+    let run = run.meanwhile(|| {
+        questions += 1;
+        if questions == people.len() {
+            leave_one_after_another(host.port + 1);
+        }
+    });
     let outcome = run.input("attest", "true").start();
     let report = load.testify();
     let outcome = outcome.must_end(0);
@@ -71,6 +87,15 @@ fn everything_healthy_is_deployed_in_place_and_looked_at_again_at_its_marks() {
     let closed = outcome.records.iter().find(|r| r["type"] == "step.end" && r["path"] == "shutdown.closed");
     assert_eq!(closed.expect("maintenance was looked for")["http"]["status"], 503);
     assert!(saved(&outcome, "shutdown.drained", "left").as_i64().is_some_and(|left| left < 5));
+    let of_drain = |kind| outcome.events(kind).into_iter().filter(|e| e["path"] == "shutdown.drained");
+    let seen: Vec<f64> = of_drain("attempt_scheduled")
+        .map(|e| e["sample"].as_str().and_then(|text| text.parse().ok()).expect("every look has its number"))
+        .collect();
+    assert!(seen.len() >= 3 && seen.first() > seen.last(), "{seen:?}");
+    let trend = of_drain("step_finished").next().and_then(|e| e["reason"].as_str()).unwrap_or_default();
+    assert!(trend.starts_with(&format!("{} → ", seen[0])) && trend.ends_with(", decreasing"), "{trend}");
+    // The harness reads a terminal byte by byte: arrows are not what they were.
+    assert!(outcome.text.contains("Connections drain below 5: 12 ") && outcome.text.contains(", decreasing"));
     let phases = ["preflight", "shutdown", "deploy", "verify", "reopen", "after"];
     let begun: Vec<&str> = outcome.events("block_started").into_iter().filter_map(|e| e["path"].as_str()).collect();
     assert!(phases.iter().all(|phase| begun.contains(phase)), "{begun:?}");
@@ -91,8 +116,16 @@ fn everything_healthy_is_deployed_in_place_and_looked_at_again_at_its_marks() {
     let third = outcome.events("step_finished").into_iter().find(|e| e["path"] == "after.third").expect("it is over");
     assert!(outcome.at(third) - outcome.at(anchored[0]) >= 10.0, "the third mark is 10 s after the reopening");
     let chat = fs::read_to_string(host.dir.join("chat")).expect("messages");
-    assert!(chat.starts_with("DEPLOYMENT STARTED: v1.1.0 instead of v1.0.0 by "), "{chat}");
-    assert!(chat.contains("DEPLOYMENT COMPLETE: v1.1.0; errors 0% in") && chat.contains("p95 "), "{chat}");
+    let [started, open, complete] = chat.lines().collect::<Vec<_>>()[..] else { panic!("three messages: {chat}") };
+    assert!(started.starts_with("DEPLOYMENT STARTED: v1.1.0 instead of v1.0.0 by "), "{chat}");
+    let waited = saved(&outcome, "reopen.opened", "after").as_i64().expect("a number of seconds");
+    let closed_for = at("block_finished", "reopen") - at("block_started", "shutdown");
+    assert!(waited >= 1 && waited as f64 <= closed_for + 1.0, "{waited} s of {closed_for:.1} s");
+    let left = saved(&outcome, "shutdown.drained", "left");
+    let wanted = format!("{waited} s after the maintenance began; {left} connections were left at the stop");
+    assert!(open.starts_with("DEPLOYMENT OPEN AGAIN: v1.1.0 serves, ") && open.ends_with(&wanted), "{open} / {wanted}");
+    assert!(complete.starts_with("DEPLOYMENT COMPLETE: v1.1.0; errors 0% in"), "{complete}");
+    assert!(complete.contains("p95 ") && complete.contains(" observations)"), "{complete}");
     assert_eq!(host.serving(), ("blue".into(), "v1.1.0".into()));
     assert_eq!(get(host.port, "/api/work").expect("answers").status, 200);
     // Down on purpose between stop and start: what was sent then has an answer of the balancer, or a reason.

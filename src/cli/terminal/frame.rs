@@ -69,22 +69,32 @@ fn header(view: &View, running: usize, now: Timestamp, look: &Look, width: usize
 fn steps(view: &View, running: &[RunningView], now: Timestamp, look: &Look) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for step in running {
-        let title = view.row(&step.path).map(|row| row.title).unwrap_or_default();
+        let title = title(view, &step.path);
         let words = line(look, Mark::Running, &step.path, &seconds(step.elapsed_us), &title);
         lines.push((step.path.clone(), words));
     }
     let state = view.state();
     for inst in state.active.iter().map(|id| &state.insts[*id]) {
         let left = match &inst.status {
-            Status::Pausing { until_us } => until_us.saturating_sub(now.run_us),
+            // What is sampled has until its time is over, not until its next sample.
+            Status::Pausing { until_us } => inst.poll_until_us.unwrap_or(*until_us).saturating_sub(now.run_us),
             Status::Waiting { due_wall_us } => (due_wall_us - now.wall_us).max(0) as u64,
             _ => continue,
         };
         let left = seconds(left);
-        let title = view.row(&inst.path).map(|row| row.title).unwrap_or_default();
+        let title = title(view, &inst.path);
         lines.push((inst.path.clone(), line(look, Mark::Pausing, &inst.path, &format!("{left} left"), &title)));
     }
     lines
+}
+
+/// The title, and the values of a number whose trend is expected.
+fn title(view: &View, path: &str) -> String {
+    let title = view.row(path).map(|row| row.title).unwrap_or_default();
+    match view.state().inst(path).and_then(|inst| inst.trail.values()) {
+        Some(values) => format!("{title}: {values}"),
+        None => title,
+    }
 }
 
 fn line(look: &Look, mark: Mark, path: &str, time: &str, title: &str) -> String {

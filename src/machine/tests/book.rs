@@ -1,5 +1,6 @@
 //! Plans by hand, in few words.
 
+use crate::decide::Direction;
 use crate::plan::model::*;
 use crate::runbook::model::{Effect, OnFailure, Repeat, Severity};
 use serde_json::{Map, Value};
@@ -142,7 +143,12 @@ impl Piece {
         })
     }
     pub(super) fn poll(self, every: &str, max: &str, successes: u32) -> Piece {
-        self.task(|task| task.poll = Some(Poll { every: t(every), max: t(max), successes }))
+        self.task(|task| task.poll = Some(Poll { every: t(every), max: t(max), successes, trend: None }))
+    }
+
+    /// Of a step that is sampled.
+    pub(super) fn trend(self, of: &str, is: Direction) -> Piece {
+        self.task(|task| task.poll.as_mut().expect("it is sampled").trend = Some(Trend { of: t(of), is }))
     }
     pub(super) fn env(self, name: &str, value: &str) -> Piece {
         self.task(|task| task.env.push((name.into(), t(value))))

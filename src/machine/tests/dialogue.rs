@@ -62,6 +62,17 @@ impl Run {
         self.said()
     }
 
+    /// The state that the log, as text, leads to.
+    pub(super) fn replayed(&self) -> State {
+        let mut again = State::new(self.state.plan.clone());
+        for event in &self.log {
+            let line = serde_json::to_string(event).expect("an event is JSON");
+            let event = serde_json::from_str(&line).expect("what was written can be read");
+            apply(&mut again, &event).expect("what happened may happen");
+        }
+        again
+    }
+
     /// What the machine said since it was last asked, blocks left out.
     pub(super) fn said(&mut self) -> String {
         let new = self.log[self.heard..].iter().filter_map(words).collect::<Vec<_>>().join(", ");

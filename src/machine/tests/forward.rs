@@ -3,7 +3,7 @@
 use super::book::*;
 use super::dialogue::Run;
 use crate::machine::action::{Done, Ended};
-use crate::machine::event::{Answer, Event, Verdict};
+use crate::machine::event::{Answer, Verdict};
 use crate::runbook::model::{InputKind, OnFailure};
 use serde_json::json;
 
@@ -317,12 +317,7 @@ fn the_log_alone_rebuilds_the_state() {
     run.passes("p.a");
     run.fails("p.b");
     run.passes("p.a~undo");
-    let text: Vec<_> = run.log.iter().map(|e| serde_json::to_string(e).unwrap()).collect();
-    let mut again = crate::machine::State::new(run.state.plan.clone());
-    for line in text {
-        let event: Event = serde_json::from_str(&line).unwrap();
-        crate::machine::apply(&mut again, &event).unwrap();
-    }
+    let again = run.replayed();
     assert_eq!(format!("{:?}", again.insts), format!("{:?}", run.state.insts));
     assert_eq!(again.outcome, run.state.outcome);
 }

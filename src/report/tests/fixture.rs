@@ -1,4 +1,4 @@
-use crate::machine::action::{Done, Ended};
+use crate::machine::action::{Captured, Done, Ended};
 use crate::machine::event::{Answer, Event, RunStarted};
 use crate::machine::{Input, State, Timestamp, accept, apply, next};
 use crate::plan::model::*;
@@ -10,7 +10,7 @@ struct Builder {
     nodes: Vec<Node>,
 }
 
-fn template(text: &str) -> Template {
+pub(crate) fn template(text: &str) -> Template {
     Template { text: text.into(), at: "deploy.yml:9".into() }
 }
 
@@ -239,7 +239,7 @@ impl Script {
 
     /// Up to the go/no-go.
     pub(crate) fn checks_pass(self) -> Script {
-        let body = crate::machine::action::Captured {
+        let body = Captured {
             file: "preflight.live.1.out".into(),
             bytes: 17,
             sha256: "00".repeat(32),
@@ -309,6 +309,11 @@ impl Script {
 
 pub(crate) fn exit(code: i32) -> Done {
     Done { ended: Ended::Exit(code), ..Done::default() }
+}
+
+pub(crate) fn prints(text: &str) -> Done {
+    let out = Captured { bytes: text.len() as u64, text: Some(text.into()), ..Captured::default() };
+    Done { stdout: Some(out), ..exit(0) }
 }
 
 pub(crate) fn tail(code: i32, tail: &str) -> Done {

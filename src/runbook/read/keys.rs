@@ -60,7 +60,8 @@ pub(super) const AROUND_BODY: &[&str] =
 pub(super) const AROUND_ACTIVATE: &[&str] = &["title", "env", "secret_files", "dir", "stdin", "exit", "timeout"];
 pub(super) const NO_UNDO: &[&str] = &["none"];
 pub(super) const RETRY: &[&str] = &["attempts", "wait", "factor", "max_wait"];
-pub(super) const POLL: &[&str] = &["every", "max", "successes"];
+pub(super) const POLL: &[&str] = &["every", "max", "successes", "trend"];
+pub(super) const TREND: &[&str] = &["of", "is"];
 pub(super) const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head"];
 pub(super) const HTTP: &[&str] = &["headers", "query", "body", "json", "form", "status", "follow"];
 pub(super) const CHANGES: &[&str] = &["template", "line", "copy", "absent"];
@@ -291,6 +292,7 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("no_undo", NO_UNDO.to_vec()),
         ("retry", RETRY.to_vec()),
         ("poll", POLL.to_vec()),
+        ("trend", TREND.to_vec()),
         ("http", join(METHODS, HTTP)),
         ("file", join(FILE, CHANGES)),
         ("checkpoint", CHECKPOINT.to_vec()),

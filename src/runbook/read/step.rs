@@ -3,7 +3,8 @@
 use super::cursor::{Field, Obj, Reader};
 use super::scalars::{is_env_name, is_id};
 use super::{advice, keys};
-use crate::runbook::model::{Effect, Kind, Marks, OnFailure, Poll, Repeat, Retry, Severity, Step, Text, Undo};
+use crate::decide::Direction;
+use crate::runbook::model::{Effect, Kind, Marks, OnFailure, Poll, Repeat, Retry, Severity, Step, Text, Trend, Undo};
 use crate::text::{Code, Kind as Yaml};
 
 /// Words for `effect`.
@@ -165,9 +166,20 @@ impl<'a> Reader<'a> {
         let max = self.required(&obj, "max", "5m");
         let (every, max) = (every.and_then(|f| self.duration(f)), max.and_then(|f| self.duration(f)));
         let successes = self.count(&obj, "successes", 1000).unwrap_or(1);
-        Some(Poll { every: every?, max: max?, successes })
+        let trend = obj.get("trend").and_then(|f| self.trend(f));
+        Some(Poll { every: every?, max: max?, successes, trend })
+    }
+
+    fn trend(&mut self, field: Field<'a>) -> Option<Trend> {
+        let obj = self.object(field, "a trend", keys::TREND)?;
+        let of = self.required(&obj, "of", "json.active_connections").and_then(|f| self.text_as(f, "an expression"));
+        let is = self.required(&obj, "is", "decreasing").and_then(|f| self.word(f, TRENDS));
+        Some(Trend { of: of?, is: is? })
     }
 }
+
+const TRENDS: &[(&str, Direction)] =
+    &[("increasing", Direction::Increasing), ("decreasing", Direction::Decreasing), ("steady", Direction::Steady)];
 
 const ON_FAILURE: &[(&str, OnFailure)] = &[
     ("stop", OnFailure::Stop),

@@ -2,10 +2,12 @@ use crate::cli::terminal::frame::frame;
 use crate::cli::terminal::live::{EVERY_US, Live, Size};
 use crate::cli::terminal::plain::Plain;
 use crate::cli::terminal::{RunningView, events};
+use crate::decide::Direction;
 use crate::machine::event::{Answer, Event};
 use crate::machine::{Input, Timestamp};
+use crate::plan::model::{NodeKind, Poll, Trend};
 use crate::report::look::columns;
-use crate::report::tests::{Script, exit, plan};
+use crate::report::tests::{Script, exit, plan, prints, template};
 use crate::report::{Look, View};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -192,6 +194,23 @@ fn a_soak_shows_what_is_left_of_it() {
     let script = Script::begin(plan()).switched().done("switch.migrate", exit(0)).after(60_000);
     let block = frame(&view(&script), &[], None, script.now, &Look::plain(100), 24);
     assert!(block[2].contains("switch.soak") && block[2].contains("4m 00s left"), "{block:?}");
+}
+
+#[test]
+fn what_is_sampled_shows_its_values_and_the_time_it_has() {
+    let mut plan = plan();
+    let at = plan.nodes.iter().position(|node| node.id == "migrate").expect("a step");
+    let NodeKind::Task(task) = &mut plan.nodes[at].kind else { panic!("it is a task") };
+    let trend = Trend { of: template("stdout | int"), is: Direction::Decreasing };
+    task.poll = Some(Poll { every: template("10s"), max: template("2m"), successes: 1, trend: Some(trend) });
+    task.expect = vec![template("stdout | int < 5")];
+    let mut script = Script::begin(plan).switched();
+    for left in ["41", "22"] {
+        script = script.done("switch.migrate", prints(left)).after(10_000);
+    }
+    let script = script.done("switch.migrate", prints("9")).after(4_000);
+    let block = frame(&view(&script), &[], None, script.now, &Look::plain(100), 24);
+    assert!(block[2].contains("1m 36s left") && block[2].ends_with(": 41 → 22 → 9"), "{block:?}");
 }
 
 #[test]
