@@ -4,6 +4,14 @@ use crate::demo::DemoCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+mod people;
+mod proof;
+
+pub(crate) use people::{AnswerArgs, ApprovalsArgs, ApproveArgs, HoldArgs, HoldsArgs, LiftArgs, ReleaseArgs};
+pub(crate) use proof::{
+    AttestArgs, CountersignArgs, KeysArgs, KeysCommand, Role, TimestampArgs, TrustArgs, UseArgs, VerifyArgs,
+};
+
 /// Run production changes from reviewed YAML runbooks, step by step, with one signed log per run.
 #[derive(Debug, Parser)]
 #[command(name = "runbook", version, max_term_width = 100, after_help = AFTER)]
@@ -153,79 +161,6 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "More: docs/approvals.md")]
-pub(crate) struct AnswerArgs {
-    /// Run id, the beginning of one, or a run directory
-    #[arg(required_unless_present = "deliver")]
-    pub(crate) run: Option<String>,
-    /// Path of the checkpoint, or the end of it
-    #[arg(required_unless_present = "deliver")]
-    pub(crate) checkpoint: Option<String>,
-    /// The role you speak in; needed only where you hold several of those asked for
-    #[arg(long)]
-    pub(crate) role: Option<String>,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Where else it is written down, such as a ticket
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reference: Option<String>,
-    /// Write the answer to this file, for whoever drives the run, instead of delivering it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-    /// Deliver an answer that somebody else wrote to a file; signs nothing
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "role", "reason", "reference", "out", "yes"])]
-    pub(crate) deliver: Option<PathBuf>,
-    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
-    /// Sign without being asked again
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "More: docs/approvals.md")]
-pub(crate) struct ApproveArgs {
-    /// A plan that `runbook plan -o` wrote
-    pub(crate) plan: PathBuf,
-    /// The role you speak in; needed only where you hold several of those asked for
-    #[arg(long)]
-    pub(crate) role: Option<String>,
-    /// Only this checkpoint, by its path [default: all that ask for the role]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) checkpoint: Vec<String>,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Where else it is written down, such as a ticket
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reference: Option<String>,
-    /// How long it counts
-    #[arg(long, value_name = "DURATION", default_value = super::approve::USUAL_EXPIRY)]
-    pub(crate) expires: String,
-    /// Write it to this file instead of PLAN.approvals/
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
-    /// Sign without being asked again
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ApprovalsArgs {
-    /// Run id, the beginning of one, a run directory, or a plan that `plan -o` wrote
-    #[arg(value_name = "RUN|PLAN")]
-    pub(crate) what: String,
-    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) making: Making,
@@ -299,55 +234,6 @@ pub(crate) struct ResumeArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "More: docs/locks.md")]
-pub(crate) struct HoldArgs {
-    /// The lock: the name of a target, or what `lock:` of the runbooks says
-    pub(crate) lock: String,
-    /// Why, in one line
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) reason: String,
-    /// Directory in which several users share their locks [default: that of the target profile, else this user's own]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) lock_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "More: docs/locks.md")]
-pub(crate) struct LiftArgs {
-    /// The lock
-    pub(crate) lock: String,
-    /// Why it may go on, in one line
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) reason: String,
-    /// Directory in which several users share their locks [default: that of the target profile, else this user's own]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) lock_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "More: docs/locks.md")]
-pub(crate) struct HoldsArgs {
-    /// The lock whose whole history is shown
-    pub(crate) lock: Option<String>,
-    /// Directory in which several users share their locks
-    #[arg(long, value_name = "DIR")]
-    pub(crate) lock_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "More: docs/locks.md")]
-pub(crate) struct ReleaseArgs {
-    /// Run id or the beginning of one
-    pub(crate) run: String,
-    /// Why, in one line
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) reason: String,
-    /// Directory in which several users share their locks [default: what the plan of the run says]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) lock_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
 pub(crate) struct RunsArgs {
     /// How many
     #[arg(short = 'n', long, default_value_t = 20, value_name = "COUNT")]
@@ -366,126 +252,6 @@ pub(crate) struct LogsArgs {
     pub(crate) run: String,
     /// Only this step (its path)
     pub(crate) step: Option<String>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct VerifyArgs {
-    /// Run id, the beginning of one, or a run directory; the newest run without it
-    pub(crate) run: Option<String>,
-    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
-    /// Further revoked keys: a list of public keys or a KRL; this user's own list always counts
-    #[arg(long, value_name = "FILE")]
-    pub(crate) revoked: Option<PathBuf>,
-    /// Heads somebody kept: a syslog, a countersignature, any text with `runbook head` lines; - reads standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) heads: Vec<PathBuf>,
-    /// An attestation of this run; its files must be what was attested
-    #[arg(long, value_name = "FILE")]
-    pub(crate) attestation: Vec<PathBuf>,
-    /// Certificates of time stamp authorities (PEM); there must be a good time stamp then
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tsa_ca: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "More: docs/keys.md")]
-pub(crate) struct KeysArgs {
-    #[command(subcommand)]
-    pub(crate) command: Option<KeysCommand>,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Show the key that signs runs here (made on first use) and whose keys are trusted; what `keys` alone does
-    Show,
-    /// Sign with another key: a file, or a .pub whose other half is in ssh-agent or on a security key
-    Use(UseArgs),
-    /// Trust a person's public key
-    Trust(TrustArgs),
-    /// Never trust a key again, whatever it signed and whenever
-    Revoke(RevokeArgs),
-    /// Replace the key runbook made by a new one; what the old one signed stays good
-    Rotate,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct UseArgs {
-    /// Key file in OpenSSH's form
-    #[arg(required_unless_present = "own", value_name = "PATH")]
-    pub(crate) path: Option<PathBuf>,
-    /// Back to the key runbook made
-    #[arg(long, conflicts_with = "path")]
-    pub(crate) own: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TrustArgs {
-    /// Whose key it is, for example ana@example.com
-    pub(crate) name: String,
-    /// File with the public key
-    #[arg(value_name = "KEYFILE")]
-    pub(crate) file: PathBuf,
-    /// What the key may sign: runs, approvals of other people's runs, or both
-    #[arg(long, value_enum, default_value_t = Role::Operator)]
-    pub(crate) role: Role,
-    /// From when on, UTC: YYYYMMDD or YYYYMMDDhhmm[ss]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) valid_after: Option<String>,
-    /// Until when, UTC
-    #[arg(long, value_name = "TIME")]
-    pub(crate) valid_before: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Runs
-    Operator,
-    /// Approvals of other people's runs
-    Approver,
-    /// Runs and approvals, never of one's own run
-    Both,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct RevokeArgs {
-    /// File with the key, or the SHA256:... fingerprint of a key that is trusted here
-    #[arg(value_name = "KEYFILE|FINGERPRINT")]
-    pub(crate) key: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct CountersignArgs {
-    /// Run id, the beginning of one, or a run directory
-    pub(crate) run: String,
-    /// What you have to say about it, in one line
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
-    /// Keep it in this file instead of beside the log; `verify --heads FILE` takes it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) export: Option<PathBuf>,
-    /// Trust store in OpenSSH's allowed_signers form [default: this user's]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct AttestArgs {
-    /// Run id or the beginning of one
-    pub(crate) run: String,
-    /// Where to [default: standard output]
-    #[arg(short = 'o', long = "out", value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TimestampArgs {
-    /// Run id, the beginning of one, or a run directory
-    pub(crate) run: String,
-    /// The authority (RFC 3161 over HTTP)
-    #[arg(long, value_name = "URL")]
-    pub(crate) tsa: String,
 }
 
 #[derive(Debug, Clone, Args)]

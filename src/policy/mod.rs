@@ -12,10 +12,13 @@ mod document;
 mod forbid;
 mod needs;
 mod readers;
+mod items;
+mod script;
 mod starters;
 #[cfg(test)]
 mod tests;
 mod values;
+mod variables;
 mod word;
 
 pub use document::{OpenFile, Outcome, Program, Surroundings, commands, includes};
@@ -162,8 +165,8 @@ impl<'a> Rails<'a> {
     /// Its value is none where it is not known.
     pub fn variable(&self, name: &str, value: Option<&str>) -> Option<Finding> {
         let message = match value {
-            _ if commands::runs_its_value(name) => format!("`{name}` makes other programs run what it says"),
-            Some(value) if name == "PATH" && !commands::is_a_path_of_the_system(value, "") => {
+            _ if variables::runs_its_value(name) => format!("`{name}` makes other programs run what it says"),
+            Some(value) if name == "PATH" && !variables::is_a_path_of_the_system(value, "") => {
                 "behind this `PATH` names may stand for other programs".to_owned()
             }
             _ => return None,

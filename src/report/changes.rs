@@ -1,6 +1,7 @@
 //! What is left of what a run changed: kept, taken back, or nobody knows.
 
-use super::view::{Changes, View};
+use super::rows::Changes;
+use super::view::View;
 use crate::machine::{Inst, Status};
 use crate::plan::model::{NodeKind, Undo};
 use crate::runbook::model::Effect;

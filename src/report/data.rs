@@ -2,7 +2,8 @@
 
 use super::answers::{Decision, Given};
 use super::exit::exit_code;
-use super::view::{Ending, Row, Standing, View};
+use super::rows::{Ending, Row, Standing};
+use super::view::View;
 use super::words::{ending_words, time_words};
 use crate::machine::Timestamp;
 use crate::plan::model::Binding;

@@ -1,6 +1,6 @@
 //! Exit codes: part of the public interface.
 
-use super::view::Ending;
+use super::rows::Ending;
 use crate::machine::event::{Outcome, Question};
 
 /// Everything was done.

@@ -1,6 +1,6 @@
 //! How text for people looks: width, symbols or words, colours or none.
 
-use super::view::{Row, Standing};
+use super::rows::{Row, Standing};
 use crate::machine::event::Verdict;
 use console::{measure_text_width, truncate_str};
 

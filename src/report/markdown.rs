@@ -2,8 +2,9 @@
 
 use super::answers::{Decision, Given};
 use super::exit::exit_code;
+use super::rows::{Kind, Part, Row, Standing};
 use super::summary::{counted, missed_words};
-use super::view::{Kind, Part, Row, View};
+use super::view::View;
 use super::visible::{visible, visible_line};
 use super::words::{answer_words, changed_words, ending_words, time_words, verdict_words};
 use crate::machine::event::{Changed, Parking};
@@ -150,12 +151,12 @@ fn verdict(row: &Row) -> String {
         Some(verdict) if verdict.lets_go_on() => verdict_words(row.kind, verdict).to_string(),
         Some(verdict) => format!("**{}**", verdict_words(row.kind, verdict)),
         None => match row.standing {
-            super::view::Standing::NotReached => "not reached".into(),
-            super::view::Standing::Asking => "**waiting for a person**".into(),
-            super::view::Standing::Pausing => "pausing".into(),
-            super::view::Standing::InDoubt => "**in doubt**".into(),
+            Standing::NotReached => "not reached".into(),
+            Standing::Asking => "**waiting for a person**".into(),
+            Standing::Pausing => "pausing".into(),
+            Standing::InDoubt => "**in doubt**".into(),
             _ if !row.kind.is_step() => "not finished".into(),
-            super::view::Standing::Running | super::view::Standing::Finished => "running".into(),
+            Standing::Running | Standing::Finished => "running".into(),
         },
     }
 }

@@ -9,6 +9,7 @@ pub mod look;
 mod markdown;
 mod outline;
 mod preview;
+mod rows;
 mod summary;
 mod view;
 mod visible;
@@ -23,9 +24,10 @@ pub use exit::exit_code;
 pub use look::Look;
 pub use markdown::markdown;
 pub use preview::{PreviewStyle, preview};
+pub use rows::{Changes, Counts, Ending, Kind, Missed, Part, Row, Standing, Takeover};
 pub(crate) use summary::wrap;
 pub use summary::{summary, summary_in};
-pub use view::{Changes, Counts, Ending, Kind, Missed, Part, Row, Standing, Takeover, View, path_of};
+pub use view::{View, path_of};
 pub use visible::{visible, visible_coloured, visible_line};
 pub use words::{
     answer_words, changed_words, clock_words, ending_words, moment_words, next_commands, time_words, verdict_words,

@@ -1,6 +1,6 @@
 //! The run's tree in reading order: what exists as an instance, and what is still only in the plan.
 
-use super::view::{Kind, Part};
+use super::rows::{Kind, Part};
 use crate::machine::{InstId, State, body_path, join, stage_path};
 use crate::plan::model::{Items, NodeId, NodeKind, StagePart, Stages};
 

@@ -2,7 +2,8 @@
 
 use super::exit::{JOURNAL, exit_code};
 use super::look::{Ink, Look, Mark};
-use super::view::{Counts, Ending, Missed, Row, View};
+use super::rows::{Counts, Ending, Missed, Row};
+use super::view::View;
 use super::visible::{visible, visible_line};
 use super::words::{ending_words, moment_words, next_commands, plural};
 use crate::machine::event::{Outcome, Parking};

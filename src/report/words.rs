@@ -1,6 +1,7 @@
 //! Words that several reports share.
 
-use super::view::{Ending, Kind, View};
+use super::rows::{Ending, Kind};
+use super::view::View;
 use crate::machine::event::{Answer, Asked, Follow, Outcome, Question, Verdict};
 use crate::machine::{Timestamp, standing};
 

@@ -4,7 +4,7 @@ use crate::machine::State;
 use crate::plan::known::Known;
 use crate::plan::model::{Binding, NodeId, NodeKind, Plan, Template};
 use crate::report::outline::outline;
-use crate::report::view::Part;
+use crate::report::rows::Part;
 use crate::report::{visible, visible_line};
 use crate::template;
 use std::collections::HashMap;
