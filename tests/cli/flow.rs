@@ -164,6 +164,8 @@ steps:
     let stuck = Test::book(&stuck).code(1).run();
     let reason = stuck.reason("main.drained");
     assert!(reason.ends_with("→ 7, steady and not decreasing)"), "{reason}");
+    let planned = Test::book(body).new_args("plan a.yml --full").run().stdout;
+    assert!(planned.contains("meanwhile: stdout | int decreasing"), "{planned}");
 }
 
 const INNER: &str = "

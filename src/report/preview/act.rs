@@ -225,6 +225,9 @@ fn surroundings(names: &Names<'_>, node: &Node, task: &Task, what: &mut What) {
     for condition in &task.expect {
         what.details.push(format!("expect: {}", visible_line(condition.text.trim())));
     }
+    if let Some(trend) = task.poll.as_ref().and_then(|poll| poll.trend.as_ref()) {
+        what.details.push(format!("meanwhile: {} {}", visible_line(trend.of.text.trim()), trend.is));
+    }
     for (name, expression) in &task.save {
         what.details.push(format!("save: {name} = {}", visible_line(expression.text.trim())));
     }
