@@ -112,6 +112,10 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     builder.bind_top_inputs(&book, &request.given);
     let at = Position { scope: 0, source: &request.source, metrics: &book.metrics };
     builder.hold_against_policies(&book, &at, request.policies.target.as_ref());
+    // All else that would be found wrong may only be wrong because of what is missing here.
+    if !builder.problems.is_empty() {
+        return Err(builder.problems);
+    }
     builder.metrics(&book, &at);
     let mut schedule = builder.schedule(&book, &at);
     builder.close_window(&mut schedule);
