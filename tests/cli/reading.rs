@@ -530,18 +530,40 @@ fn in_bash(ran: &Ran, script: &str) -> (Option<i32>, String) {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let said = in_bash(&a_run(), "set -o pipefail; \"$0\" explain | head -n 1");
-    assert_eq!(said, (Some(0), String::new()));
+    let ran = a_run();
+    let logs = format!("logs {}", ran.sandbox.run_id());
+    for verb in ["explain", "show", &logs] {
+        let said = in_bash(&ran, &format!("set -o pipefail; \"$0\" {verb} | head -c 1"));
+        assert_eq!(said, (Some(0), String::new()), "{verb}");
+    }
 }
 
 #[test]
 fn a_report_that_could_not_be_written_is_not_a_success() {
     let ran = a_run();
-    for verb in ["report", "runs", "verify", "keys", "schema", "explain"] {
+    let [logs, approvals] = ["logs", "approvals"].map(|verb| format!("{verb} {}", ran.sandbox.run_id()));
+    let verbs = [
+        "show",
+        "show --output json",
+        &logs,
+        "report",
+        "runs",
+        "verify",
+        "plan a.yml",
+        "check a.yml",
+        &approvals,
+        "holds",
+        "keys",
+        "schema",
+        "explain",
+        "completions bash",
+    ];
+    for verb in verbs {
         let (code, said) = in_bash(&ran, &format!("\"$0\" {verb} > /dev/full"));
         assert_eq!(said, "error: cannot write to standard output: no space left on device\n", "{verb}");
         assert_eq!(code, Some(2), "{verb}");
     }
+    assert_eq!(in_bash(&ran, "\"$0\" --help > /dev/full").0, Some(2));
 }
 
 /// A screen that is gone or full changes nothing about the run.
