@@ -3,6 +3,7 @@
 use super::view::{Ending, Kind, View};
 use crate::machine::event::{Answer, Asked, Follow, Outcome, Question, Verdict};
 use crate::machine::{Timestamp, standing};
+use crate::plan::units::to_the_second;
 
 /// The result in a word or two.
 pub fn ending_words(ending: Ending) -> &'static str {
@@ -72,8 +73,7 @@ fn word(text: &str) -> String {
 /// The lock the run has, and since when.
 pub(crate) fn lock_words(view: &View) -> Option<String> {
     let locked = view.state().lock.as_ref()?;
-    // Nobody reads the fraction of a second.
-    let since = locked.since.split_once('.').map_or(locked.since.clone(), |(seconds, _)| format!("{seconds}Z"));
+    let since = to_the_second(&locked.since);
     Some(format!("lock {} since {}", super::visible_line(&locked.lock), super::visible_line(&since)))
 }
 

@@ -165,6 +165,13 @@ fn a_killed_run_that_changed_something_owns_the_lock_until_it_is_over() {
     assert!(refused.stderr.contains(&format!("runbook resume {id}")), "{}", refused.stderr);
     let listed = killed.then("runs").run().stdout;
     assert!(listed.contains("holding lock prod since "), "{listed}");
+    for people in [&listed, &refused.stderr] {
+        let times: Vec<&str> = people.split([' ', ',', '\n']).filter(|word| word.starts_with("20")).collect();
+        assert!(!times.is_empty(), "{people}");
+        assert!(times.iter().all(|time| time.len() == "2026-03-02T02:00:00Z".len()), "{times:?}");
+    }
+    let data: Value = serde_json::from_str(&killed.then("runs --output json").run().stdout).unwrap();
+    assert_eq!(data[0]["started"].as_str().unwrap().len(), "2026-03-02T02:00:00.123456Z".len(), "{data}");
     test.sandbox.write("finish", "");
     killed.resume().run().verified();
     run(&test.sandbox, "quick").run();
