@@ -2,7 +2,7 @@
 
 use super::view::{Ending, Kind, View};
 use crate::machine::event::{Answer, Asked, Follow, Outcome, Question, Verdict};
-use crate::machine::{Timestamp, standing};
+use crate::machine::{Timestamp, has_changed, standing};
 use crate::plan::units::to_the_second;
 
 /// The result in a word or two.
@@ -70,7 +70,16 @@ fn word(text: &str) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// The lock the run has, and since when.
+/// The lock of a run that perhaps nobody drives, as a label and words: only one that has changed something keeps it then.
+pub(crate) fn lock_left(view: &View) -> Option<(&'static str, String)> {
+    if has_changed(view.state()) {
+        return lock_words(view).map(|words| ("holding", words));
+    }
+    let name = super::visible_line(&view.state().lock.as_ref()?.lock);
+    Some(("lock", format!("{name}, only while somebody drives the run: it has changed nothing")))
+}
+
+/// The lock the run has while it is driven, and since when.
 pub(crate) fn lock_words(view: &View) -> Option<String> {
     let locked = view.state().lock.as_ref()?;
     let since = to_the_second(&locked.since);

@@ -136,7 +136,12 @@ steps:
     let test = scene("").file("looking.yml", book(body));
     let mut first = run(&test.sandbox, "looking").start();
     first.until("looking");
-    first.kill();
+    let killed = first.kill();
+    let said = killed.of_run("show").run().stdout;
+    assert!(said.contains("prod, only while somebody drives the run: it has changed nothing"), "{said}");
+    let report = killed.of_run("report").run().stdout;
+    assert!(report.contains("| lock | prod, only while"), "{report}");
+    assert!(![said, report].concat().contains("holding"));
     let since = Instant::now();
     let second = run(&test.sandbox, "quick").run();
     let took = since.elapsed();
@@ -165,6 +170,8 @@ fn a_killed_run_that_changed_something_owns_the_lock_until_it_is_over() {
     assert!(refused.stderr.contains(&format!("runbook resume {id}")), "{}", refused.stderr);
     let listed = killed.then("runs").run().stdout;
     assert!(listed.contains("holding lock prod since "), "{listed}");
+    let said = killed.of_run("show").run().stdout;
+    assert!(said.contains("  holding           lock prod since "), "{said}");
     for people in [&listed, &refused.stderr] {
         let times: Vec<&str> = people.split([' ', ',', '\n']).filter(|word| word.starts_with("20")).collect();
         assert!(!times.is_empty(), "{people}");
