@@ -426,22 +426,7 @@ impl Builder<'_> {
     }
 
     fn restore(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
-        let task = Task {
-            act: Act::Restore,
-            env: Vec::new(),
-            dir: None,
-            stdin: None,
-            secret_files: Vec::new(),
-            exit: Vec::new(),
-            timeout: None,
-            retry: None,
-            poll: None,
-            expect: Vec::new(),
-            save: Vec::new(),
-            undo: None,
-            repeat: doc::Repeat::Safe,
-            done_when: None,
-        };
+        let task = Task::of(Act::Restore, doc::Repeat::Safe);
         let id = self.block("undo", &step.place, at, NodeKind::Task(Box::new(task)));
         self.nodes[id].effect = doc::Effect::Change;
         self.nodes[id].title =
