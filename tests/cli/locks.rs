@@ -480,6 +480,55 @@ fn a_runbook_names_its_lock_or_none() {
     assert!(plan("quick").code(3).run().stderr.contains("RB1132"));
 }
 
+#[test]
+fn the_lock_of_an_included_runbook_is_not_ignored_in_silence() {
+    let inner = book("lock: database\nsteps: [{ id: one, shell: 'true', effect: read }]");
+    let test = Test::new().file("inner.yml", inner).file("between.yml", includes("", "inner.yml"));
+    let check = |outer: &str, path: &str| {
+        test.sandbox.write("outer.yml", includes(outer, path));
+        test.sandbox.clone()
+    };
+    let sandbox = check("target: required", "inner.yml");
+    Test::again(&sandbox)
+        .args("check outer.yml")
+        .stdout(str![[r#"
+warning[RB1138]: `book` has a lock of its own, which does not count here
+ --> outer.yml:5:32
+  |
+5 | - { id: other, run: { runbook: inner.yml } }
+  |                                ^^^^^^^^^
+  |
+ ::: inner.yml:3:7
+  |
+3 | lock: database
+  |       -------- not taken
+  |
+  = help: give this runbook a `lock` that keeps others from both, or run the other by itself
+  = see: runbook explain RB1138
+
+1 warning in outer.yml
+
+"#]])
+        .run();
+    sandbox.write("targets/prod.yml", "target: v1\n");
+    let plan = Test::again(&sandbox).args("plan outer.yml --target prod").run().stdout;
+    assert!(plan.contains("1 warning RB1138: runbook check outer.yml"), "{plan}");
+    let deeper = check("target: required", "between.yml");
+    assert!(Test::again(&deeper).args("check outer.yml").run().stdout.contains("RB1138"));
+    // The same lock, and none at all, lose nothing.
+    for (outer, inner) in [("lock: database", "lock: database"), ("", "lock: \"{{target.name}}\""), ("", "lock: none")]
+    {
+        let sandbox = check(outer, "inner.yml");
+        sandbox.write("inner.yml", book(&format!("{inner}\nsteps: [{{ id: one, shell: 'true', effect: read }}]")));
+        let said = Test::again(&sandbox).args("check outer.yml").run().stdout;
+        assert_eq!(said, "1 runbook checked, no problems\n", "{outer} {inner}");
+    }
+}
+
+fn includes(rest: &str, path: &str) -> String {
+    book(&format!("{rest}\nsteps:\n- {{ id: other, run: {{ runbook: {path} }} }}"))
+}
+
 fn test_code(running: Running, code: i32) {
     let ran = running.end_any();
     assert!(ran.stderr.contains(&format!("exit code {code}")), "{}", ran.stderr);
