@@ -116,7 +116,7 @@ fn runs(book: &Runbook) -> Vec<&Text> {
 }
 
 /// The steps of a runbook and those inside them.
-fn all_steps(book: &Runbook) -> Vec<&Step> {
+pub(crate) fn all_steps(book: &Runbook) -> Vec<&Step> {
     let mut all = Vec::new();
     let rollback: &[Step] = if let Rollback::Steps(steps) = &book.rollback { steps } else { &[] };
     for steps in book.phases.iter().map(|p| p.steps.as_slice()).chain([rollback, &book.always]) {

@@ -529,6 +529,26 @@ fn includes(rest: &str, path: &str) -> String {
     book(&format!("{rest}\nsteps:\n- {{ id: other, run: {{ runbook: {path} }} }}"))
 }
 
+#[test]
+fn check_with_a_target_says_that_changes_in_production_have_no_lock() {
+    let test = scene("environment: production");
+    let sandbox = &test.sandbox;
+    sandbox.write("targets/test.yml", "target: v1\n");
+    sandbox.write("without.yml", book(&format!("lock: none\n{QUICK}")));
+    sandbox.write("inside.yml", book("lock: none\nsteps:\n- { id: other, run: { runbook: quick.yml } }"));
+    sandbox.write("looks.yml", book(&format!("lock: none\n{LOOKS}")));
+    let check = |args: &str| {
+        let said = Test::again(sandbox).args(&format!("check --short {args}")).run().stdout;
+        said.lines().filter(|line| line.contains("RB1131")).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let said = "without.yml:3:7: warning[RB1131]: changes in production without a lock\n";
+    assert_eq!(check("without.yml --target prod"), said);
+    assert_eq!(check("inside.yml --target prod"), said.replace("without.yml", "inside.yml"));
+    for fine in ["without.yml --target test", "without.yml", "quick.yml --target prod", "looks.yml --target prod"] {
+        assert_eq!(check(fine), "", "{fine}");
+    }
+}
+
 fn test_code(running: Running, code: i32) {
     let ran = running.end_any();
     assert!(ran.stderr.contains(&format!("exit code {code}")), "{}", ran.stderr);

@@ -1,7 +1,8 @@
 //! Locks: known when planning, there where a step holds them, and none that is ignored in silence.
 
 use crate::check::facts::Facts;
-use crate::runbook::model::{Kind, Runbook, TargetUse};
+use crate::check::included::all_steps;
+use crate::runbook::model::{Effect, Kind, Runbook, TargetUse};
 use crate::text::{Code, Diagnostic};
 
 /// The lock of a runbook that does not say, where there is a target.
@@ -51,4 +52,16 @@ fn lock_of(book: &Runbook) -> Option<String> {
         None if book.target == TargetUse::None => None,
         None => Some(USUAL.into()),
     }
+}
+
+/// Changes without a lock, which matter where the target is production.
+pub(in crate::check) fn unlocked(facts: &Facts<'_>) -> Option<Diagnostic> {
+    let lock = facts.runbook.lock.as_ref().filter(|lock| lock.value == "none")?;
+    let inside = facts.inside.iter().map(|(_, book)| &**book);
+    let changes = |book: &Runbook| all_steps(book).iter().any(|step| step.effect != Effect::Read);
+    if !std::iter::once(facts.runbook).chain(inside).any(changes) {
+        return None;
+    }
+    let problem = Diagnostic::warning(Code::UNLOCKED, Code::UNLOCKED.title(), lock.place.clone());
+    Some(problem.help("leave `lock` out, or name one: the target says `environment: production`"))
 }
