@@ -566,6 +566,36 @@ fn a_report_that_could_not_be_written_is_not_a_success() {
     assert_eq!(in_bash(&ran, "\"$0\" --help > /dev/full").0, Some(2));
 }
 
+#[test]
+fn the_words_of_every_line_stand_in_one_column() {
+    let ran = Test::book(
+        "
+phases:
+  - id: a_phase_with_a_name
+    steps:
+      - { id: a_step_with_a_long_name, title: §, shell: 'true', effect: read }
+      - { id: number, title: §, exec: [echo, many], effect: read, severity: warn, expect: [\"stdout | int > 3\"] }
+      - id: each
+        for_each:
+          in: [one, two, three, four, five, six, seven, eight]
+          steps:
+            - { id: take_back, title: §, shell: 'true', undo: { title: §, shell: 'true' } }
+      - { id: down, title: §, exec: [no-such-program], effect: read }
+on_failure: rollback
+",
+    )
+    .code(11)
+    .run();
+    let lines: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).collect();
+    let columns = lines.iter().filter_map(|line| Some(line[..line.find('§')?].chars().count()));
+    let columns: Vec<usize> = columns.collect();
+    assert!(columns.len() > 30, "{}", ran.stderr);
+    assert!(columns.iter().all(|column| *column == columns[0]), "{columns:?}\n{}", ran.stderr);
+    for long in ["UNAVAILABLE", "a_phase_with_a_name.a_step_with_a_long_name ", "[eight].take_back~undo "] {
+        assert!(ran.stderr.contains(long), "{long}: {}", ran.stderr);
+    }
+}
+
 /// A screen that is gone or full changes nothing about the run.
 #[test]
 fn a_run_does_not_depend_on_who_reads_along() {
