@@ -77,6 +77,19 @@ fn a_module_imports_only_modules_above_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What both need stands below them, in `leave`.
+#[test]
+fn accept_and_next_do_not_know_each_other() {
+    let file = |name: &str| fs::read_to_string(root().join("src/machine").join(name)).unwrap();
+    for (name, other) in [("accept.rs", "next"), ("next.rs", "accept")] {
+        let text = file(name);
+        let uses = text.lines().filter(|line| line.starts_with("use super::")).collect::<Vec<_>>();
+        assert!(!uses.is_empty(), "{name}");
+        let names = |line: &&&str| line.split(|c: char| !c.is_alphanumeric()).any(|word| word == other);
+        assert_eq!(uses.iter().find(names), None, "{name} uses {other}");
+    }
+}
+
 #[test]
 fn yaml_templates_and_snippets_each_have_one_importer() {
     let owners =

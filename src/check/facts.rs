@@ -8,6 +8,7 @@ use crate::runbook::model::{
     Undo, Wait,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 mod looks;
 mod tables;
@@ -24,6 +25,8 @@ pub(crate) struct Facts<'r> {
     pub(crate) whens: BTreeMap<usize, usize>,
     /// Included runbooks by the block of their `run` step.
     pub(crate) included: BTreeMap<usize, Included>,
+    /// All runbooks that run inside this one, however deep, each with the block of the first `run` step that leads to it.
+    pub(crate) inside: Vec<(usize, Rc<Runbook>)>,
     /// Decision tables with the blocks they belong to.
     pub(crate) tables: Vec<(usize, &'r Table)>,
     /// Metrics that tables name, and those behind them.
@@ -71,16 +74,21 @@ impl<'r> Facts<'r> {
             by_id: BTreeMap::new(),
             whens: BTreeMap::new(),
             included: BTreeMap::new(),
+            inside: Vec::new(),
             tables: Vec::new(),
             named: BTreeSet::new(),
             clock: 0,
         };
         facts.walk();
-        let library = Library::new(includes, &runbook.place.source);
+        let top = &runbook.place.source;
+        let (library, mut seen) = (Library::new(includes, top), BTreeSet::new());
         for (at, block) in facts.blocks.iter().enumerate() {
-            if let Some(Step { kind: Kind::Run(run), .. }) = block.step {
-                facts.included.extend(library.open(&run.runbook).map(|included| (at, included)));
+            let Some(Step { kind: Kind::Run(run), .. }) = block.step else { continue };
+            let Some(included) = library.open(&run.runbook) else { continue };
+            if let Included::Sound(_) = included {
+                facts.inside.extend(library.inside(top, &run.runbook, &mut seen).into_iter().map(|book| (at, book)));
             }
+            facts.included.insert(at, included);
         }
         facts
     }

@@ -53,6 +53,16 @@ impl<'i> Library<'i> {
         })
     }
 
+    /// The runbook a sound `run` step names, and all that it runs, each that is not among the `seen` files yet.
+    pub(crate) fn inside(&self, from: &Source, path: &Text, seen: &mut BTreeSet<String>) -> Vec<Rc<Runbook>> {
+        let Some(Ok((source, book))) = self.load(from, path) else { return Vec::new() };
+        if !seen.insert(source.name().to_string()) {
+            return Vec::new();
+        }
+        let deeper: Vec<_> = runs(&book).into_iter().flat_map(|path| self.inside(&source, path, seen)).collect();
+        std::iter::once(book.clone()).chain(deeper).collect()
+    }
+
     /// Follows `run` steps until a file comes back that is already in `chain`; how many levels there are below.
     fn follow(&self, source: &Source, book: &Runbook, chain: &mut Vec<String>) -> Result<usize, Included> {
         let name = source.name().to_string();
@@ -98,19 +108,26 @@ impl<'i> Library<'i> {
 
 /// The paths of the runbooks a runbook runs.
 fn runs(book: &Runbook) -> Vec<&Text> {
-    let mut paths = Vec::new();
-    let rollback: &[Step] = if let Rollback::Steps(steps) = &book.rollback { steps } else { &[] };
-    for steps in book.phases.iter().map(|p| p.steps.as_slice()).chain([rollback, &book.always]) {
-        collect(steps, &mut paths);
-    }
-    paths
+    let runs = all_steps(book).into_iter().filter_map(|step| match &step.kind {
+        Kind::Run(run) => Some(&run.runbook),
+        _ => None,
+    });
+    runs.collect()
 }
 
-fn collect<'b>(steps: &'b [Step], paths: &mut Vec<&'b Text>) {
+/// The steps of a runbook and those inside them.
+pub(crate) fn all_steps(book: &Runbook) -> Vec<&Step> {
+    let mut all = Vec::new();
+    let rollback: &[Step] = if let Rollback::Steps(steps) = &book.rollback { steps } else { &[] };
+    for steps in book.phases.iter().map(|p| p.steps.as_slice()).chain([rollback, &book.always]) {
+        collect(steps, &mut all);
+    }
+    all
+}
+
+fn collect<'b>(steps: &'b [Step], all: &mut Vec<&'b Step>) {
     for step in steps {
-        match &step.kind {
-            Kind::Run(run) => paths.push(&run.runbook),
-            kind => kind.inner_steps().into_iter().for_each(|steps| collect(steps, paths)),
-        }
+        all.push(step);
+        step.kind.inner_steps().into_iter().for_each(|steps| collect(steps, all));
     }
 }

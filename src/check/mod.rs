@@ -34,6 +34,11 @@ pub fn check(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
     once(found)
 }
 
+/// What is wrong with a runbook only where its target is production.
+pub fn check_for_production(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
+    rules::unlocked(&Facts::of(runbook, includes)).into_iter().collect()
+}
+
 /// A metric is read by every table that names it; what is wrong with it is said once.
 fn once(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut seen = BTreeSet::new();

@@ -4,6 +4,7 @@ use super::args::{CheckArgs, Common, Output};
 use super::error::CliError;
 use super::library::Files;
 use super::{rails, target};
+use crate::check::check_for_production;
 use crate::report::exit;
 use crate::store::Home;
 use crate::text::{Diagnostic, RenderStyle, Severity, render, to_json};
@@ -42,10 +43,14 @@ pub(crate) fn run(common: &Common, args: CheckArgs) -> Result<u8, CliError> {
 
 /// What is wrong with a runbook, and what the policies of the target say of it.
 fn checked(file: &Path, target: Option<&str>) -> Result<Vec<Diagnostic>, CliError> {
-    let (source, book, mut problems) = Files::default().checked(file)?;
+    let files = Files::default();
+    let (source, book, mut problems) = files.checked(file)?;
     let Some(target) = target else { return Ok(problems) };
     let loaded = target::load(target, file, &Home::from_env()?)?;
     if let Some(book) = book {
+        if loaded.target.is_production() {
+            problems.extend(check_for_production(&book, &files));
+        }
         problems.extend(rails::check(&source, book, &loaded));
     }
     Ok(problems)

@@ -4,6 +4,7 @@ use super::args::{Common, HoldArgs, HoldsArgs, LiftArgs, Output, ReleaseArgs};
 use super::error::CliError;
 use super::{survivors, target};
 use crate::log::{HoldAction, HoldEntry, HoldHistory, TrustStore, may_say};
+use crate::plan::units::to_the_second;
 use crate::report::{exit, visible_line};
 use crate::store::locks::{
     LockPlace, Word, find_owned, holds_of, locks_with_history, release as release_lock, say as say_word, standing,
@@ -20,7 +21,8 @@ pub(crate) fn hold(common: &Common, args: HoldArgs) -> Result<u8, CliError> {
     let at = say_word(&home, &place, &word, &key.principal, key.signer.as_ref())?;
     let refusal = standing(&home, &place)?;
     let name = visible_line(&place.name);
-    let mut text = format!("{} holds {name} since {at}: {}\n", key.principal, visible_line(&args.reason));
+    let mut text =
+        format!("{} holds {name} since {}: {}\n", key.principal, to_the_second(&at), visible_line(&args.reason));
     match refusal.as_ref().and_then(|refusal| Some((refusal.live, refusal.holder.as_ref()?))) {
         Some((true, holder)) => text.push_str(&format!(
             "run {} of {} is going; it stops before its next change\n",
@@ -54,7 +56,8 @@ pub(crate) fn lift(common: &Common, args: LiftArgs) -> Result<u8, CliError> {
     let at = say_word(&home, &place, &word, &key.principal, key.signer.as_ref())?;
     let after = holds_of(&home, &place, &store)?;
     let left: Vec<&HoldEntry> = after.standing().collect();
-    let mut text = format!("{} lifted {name} at {at}: {}\n", key.principal, visible_line(&args.reason));
+    let mut text =
+        format!("{} lifted {name} at {}: {}\n", key.principal, to_the_second(&at), visible_line(&args.reason));
     for hold in &left {
         text.push_str(&format!("still held by {}: {}\n", visible_line(&hold.by), visible_line(&hold.reason)));
     }
@@ -162,8 +165,9 @@ fn row(place: &LockPlace, entry: &HoldEntry, history: &HoldHistory) -> String {
     let run = entry.run.as_ref().map_or(String::new(), |run| format!(" (run {run})"));
     let doubt = entry.doubt.as_ref().map_or(String::new(), |why| format!("; doubtful: {why}"));
     let lifted = entry.lifted_by.map(|by| &history.entries[by]);
-    let lifted = lifted.map_or(String::new(), |by| format!("; lifted by {} at {}", by.by, by.at));
-    let line = format!("{}  {word}  {}  {}{run}: {}{lifted}{doubt}", place.name, entry.at, entry.by, entry.reason);
+    let lifted = lifted.map_or(String::new(), |by| format!("; lifted by {} at {}", by.by, to_the_second(&by.at)));
+    let at = to_the_second(&entry.at);
+    let line = format!("{}  {word}  {at}  {}{run}: {}{lifted}{doubt}", place.name, entry.by, entry.reason);
     format!("{}\n", visible_line(&line))
 }
 

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use crate::log::{HoldEntry, RunId};
 use crate::plan::Plan;
-use crate::plan::units::{duration_us, duration_words};
+use crate::plan::units::{duration_us, duration_words, to_the_second};
 use crate::report::visible_line;
 use crate::store::locks::{Doing, Holder, Lease, LockPlace, Refusal, TakeError, holds_of, standing};
 use crate::store::{Home, RunClock, StoreError, keys};
@@ -103,7 +103,7 @@ fn held_screen(place: &LockPlace, hold: &HoldEntry) -> String {
     let mut out = format!("error[{code}]: the lock `{name}` is on hold: nothing may be changed under it\n");
     out.push_str(&fact("held by", &hold.by));
     if !hold.at.is_empty() {
-        out.push_str(&fact("since", &format!("{}{}", hold.at, age(&hold.at))));
+        out.push_str(&fact("since", &format!("{}{}", to_the_second(&hold.at), age(&hold.at))));
     }
     if !hold.reason.is_empty() {
         out.push_str(&fact("why", &hold.reason));
@@ -134,7 +134,7 @@ fn screen(place: &LockPlace, refusal: &Refusal, waited: bool) -> String {
     out.push_str(&fact("run", &format!("{}  {}", holder.run, holder.title)));
     let driven = if refusal.live { "driven by" } else { "was driven by" };
     out.push_str(&fact("who", &format!("{driven} {}, pid {} on {}", holder.operator, holder.pid, holder.host)));
-    out.push_str(&fact("since", &format!("{}{}", holder.since, age(&holder.since))));
+    out.push_str(&fact("since", &format!("{}{}", to_the_second(&holder.since), age(&holder.since))));
     out.push_str(&fact("state", &state(refusal)));
     out.push_str(&format!("look at it:  runbook show {run}\n"));
     if refusal.live {
@@ -191,7 +191,8 @@ fn age(at: &str) -> String {
 /// The words in the list of runs: `holding lock production since T`.
 pub(crate) fn holding(home: &Home, run: RunId, place: &LockPlace) -> Option<String> {
     let holder = standing(home, place).ok()??.holder?;
-    (holder.run == run.to_string()).then(|| format!("holding lock {} since {}", place.name, holder.since))
+    (holder.run == run.to_string())
+        .then(|| format!("holding lock {} since {}", place.name, to_the_second(&holder.since)))
 }
 
 /// A run that is over may have died before it gave its lock back.

@@ -55,8 +55,8 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { crate::report::exit::USAGE } else { 0 });
+            let printed = printed(error.print());
+            return ExitCode::from(if error.use_stderr() || printed.is_err() { crate::report::exit::USAGE } else { 0 });
         }
     };
     let style = cli.style();
@@ -114,14 +114,18 @@ fn install_panic_report() {
     }));
 }
 
-/// Writes to standard output; a reader that has gone away, as in `| head`, is not a failure.
-///
-/// On a terminal it is made harmless as a whole, whatever each part did for itself.
+/// Writes to standard output. On a terminal it is made harmless as a whole, whatever each part did for itself.
 fn print(text: &str) -> Result<(), CliError> {
     let masked = guard::text(text);
     let guarded = std::io::stdout().is_terminal().then(|| visible_coloured(&masked));
     let mut out = anstream::stdout();
-    match out.write_all(guarded.as_deref().unwrap_or(&masked).as_bytes()).and_then(|()| out.flush()) {
+    printed(out.write_all(guarded.as_deref().unwrap_or(&masked).as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What writing to standard output came to. A reader that has gone away, as in `| head`, is not a failure; data that is
+/// nowhere is one.
+fn printed(result: std::io::Result<()>) -> Result<(), CliError> {
+    match result {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(CliError::System(format!("cannot write to standard output: {}", crate::store::plain(&e))))
         }

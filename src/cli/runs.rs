@@ -12,7 +12,7 @@ use crate::machine::event::Event;
 use crate::machine::{Plans, State, Timestamp, apply};
 use crate::plan::Plan;
 use crate::report::{self, View, exit, visible, visible_line};
-use crate::store::{Home, ListedRun, RunDir, RunState, list_runs, read_log};
+use crate::store::{Home, ListedRun, RunDir, RunState, list_runs, plain, read_log};
 use rustix::fs::FileType;
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
@@ -65,6 +65,7 @@ pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
         Ok(())
     })?;
     screen.close(exit::DONE, None);
+    super::printed(screen.written())?;
     Ok(exit::DONE)
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn logs(_: &Common, args: LogsArgs) -> Result<u8, CliError> {
         for stream in ["stdout", "stderr"] {
             let Some(file) = record.payload.get(stream).and_then(|s| s["file"].as_str()) else { continue };
             if args.step.is_none() {
-                let _ = writeln!(out, "==> {path} {stream} <==");
+                super::printed(writeln!(out, "==> {path} {stream} <=="))?;
             }
             copy_output(&dir, file, &mut out)?;
         }
@@ -109,9 +110,10 @@ pub(crate) fn logs(_: &Common, args: LogsArgs) -> Result<u8, CliError> {
 fn copy_output(dir: &RunDir, file: &str, out: &mut impl std::io::Write) -> Result<(), CliError> {
     let mut kept = dir.open_output(file)?;
     let copied = if is_interpreted() { copy_visibly(kept, out) } else { std::io::copy(&mut kept, out).map(drop) };
-    match copied {
+    match copied.and_then(|()| out.flush()) {
+        // Whichever of the two it was that failed: reading or writing.
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(CliError::System(format!("cannot print {file}: {e}")))
+            Err(CliError::System(format!("cannot print {file}: {}", plain(&e))))
         }
         _ => Ok(()),
     }

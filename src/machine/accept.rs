@@ -3,8 +3,8 @@
 use super::action::Done;
 use super::event::{Answer, Event, Locked, OnHold, Parking, Question, Refusal, Signed};
 use super::gate;
+use super::leave::blocking_question;
 use super::lock;
-use super::next::blocking_question;
 use super::schedule;
 use super::state::{State, Status};
 use serde_json::{Map, Value};
@@ -176,9 +176,4 @@ pub fn answers(question: Question) -> &'static [Answer] {
         Question::Ruling => &[Answer::Go, Answer::BackOut, Answer::Stop],
         Question::Failure => &[Answer::Again, Answer::Skip, Answer::BackOut, Answer::Stop],
     }
-}
-
-/// After an interrupt, or on hold: leave once nothing runs.
-pub(super) fn park_for(state: &State) -> Option<Event> {
-    (state.in_flight == 0).then(|| Event::Parked { reason: lock::parking(state) })
 }

@@ -7,6 +7,7 @@
 use super::event::{Direction, Event, Locked, OnHold, Outcome, Parking};
 use super::state::{IllegalEvent, Inst, State, Status};
 use crate::plan::model::NodeKind;
+use crate::plan::units::to_the_second;
 use crate::runbook::model::Effect;
 
 /// That the run has its lock; once.
@@ -36,7 +37,8 @@ pub(super) fn is_held_up(state: &State) -> bool {
 pub(super) fn parking(state: &State) -> Parking {
     match &state.on_hold {
         Some(hold) if state.interrupt == 0 => {
-            Parking::OnHold(format!("{} holds {} since {}: {}", hold.by, hold.lock, hold.since, hold.reason))
+            let since = to_the_second(&hold.since);
+            Parking::OnHold(format!("{} holds {} since {since}: {}", hold.by, hold.lock, hold.reason))
         }
         _ => Parking::Interrupted,
     }

@@ -19,6 +19,7 @@ mod evidence;
 mod forward;
 mod gate;
 mod judge;
+mod leave;
 mod lock;
 mod look;
 mod names;

@@ -1,11 +1,10 @@
 //! The one decision that follows from a state. Called again and again until it has nothing to say.
 
-use super::accept::park_for;
 use super::action::Ended;
-use super::event::{Asked, CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
+use super::event::{CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, gate, judge, lock, look, schedule, undo, waiver};
+use super::{begin, gate, judge, leave, lock, look, schedule, undo, waiver};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
@@ -28,7 +27,7 @@ fn decide(state: &State, now: Timestamp) -> Option<Event> {
         return Some(event);
     }
     if stands_still(state) {
-        return if watched(state) { None } else { park_for(state) };
+        return if watched(state) { None } else { leave::park(state) };
     }
     match state.direction {
         Direction::Forward => go_forward(state, now),
@@ -242,11 +241,4 @@ fn changed_anything(state: &State) -> bool {
             && inst.touched
             && state.node_of(id).effect != Effect::Read
     })
-}
-
-/// The open question the run cannot go on without, when nothing else is going on.
-pub(super) fn blocking_question(state: &State) -> Option<&Asked> {
-    let (run, _) = state.deadlines();
-    let waits = state.active.iter().any(|id| matches!(state.insts[*id].status, Status::Waiting { .. }));
-    if state.in_flight > 0 || run.is_some() || waits { None } else { state.questions().into_iter().next() }
 }

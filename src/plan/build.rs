@@ -112,6 +112,10 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
     builder.bind_top_inputs(&book, &request.given);
     let at = Position { scope: 0, source: &request.source, metrics: &book.metrics };
     builder.hold_against_policies(&book, &at, request.policies.target.as_ref());
+    // All else that would be found wrong may only be wrong because of what is missing here.
+    if !builder.problems.is_empty() {
+        return Err(builder.problems);
+    }
     builder.metrics(&book, &at);
     let mut schedule = builder.schedule(&book, &at);
     builder.close_window(&mut schedule);
@@ -423,22 +427,7 @@ impl Builder<'_> {
     }
 
     fn restore(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
-        let task = Task {
-            act: Act::Restore,
-            env: Vec::new(),
-            dir: None,
-            stdin: None,
-            secret_files: Vec::new(),
-            exit: Vec::new(),
-            timeout: None,
-            retry: None,
-            poll: None,
-            expect: Vec::new(),
-            save: Vec::new(),
-            undo: None,
-            repeat: doc::Repeat::Safe,
-            done_when: None,
-        };
+        let task = Task::of(Act::Restore, doc::Repeat::Safe);
         let id = self.block("undo", &step.place, at, NodeKind::Task(Box::new(task)));
         self.nodes[id].effect = doc::Effect::Change;
         self.nodes[id].title =

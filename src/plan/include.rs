@@ -46,7 +46,7 @@ impl Builder<'_> {
             let sha256 = self.library.sha256(&source);
             self.sources.push(SourceDigest { path: source.name().to_string(), sha256 });
         }
-        let inner = self.bind_included(&book, run, step, at);
+        let Some(inner) = self.bind_included(&book, run, step, at) else { return nothing };
         self.open.push(source.name().to_string());
         let inside = Position { scope: inner, source: &source, metrics: &book.metrics };
         self.refuse_inner_schedule(&book, &run.runbook.place);
@@ -76,7 +76,15 @@ impl Builder<'_> {
         true
     }
 
-    fn bind_included(&mut self, book: &doc::Runbook, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> usize {
+    /// The scope of an included runbook; none when an input is wrong, and with it whatever reads that input.
+    fn bind_included(
+        &mut self,
+        book: &doc::Runbook,
+        run: &doc::Run,
+        step: &doc::Step,
+        at: &Position<'_>,
+    ) -> Option<usize> {
+        let found_before = self.problems.len();
         let mut bindings = Vec::new();
         for input in &book.inputs {
             let written = run.inputs.iter().find(|(name, _)| *name == input.name);
@@ -84,7 +92,10 @@ impl Builder<'_> {
                 (Some((_, text)), _) => (self.bind_written(input, text, at), line_of(&text.place)),
                 (None, Some(default)) => (conforming(input, default.clone()).map(Binding::Known), "default".into()),
                 (None, None) => {
-                    (Err(format!("input `{}` of `{}` has no value", input.name, book.name.value)), String::new())
+                    let message = format!("input `{}` of `{}` has no value", input.name, book.name.value);
+                    let help = format!("add `inputs: {{ {}: ... }}`", input.name);
+                    self.problem(Code::INPUT_MISSING, &message, &step.place, &help);
+                    continue;
                 }
             };
             match value {
@@ -101,8 +112,11 @@ impl Builder<'_> {
                 self.problem(Code::INPUT_UNKNOWN, &message, &text.place, "see `inputs:` of the runbook that is run");
             }
         }
+        if self.problems.len() > found_before {
+            return None;
+        }
         self.scopes.push(Scope { runbook: book.name.value.clone(), inputs: bindings });
-        self.scopes.len() - 1
+        Some(self.scopes.len() - 1)
     }
 
     fn bind_written(&self, input: &doc::Input, text: &doc::Text, at: &Position<'_>) -> Result<Binding, String> {

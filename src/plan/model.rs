@@ -342,6 +342,28 @@ pub struct Task {
     pub done_when: Option<NodeId>,
 }
 
+impl Task {
+    /// An act and what resume may do with it, and nothing else.
+    pub(crate) fn of(act: Act, repeat: Repeat) -> Task {
+        Task {
+            act,
+            env: Vec::new(),
+            dir: None,
+            stdin: None,
+            secret_files: Vec::new(),
+            exit: Vec::new(),
+            timeout: None,
+            retry: None,
+            poll: None,
+            expect: Vec::new(),
+            save: Vec::new(),
+            undo: None,
+            repeat,
+            done_when: None,
+        }
+    }
+}
+
 /// How a task is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -121,22 +121,8 @@ impl Builder<'_> {
             doc::MarkerPlace::Process(path) => (MarkerSource::Process(template(path)), path),
         };
         let title = template(&format!("{} is {} in {place}", marker.name, marker.is));
-        let task = Task {
-            act: Act::Marker(Box::new(Marker { source, name: template(&marker.name), is: template(&marker.is) })),
-            env: Vec::new(),
-            secret_files: Vec::new(),
-            dir: None,
-            stdin: None,
-            exit: Vec::new(),
-            timeout: None,
-            retry: None,
-            poll: None,
-            expect: Vec::new(),
-            save: Vec::new(),
-            undo: None,
-            repeat: doc::Repeat::Safe,
-            done_when: None,
-        };
+        let act = Act::Marker(Box::new(Marker { source, name: template(&marker.name), is: template(&marker.is) }));
+        let task = Task::of(act, doc::Repeat::Safe);
         let id = self.block(&format!("marker_{}", number + 1), &book.place, at, NodeKind::Task(Box::new(task)));
         self.nodes[id].at = line;
         self.nodes[id].title = Some(title);

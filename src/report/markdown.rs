@@ -53,8 +53,8 @@ fn head(view: &View, out: &mut String) {
         let place = if cause.path.is_empty() { String::new() } else { format!("{}: ", code(&cause.path)) };
         fact("cause", format!("{place}{}", text(&cause.reason)));
     }
-    if let Some(words) = super::words::lock_words(view) {
-        fact("holding", text(&words));
+    if let Some((name, words)) = super::words::lock_left(view) {
+        fact(name, text(&words));
     }
     if let Some(Parking::Trouble(words)) = &view.state().parked {
         fact("trouble", text(words));

@@ -50,8 +50,8 @@ pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String 
     if let Some(Parking::OnHold(words)) = &view.state().parked {
         out.push_str(&labelled("on hold", &visible_line(words), look));
     }
-    if let Some(words) = super::words::lock_words(view) {
-        out.push_str(&labelled("holding", &words, look));
+    if let Some((label, words)) = super::words::lock_left(view) {
+        out.push_str(&labelled(label, &words, look));
     }
     if let Some(Parking::Trouble(words)) = &view.state().parked {
         out.push_str(&labelled("trouble", &visible_line(words), look));

@@ -3,7 +3,8 @@
 use super::rows::{Ending, Kind};
 use super::view::View;
 use crate::machine::event::{Answer, Asked, Follow, Outcome, Question, Verdict};
-use crate::machine::{Timestamp, standing};
+use crate::machine::{Timestamp, has_changed, standing};
+use crate::plan::units::to_the_second;
 
 /// The result in a word or two.
 pub fn ending_words(ending: Ending) -> &'static str {
@@ -70,11 +71,19 @@ fn word(text: &str) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// The lock the run has, and since when.
+/// The lock of a run that perhaps nobody drives, as a label and words: only one that has changed something keeps it then.
+pub(crate) fn lock_left(view: &View) -> Option<(&'static str, String)> {
+    if has_changed(view.state()) {
+        return lock_words(view).map(|words| ("holding", words));
+    }
+    let name = super::visible_line(&view.state().lock.as_ref()?.lock);
+    Some(("lock", format!("{name}, only while somebody drives the run: it has changed nothing")))
+}
+
+/// The lock the run has while it is driven, and since when.
 pub(crate) fn lock_words(view: &View) -> Option<String> {
     let locked = view.state().lock.as_ref()?;
-    // Nobody reads the fraction of a second.
-    let since = locked.since.split_once('.').map_or(locked.since.clone(), |(seconds, _)| format!("{seconds}Z"));
+    let since = to_the_second(&locked.since);
     Some(format!("lock {} since {}", super::visible_line(&locked.lock), super::visible_line(&since)))
 }
 

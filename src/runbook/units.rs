@@ -89,6 +89,15 @@ pub fn duration_text(us: u64) -> String {
     if text.is_empty() { "0s".into() } else { text }
 }
 
+/// A time of RFC 3339 as people want it: nobody reads the fraction of a second. What is no such time stays as it is.
+pub fn to_the_second(time: &str) -> String {
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    match fraction.trim_start_matches(|c: char| c.is_ascii_digit()) {
+        "Z" => format!("{seconds}Z"),
+        _ => time.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +135,19 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(mark_us(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_for_people_end_with_the_second() {
+        let cases = [
+            ("2026-11-21T11:30:12.768447Z", "2026-11-21T11:30:12Z"),
+            ("2026-11-21T11:30:12Z", "2026-11-21T11:30:12Z"),
+            ("some day. maybe", "some day. maybe"),
+            ("", ""),
+        ];
+        for (time, want) in cases {
+            assert_eq!(to_the_second(time), want);
         }
     }
 

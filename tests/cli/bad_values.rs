@@ -1,7 +1,7 @@
 //! Values that do not fit their inputs.
 
 use crate::bad_input::FINE;
-use crate::support::Test;
+use crate::support::{Test, book};
 use snapbox::str;
 
 #[test]
@@ -121,6 +121,33 @@ error[RB0501]: input `version` has no value
 "#]])
         .run();
     assert!(!ran.sandbox.exists("ran"));
+}
+
+#[test]
+fn what_follows_from_a_missing_input_is_not_told_beside_it() {
+    let test = Test::book(
+        "lock: \"db-{{ inputs.n }}\"\ninputs: { n: { type: int }, book: { default: inner.yml } }\nsteps:\n\
+         - { id: given, run: { runbook: inner.yml, inputs: { v: \"{{ inputs.n }}\" } } }\n\
+         - { id: named, run: { runbook: \"{{ inputs.book }}\" } }",
+    )
+    .file(
+        "inner.yml",
+        book(
+            "inputs: { v: { type: int } }\nsteps:\n- { id: look, effect: read, shell: 'true' }\n\
+              - { id: deeper, run: { runbook: 'x{{ inputs.v }}.yml' } }",
+        ),
+    );
+    let codes = |stderr: &str| -> Vec<String> {
+        stderr.lines().filter(|line| line.starts_with("error[")).map(str::to_string).collect()
+    };
+    let top = Test::again(&test.sandbox).args("plan a.yml").code(3).run();
+    assert_eq!(codes(&top.stderr), ["error[RB0501]: input `n` has no value"]);
+    let inner = top.then("plan a.yml -i n=x").code(3).run();
+    assert_eq!(codes(&inner.stderr), ["error[RB0502]: input `n` needs a whole number, not `x`"]);
+    let inner = top.then("plan a.yml -i n=1").code(3).run();
+    let missing =
+        ["error[RB0501]: input `v` of `book` has no value", "error[RB0521]: cannot read x1.yml: there is no such file"];
+    assert_eq!(codes(&inner.stderr), missing);
 }
 
 #[test]

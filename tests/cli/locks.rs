@@ -136,7 +136,12 @@ steps:
     let test = scene("").file("looking.yml", book(body));
     let mut first = run(&test.sandbox, "looking").start();
     first.until("looking");
-    first.kill();
+    let killed = first.kill();
+    let said = killed.of_run("show").run().stdout;
+    assert!(said.contains("prod, only while somebody drives the run: it has changed nothing"), "{said}");
+    let report = killed.of_run("report").run().stdout;
+    assert!(report.contains("| lock | prod, only while"), "{report}");
+    assert!(![said, report].concat().contains("holding"));
     let since = Instant::now();
     let second = run(&test.sandbox, "quick").run();
     let took = since.elapsed();
@@ -165,6 +170,15 @@ fn a_killed_run_that_changed_something_owns_the_lock_until_it_is_over() {
     assert!(refused.stderr.contains(&format!("runbook resume {id}")), "{}", refused.stderr);
     let listed = killed.then("runs").run().stdout;
     assert!(listed.contains("holding lock prod since "), "{listed}");
+    let said = killed.of_run("show").run().stdout;
+    assert!(said.contains("  holding           lock prod since "), "{said}");
+    for people in [&listed, &refused.stderr] {
+        let times: Vec<&str> = people.split([' ', ',', '\n']).filter(|word| word.starts_with("20")).collect();
+        assert!(!times.is_empty(), "{people}");
+        assert!(times.iter().all(|time| time.len() == "2026-03-02T02:00:00Z".len()), "{times:?}");
+    }
+    let data: Value = serde_json::from_str(&killed.then("runs --output json").run().stdout).unwrap();
+    assert_eq!(data[0]["started"].as_str().unwrap().len(), "2026-03-02T02:00:00.123456Z".len(), "{data}");
     test.sandbox.write("finish", "");
     killed.resume().run().verified();
     run(&test.sandbox, "quick").run();
@@ -464,6 +478,75 @@ fn a_runbook_names_its_lock_or_none() {
     assert!(sandbox.state().join("locks/db%20of%20prod.lease").exists());
     sandbox.write("targets/prod.yml", "target: v1\nlock_dir: locks\n");
     assert!(plan("quick").code(3).run().stderr.contains("RB1132"));
+}
+
+#[test]
+fn the_lock_of_an_included_runbook_is_not_ignored_in_silence() {
+    let inner = book("lock: database\nsteps: [{ id: one, shell: 'true', effect: read }]");
+    let test = Test::new().file("inner.yml", inner).file("between.yml", includes("", "inner.yml"));
+    let check = |outer: &str, path: &str| {
+        test.sandbox.write("outer.yml", includes(outer, path));
+        test.sandbox.clone()
+    };
+    let sandbox = check("target: required", "inner.yml");
+    Test::again(&sandbox)
+        .args("check outer.yml")
+        .stdout(str![[r#"
+warning[RB1138]: `book` has a lock of its own, which does not count here
+ --> outer.yml:5:32
+  |
+5 | - { id: other, run: { runbook: inner.yml } }
+  |                                ^^^^^^^^^
+  |
+ ::: inner.yml:3:7
+  |
+3 | lock: database
+  |       -------- not taken
+  |
+  = help: give this runbook a `lock` that keeps others from both, or run the other by itself
+  = see: runbook explain RB1138
+
+1 warning in outer.yml
+
+"#]])
+        .run();
+    sandbox.write("targets/prod.yml", "target: v1\n");
+    let plan = Test::again(&sandbox).args("plan outer.yml --target prod").run().stdout;
+    assert!(plan.contains("1 warning RB1138: runbook check outer.yml"), "{plan}");
+    let deeper = check("target: required", "between.yml");
+    assert!(Test::again(&deeper).args("check outer.yml").run().stdout.contains("RB1138"));
+    // The same lock, and none at all, lose nothing.
+    for (outer, inner) in [("lock: database", "lock: database"), ("", "lock: \"{{target.name}}\""), ("", "lock: none")]
+    {
+        let sandbox = check(outer, "inner.yml");
+        sandbox.write("inner.yml", book(&format!("{inner}\nsteps: [{{ id: one, shell: 'true', effect: read }}]")));
+        let said = Test::again(&sandbox).args("check outer.yml").run().stdout;
+        assert_eq!(said, "1 runbook checked, no problems\n", "{outer} {inner}");
+    }
+}
+
+fn includes(rest: &str, path: &str) -> String {
+    book(&format!("{rest}\nsteps:\n- {{ id: other, run: {{ runbook: {path} }} }}"))
+}
+
+#[test]
+fn check_with_a_target_says_that_changes_in_production_have_no_lock() {
+    let test = scene("environment: production");
+    let sandbox = &test.sandbox;
+    sandbox.write("targets/test.yml", "target: v1\n");
+    sandbox.write("without.yml", book(&format!("lock: none\n{QUICK}")));
+    sandbox.write("inside.yml", book("lock: none\nsteps:\n- { id: other, run: { runbook: quick.yml } }"));
+    sandbox.write("looks.yml", book(&format!("lock: none\n{LOOKS}")));
+    let check = |args: &str| {
+        let said = Test::again(sandbox).args(&format!("check --short {args}")).run().stdout;
+        said.lines().filter(|line| line.contains("RB1131")).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let said = "without.yml:3:7: warning[RB1131]: changes in production without a lock\n";
+    assert_eq!(check("without.yml --target prod"), said);
+    assert_eq!(check("inside.yml --target prod"), said.replace("without.yml", "inside.yml"));
+    for fine in ["without.yml --target test", "without.yml", "quick.yml --target prod", "looks.yml --target prod"] {
+        assert_eq!(check(fine), "", "{fine}");
+    }
 }
 
 fn test_code(running: Running, code: i32) {

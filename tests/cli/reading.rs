@@ -530,17 +530,69 @@ fn in_bash(ran: &Ran, script: &str) -> (Option<i32>, String) {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let said = in_bash(&a_run(), "set -o pipefail; \"$0\" explain | head -n 1");
-    assert_eq!(said, (Some(0), String::new()));
+    let ran = a_run();
+    let logs = format!("logs {}", ran.sandbox.run_id());
+    for verb in ["explain", "show", &logs] {
+        let said = in_bash(&ran, &format!("set -o pipefail; \"$0\" {verb} | head -c 1"));
+        assert_eq!(said, (Some(0), String::new()), "{verb}");
+    }
 }
 
 #[test]
 fn a_report_that_could_not_be_written_is_not_a_success() {
     let ran = a_run();
-    for verb in ["report", "runs", "verify", "keys", "schema", "explain"] {
+    let [logs, approvals] = ["logs", "approvals"].map(|verb| format!("{verb} {}", ran.sandbox.run_id()));
+    let verbs = [
+        "show",
+        "show --output json",
+        &logs,
+        "report",
+        "runs",
+        "verify",
+        "plan a.yml",
+        "check a.yml",
+        &approvals,
+        "holds",
+        "keys",
+        "schema",
+        "explain",
+        "completions bash",
+    ];
+    for verb in verbs {
         let (code, said) = in_bash(&ran, &format!("\"$0\" {verb} > /dev/full"));
         assert_eq!(said, "error: cannot write to standard output: no space left on device\n", "{verb}");
         assert_eq!(code, Some(2), "{verb}");
+    }
+    assert_eq!(in_bash(&ran, "\"$0\" --help > /dev/full").0, Some(2));
+}
+
+#[test]
+fn the_words_of_every_line_stand_in_one_column() {
+    let ran = Test::book(
+        "
+phases:
+  - id: a_phase_with_a_name
+    steps:
+      - { id: a_step_with_a_long_name, title: §, shell: 'true', effect: read }
+      - { id: number, title: §, exec: [echo, many], effect: read, severity: warn, expect: [\"stdout | int > 3\"] }
+      - id: each
+        for_each:
+          in: [one, two, three, four, five, six, seven, eight]
+          steps:
+            - { id: take_back, title: §, shell: 'true', undo: { title: §, shell: 'true' } }
+      - { id: down, title: §, exec: [no-such-program], effect: read }
+on_failure: rollback
+",
+    )
+    .code(11)
+    .run();
+    let lines: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).collect();
+    let columns = lines.iter().filter_map(|line| Some(line[..line.find('§')?].chars().count()));
+    let columns: Vec<usize> = columns.collect();
+    assert!(columns.len() > 30, "{}", ran.stderr);
+    assert!(columns.iter().all(|column| *column == columns[0]), "{columns:?}\n{}", ran.stderr);
+    for long in ["UNAVAILABLE", "a_phase_with_a_name.a_step_with_a_long_name ", "[eight].take_back~undo "] {
+        assert!(ran.stderr.contains(long), "{long}: {}", ran.stderr);
     }
 }
 

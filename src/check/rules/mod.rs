@@ -32,6 +32,8 @@ mod undo;
 mod vars;
 mod watch;
 
+pub(super) use locks::unlocked;
+
 use super::facts::Facts;
 use crate::text::{Diagnostic, suggest};
 

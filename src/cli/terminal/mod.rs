@@ -5,6 +5,7 @@
 
 mod awaited;
 mod color;
+mod columns;
 mod events;
 mod frame;
 mod live;

@@ -3,7 +3,7 @@
 use crate::decide::Ruling;
 use crate::machine::Status;
 use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, Verdict};
-use crate::plan::units::duration_words;
+use crate::plan::units::{duration_words, to_the_second};
 use crate::report::look::{Mark, mark_of};
 use crate::report::{
     Kind, Part, Row, View, answer_words, changed_words, clock_words, lock_words, moment_words, verdict_words,
@@ -212,7 +212,10 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
         Event::OnHold(hold) => {
             let words = format!(
                 "{} holds {} since {}: {}; starting nothing new, ^C^C backs out",
-                hold.by, hold.lock, hold.since, hold.reason
+                hold.by,
+                hold.lock,
+                to_the_second(&hold.since),
+                hold.reason
             );
             Some(about_run(Mark::Warn, "ON HOLD", visible_line(&words)))
         }

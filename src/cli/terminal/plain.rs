@@ -1,11 +1,12 @@
 //! Output without a terminal: one line per event, appended, and a sign of life every 30 seconds that says what it knows.
 
 use super::RunningView;
+use super::columns::Columns;
 use super::notice::{Notice, notice};
 use crate::machine::Timestamp;
 use crate::machine::event::Event;
 use crate::plan::units::duration_words;
-use crate::report::look::Ink;
+use crate::report::look::{Ink, Mark};
 use crate::report::{Look, View, clock_words, visible_line};
 use std::collections::HashMap;
 
@@ -18,6 +19,7 @@ const STALLED_US: u64 = 600_000_000;
 /// Lines for a run, one per event.
 pub(super) struct Plain {
     pub(super) look: Look,
+    columns: Columns,
     heard: HashMap<String, Heard>,
 }
 
@@ -29,11 +31,12 @@ struct Heard {
 
 impl Plain {
     pub(super) fn new(look: Look) -> Plain {
-        Plain { look, heard: HashMap::new() }
+        Plain { look, columns: Columns::new(), heard: HashMap::new() }
     }
 
     /// The lines of an event.
     pub(super) fn event(&mut self, view: &View, event: &Event) -> String {
+        self.columns.widen(view);
         match notice(view, event) {
             Some(notice) => self.line(view, &notice),
             None => String::new(),
@@ -42,32 +45,19 @@ impl Plain {
 
     fn line(&self, view: &View, notice: &Notice) -> String {
         let clock = clock_words(view.last().wall_us);
-        let tag = self.tag(view, notice.number);
+        let tag = self.columns.tag(view.total(), notice.number);
         let took = notice.took_us.map(duration_words).unwrap_or_default();
-        let word = format!("{:<8}", notice.word);
         let word = match notice.mark {
-            crate::report::look::Mark::Ok => self.look.paint(Ink::Good, &word),
-            crate::report::look::Mark::Failed => self.look.paint(Ink::Bad, &word),
-            _ => word,
+            Mark::Ok => self.look.paint(Ink::Good, &notice.word),
+            Mark::Failed => self.look.paint(Ink::Bad, &notice.word),
+            _ => notice.word.clone(),
         };
-        let mut out = match notice.path.is_empty() {
-            true => format!("{clock} {tag} {word} {}", notice.words),
-            false => format!("{clock} {tag} {word} {:<24} {took:>7}  {}", notice.path, notice.words),
-        };
-        out.truncate(out.trim_end().len());
-        out.push('\n');
+        let line = self.columns.line(&word, &notice.path, &took, &notice.words);
+        let mut out = format!("{clock} {tag} {line}\n");
         for line in &notice.below {
             out.push_str(&format!("{clock} {}   | {line}\n", " ".repeat(tag.len())));
         }
         out
-    }
-
-    fn tag(&self, view: &View, number: Option<usize>) -> String {
-        let total = view.total().to_string();
-        match number {
-            Some(n) => format!("[{n:>width$}/{total}]", width = total.len()),
-            None => " ".repeat(2 * total.len() + 3),
-        }
     }
 
     /// Signs of life of what has been running for a while, with the evidence.
@@ -91,11 +81,11 @@ impl Plain {
                 (false, Some(age)) => format!("last output {} ago ({})", duration_words(age), size(step.bytes)),
                 (false, None) => "no output so far".to_string(),
             };
-            let tag = self.tag(view, view.row(&step.path).and_then(|row| row.number));
+            let tag = self.columns.tag(view.total(), view.row(&step.path).and_then(|row| row.number));
             let clock = clock_words(now.wall_us);
             let path = visible_line(&step.path);
             let elapsed = duration_words(step.elapsed_us);
-            out.push_str(&format!("{clock} {tag} running  {path:<24} {elapsed:>7}  {evidence}\n"));
+            out.push_str(&format!("{clock} {tag} {}\n", self.columns.line("running", &path, &elapsed, &evidence)));
         }
         out
     }

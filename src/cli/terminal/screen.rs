@@ -45,6 +45,8 @@ pub(crate) struct Screen {
     progress: Box<dyn Progress>,
     prompt: Option<Prompt>,
     out: Box<dyn Write>,
+    /// The first failure to write.
+    unwritten: Option<std::io::Error>,
     size: Box<dyn Fn() -> Size>,
 }
 
@@ -58,7 +60,7 @@ impl Screen {
         out: Box<dyn Write>,
         size: Box<dyn Fn() -> Size>,
     ) -> Screen {
-        Screen { form, view, look, progress, prompt, out, size }
+        Screen { form, view, look, progress, prompt, out, unwritten: None, size }
     }
 
     /// How the run stands.
@@ -79,11 +81,18 @@ impl Screen {
         self.write(&text);
     }
 
+    /// Whether all of it could be written, for those to whom the screen is all there is.
+    pub(crate) fn written(self) -> std::io::Result<()> {
+        self.unwritten.map_or(Ok(()), Err)
+    }
+
     /// A screen that is gone must not end a run.
     fn write(&mut self, text: &str) {
-        if !text.is_empty() {
-            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        if text.is_empty() {
+            return;
         }
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        self.unwritten = self.unwritten.take().or(written.err());
     }
 
     /// Everything told so far stands on the screen, and nothing that will be redrawn.

@@ -34,22 +34,7 @@ fn piece(id: &str, kind: Kind) -> Piece {
 
 /// A step that changes something and cannot be taken back.
 pub(super) fn step(id: &str) -> Piece {
-    let task = Task {
-        act: Act::Shell(t("do it")),
-        env: Vec::new(),
-        dir: None,
-        stdin: None,
-        secret_files: Vec::new(),
-        exit: Vec::new(),
-        timeout: None,
-        retry: None,
-        poll: None,
-        expect: Vec::new(),
-        save: Vec::new(),
-        undo: None,
-        repeat: Repeat::Once,
-        done_when: None,
-    };
+    let task = Task::of(Act::Shell(t("do it")), Repeat::Once);
     piece(id, Kind::Task(Box::new(task), None, None))
 }
 

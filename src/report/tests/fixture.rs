@@ -15,22 +15,7 @@ pub(crate) fn template(text: &str) -> Template {
 }
 
 fn task(act: Act) -> Task {
-    Task {
-        act,
-        env: Vec::new(),
-        dir: None,
-        stdin: None,
-        secret_files: Vec::new(),
-        exit: Vec::new(),
-        timeout: None,
-        retry: None,
-        poll: None,
-        expect: Vec::new(),
-        save: Vec::new(),
-        undo: None,
-        repeat: Repeat::Once,
-        done_when: None,
-    }
+    Task::of(act, Repeat::Once)
 }
 
 impl Builder {

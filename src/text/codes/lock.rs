@@ -73,4 +73,15 @@ right:
     steps:
       - { id: stop, hold: { reason: "security incident" } }
 "#
+1138 INNER_LOCK "the lock of an included runbook does not count" r#"
+A run has one lock: that of the runbook that is run. One that it runs has its own lock only when it is run by itself, so
+others may change the same things meanwhile.
+
+wrong:
+    # deploy.yml runs migrate.yml, which says `lock: database`
+    lock: "{{ target.name }}"
+right:
+    # both say
+    lock: database
+"#
 }

@@ -50,25 +50,25 @@ fn plain_lines_tell_a_run_that_was_backed_out() {
         plain(&Script::begin(plan()).rolled_back()),
         str![[r#"
 15:41:02Z       run      deploy-web → prod  run 01jd3k7qw9  plan 9f2c41ab  by ana
-15:41:02Z       phase    preflight                         Pre-flight checks
-15:41:02Z [1/8] start    preflight.disk                    Disk space adequate
-15:41:02Z [1/8] ok       preflight.disk             300ms  Disk space adequate
-15:41:02Z [2/8] start    preflight.live                    Which colour serves now
-15:41:02Z [2/8] ok       preflight.live              80ms  Which colour serves now
-15:41:02Z [3/8] ASKED    preflight.checkpoint              Put v1.42.0; rm -rf / live? · no answer by 16:11:02Z = NO-GO
+15:41:02Z       phase    preflight                           Pre-flight checks
+15:41:02Z [1/8] start    preflight.disk                      Disk space adequate
+15:41:02Z [1/8] ok       preflight.disk               300ms  Disk space adequate
+15:41:02Z [2/8] start    preflight.live                      Which colour serves now
+15:41:02Z [2/8] ok       preflight.live                80ms  Which colour serves now
+15:41:02Z [3/8] ASKED    preflight.checkpoint                Put v1.42.0; rm -rf / live? · no answer by 16:11:02Z = NO-GO
 15:41:02Z         | colour now: blue
-15:41:44Z [3/8] GO       preflight.checkpoint         42s  GO by ana
-15:41:44Z       phase    switch                            Switch the traffic
-15:41:44Z [4/8] start    switch.upstream                   Point the balancer at the new one
-15:41:45Z [4/8] ok       switch.upstream             1.2s  Point the balancer at the new one
+15:41:44Z [3/8] GO       preflight.checkpoint           42s  GO by ana
+15:41:44Z       phase    switch                              Switch the traffic
+15:41:44Z [4/8] start    switch.upstream                     Point the balancer at the new one
+15:41:45Z [4/8] ok       switch.upstream               1.2s  Point the balancer at the new one
 15:41:45Z [5/8] start    switch.caches[a].warm
 15:41:45Z [6/8] start    switch.caches[b].warm
-15:41:46Z [5/8] ok       switch.caches[a].warm      500ms
-15:41:46Z [6/8] ok       switch.caches[b].warm       1.2s
-15:41:46Z [7/8] start    switch.migrate                    Migrate the database
-15:41:49Z [7/8] again    switch.migrate                    attempt 1 of 2: exit 3
-15:41:50Z [7/8] start    switch.migrate                    Migrate the database (attempt 2)
-15:42:24Z [7/8] FAILED   switch.migrate               38s  Migrate the database: exit 3
+15:41:46Z [5/8] ok       switch.caches[a].warm        500ms
+15:41:46Z [6/8] ok       switch.caches[b].warm         1.2s
+15:41:46Z [7/8] start    switch.migrate                      Migrate the database
+15:41:49Z [7/8] again    switch.migrate                      attempt 1 of 2: exit 3
+15:41:50Z [7/8] start    switch.migrate                      Migrate the database (attempt 2)
+15:42:24Z [7/8] FAILED   switch.migrate                 38s  Migrate the database: exit 3
 15:42:24Z         | ALTER TABLE orders ADD COLUMN region text;
 15:42:24Z         | ERROR:  deadlock ␛[2Jdetected
 15:42:24Z       BACKOUT  taking back what was done, last first: exit 3
@@ -76,11 +76,11 @@ fn plain_lines_tell_a_run_that_was_backed_out() {
 15:42:25Z       ok       switch.caches[b].warm~undo   600ms
 15:42:25Z       start    switch.caches[a].warm~undo
 15:42:25Z       ok       switch.caches[a].warm~undo   600ms
-15:42:25Z       start    switch.upstream~undo              Put the previous content back
-15:42:26Z       ok       switch.upstream~undo        1.0s  Put the previous content back
+15:42:25Z       start    switch.upstream~undo                Put the previous content back
+15:42:26Z       ok       switch.upstream~undo          1.0s  Put the previous content back
 15:42:26Z       always   steps of every exit path
-15:42:26Z       start    always.flag_off                   Maintenance page off
-15:42:26Z       ok       always.flag_off             10ms  Maintenance page off
+15:42:26Z       start    always.flag_off                     Maintenance page off
+15:42:26Z       ok       always.flag_off               10ms  Maintenance page off
 
 "#]]
     );
@@ -93,12 +93,12 @@ fn plain_lines_of_a_run_nobody_can_answer() {
         plain(&script),
         str![[r#"
 15:41:02Z       run      deploy-web → prod  run 01jd3k7qw9  plan 9f2c41ab  by ana
-15:41:02Z       phase    preflight                         Pre-flight checks
-15:41:02Z [1/8] start    preflight.disk                    Disk space adequate
-15:41:02Z [1/8] ok       preflight.disk             300ms  Disk space adequate
-15:41:02Z [2/8] start    preflight.live                    Which colour serves now
-15:41:02Z [2/8] ok       preflight.live              80ms  Which colour serves now
-15:41:02Z [3/8] ASKED    preflight.checkpoint              Put v1.42.0; rm -rf / live? · no answer by 16:11:02Z = NO-GO
+15:41:02Z       phase    preflight                           Pre-flight checks
+15:41:02Z [1/8] start    preflight.disk                      Disk space adequate
+15:41:02Z [1/8] ok       preflight.disk               300ms  Disk space adequate
+15:41:02Z [2/8] start    preflight.live                      Which colour serves now
+15:41:02Z [2/8] ok       preflight.live                80ms  Which colour serves now
+15:41:02Z [3/8] ASKED    preflight.checkpoint                Put v1.42.0; rm -rf / live? · no answer by 16:11:02Z = NO-GO
 15:41:02Z         | colour now: blue
 15:41:02Z       PARKED   nobody to ask here; the run waits for an answer at preflight.checkpoint
 
