@@ -1,86 +1,15 @@
 //! Building a plan: every file resolved, every input bound, every template with its place.
 
-use super::convert::{default_repeat, line_of, pairs, request, retry, template};
+use super::convert::{line_of, pairs, template};
 use super::gates::Around;
 use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
-use crate::policy::Program;
+use super::request::{Given, Library, Request};
 use crate::runbook::model as doc;
 use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-
-/// Everything a plan is made from.
-pub struct Request<'a> {
-    /// The file and its reading.
-    pub source: Source,
-    /// The runbook.
-    pub runbook: doc::Runbook,
-    /// Values given for inputs, and where each came from.
-    pub given: BTreeMap<String, Given>,
-    /// The target profile.
-    pub target: Option<Target>,
-    /// Digest of the target profile's file.
-    pub target_source: Option<SourceDigest>,
-    /// The target's policies.
-    pub policies: Policies,
-    /// Access to included runbooks.
-    pub library: &'a dyn Library,
-    /// Who makes it and when, and what is waived.
-    pub around: Around,
-}
-
-/// The policies of a target.
-#[derive(Debug, Clone, Default)]
-pub struct Policies {
-    /// As they were read.
-    pub policies: Vec<doc::Policy>,
-    /// Their files.
-    pub sources: Vec<SourceDigest>,
-    /// The file of the target, to point at in what is wrong with its values.
-    pub target: Option<Source>,
-}
-
-/// A value given for an input.
-#[derive(Debug, Clone)]
-pub struct Given {
-    /// The value; a secret stands as a reference.
-    pub value: Value,
-    /// Where it came from, for people.
-    pub origin: String,
-}
-
-/// Where included runbooks come from.
-pub trait Library {
-    /// The runbook at a path written in `from`.
-    ///
-    /// # Errors
-    /// Diagnostics of the included file, or words when it cannot be read at all.
-    fn runbook(&self, from: &Source, path: &str) -> Result<(Source, doc::Runbook), Unreadable>;
-    /// SHA-256 of a source's bytes, hex.
-    fn sha256(&self, source: &Source) -> String;
-    /// SHA-256 of a file that a step copies, hex.
-    ///
-    /// # Errors
-    /// Words when it cannot be read.
-    fn file_sha256(&self, path: &str) -> Result<String, String>;
-    /// A script or program that a command calls.
-    ///
-    /// # Errors
-    /// Words when it cannot be read.
-    fn program(&self, path: &str) -> Result<Program, String> {
-        Err(format!("cannot read {path}: programs are not looked into here"))
-    }
-}
-
-/// Why an included runbook cannot be used.
-pub enum Unreadable {
-    /// It cannot be read.
-    Missing(String),
-    /// It has errors of its own.
-    Invalid(Vec<Diagnostic>),
-}
 
 /// Resolves a runbook into a plan.
 ///
@@ -351,90 +280,6 @@ impl Builder<'_> {
         }
     }
 
-    pub(super) fn task(&mut self, step: &doc::Step, at: &Position<'_>) -> Task {
-        let act = match &step.kind {
-            doc::Kind::Shell(script) => Act::Shell(template(script)),
-            doc::Kind::Exec(doc::ExecArgs::List(words)) => Act::Exec(words.iter().map(template).collect()),
-            doc::Kind::Exec(doc::ExecArgs::Expression(list)) => Act::ExecList(template(list)),
-            doc::Kind::Http(http) => Act::Http(Box::new(request(http))),
-            doc::Kind::File(file) => {
-                let activate = file.activate.as_ref().map(|body| self.step(body, at));
-                Act::File(Box::new(File {
-                    path: template(&file.path),
-                    change: self.file_change(&file.change, at),
-                    mode: file.mode,
-                    activate,
-                }))
-            }
-            doc::Kind::Hold(reason) => Act::Hold(template(reason)),
-            doc::Kind::Marker(marker) => Act::Marker(Box::new(super::looks::marker(marker))),
-            doc::Kind::Changes(changes) => Act::Changes(Box::new(super::looks::changes(changes, &step.place))),
-            doc::Kind::Scan(scan) => Act::Scan(Box::new(super::looks::scan(scan, &step.place))),
-            _ => Act::Restore,
-        };
-        let undo = step.undo.as_ref().map(|undo| match undo {
-            doc::Undo::None(reason) => Undo::None(reason.value.clone()),
-            doc::Undo::Step(body) => Undo::Task(self.step(body, at)),
-            doc::Undo::Previous => Undo::Task(self.restore(step, at)),
-        });
-        Task {
-            act,
-            env: pairs(&step.env),
-            dir: step.dir.as_ref().map(template),
-            stdin: step.stdin.as_ref().map(template),
-            secret_files: pairs(&step.secret_files),
-            exit: step.exit.clone(),
-            timeout: step.timeout.as_ref().map(template),
-            retry: step.retry.as_ref().map(|r| retry(r, &step.place)),
-            poll: step.poll.as_ref().map(|p| Poll {
-                every: template(&p.every),
-                max: template(&p.max),
-                successes: p.successes,
-                trend: p.trend.as_ref().map(|t| Trend { of: template(&t.of), is: t.is }),
-            }),
-            expect: step.expect.iter().map(template).collect(),
-            save: pairs(&step.save),
-            undo: undo.or_else(|| held(&step.kind)),
-            repeat: step.repeat.unwrap_or(default_repeat(step)),
-            done_when: step.done_when.as_ref().map(|body| self.step(body, at)),
-        }
-    }
-
-    /// What a step copies is part of what is approved: its bytes are pinned by their digest.
-    fn file_change(&mut self, change: &doc::FileChange, at: &Position<'_>) -> FileChange {
-        match change {
-            doc::FileChange::Template(text) => FileChange::Content(template(text)),
-            doc::FileChange::Line(text) => FileChange::Line(template(text)),
-            doc::FileChange::Absent => FileChange::Absent,
-            doc::FileChange::Copy(text) => {
-                let from = self.known(at.scope).text(&text.value).ok();
-                let sha256 = match from.map(|path| self.library.file_sha256(&path)) {
-                    Some(Ok(sha256)) => Some(sha256),
-                    Some(Err(why)) => {
-                        self.problem(
-                            Code::COPY_MISSING,
-                            &why,
-                            &text.place,
-                            "the file to copy must be there when planning",
-                        );
-                        None
-                    }
-                    None => None,
-                };
-                FileChange::Copy { from: template(text), sha256 }
-            }
-        }
-    }
-
-    fn restore(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
-        let task = Task::of(Act::Restore, doc::Repeat::Safe);
-        let id = self.block("undo", &step.place, at, NodeKind::Task(Box::new(task)));
-        self.nodes[id].effect = doc::Effect::Change;
-        self.nodes[id].title =
-            Some(Template { text: "Put the previous content back".into(), at: line_of(&step.place) });
-        id
-    }
-
     fn for_each(&mut self, each: &doc::ForEach, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         let steps = each.steps.iter().map(|s| self.step(s, at)).collect();
         let body = self.block("item", &step.place, at, NodeKind::Sequence(steps));
@@ -506,9 +351,4 @@ pub(super) fn conforming(input: &doc::Input, value: Value) -> Result<Value, Stri
 fn secret_source(input: &doc::Input, origin: &str) -> Value {
     let from = input.from.as_ref().map_or_else(|| json!(origin), doc::InputSource::reference);
     if input.allow_short { json!({ "from": from, "allow_short": true }) } else { from }
-}
-
-/// A hold is not taken back with its run: another person lifts it.
-fn held(kind: &doc::Kind) -> Option<Undo> {
-    matches!(kind, doc::Kind::Hold(_)).then(|| Undo::None("another person lifts it".into()))
 }

@@ -1,8 +1,9 @@
 //! Included runbooks: found, bound to inputs, and planned in a scope of their own.
 
-use super::build::{Builder, Position, Unreadable, conforming};
+use super::build::{Builder, Position, conforming};
 use super::convert::{line_of, pairs, template};
 use super::model::*;
+use super::request::Unreadable;
 use crate::runbook::model as doc;
 use crate::text::{Code, Diagnostic};
 

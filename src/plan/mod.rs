@@ -13,17 +13,20 @@ pub mod paths;
 mod lock;
 mod looks;
 mod policies;
+mod request;
 mod schedule;
 mod stages;
+mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod used;
 pub mod window;
 
 pub use crate::runbook::units;
-pub use build::{Given, Library, Policies, Request, Unreadable, build};
+pub use build::build;
 pub use gates::{Around, idle_waivers};
 pub use model::Plan;
+pub use request::{Given, Library, Policies, Request, Unreadable};
 
 use sha2::{Digest, Sha256};
 
