@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reduce::Reducer;
 use super::sample::{Measured, Missing, Sample, decimal};
-use super::table::Table;
+use super::table::{Row, Table};
 use super::unit::Unit;
 use super::window::{Hold, Point, Streak, Stretch};
 
@@ -35,7 +35,7 @@ pub struct Baseline {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct MetricState {
-    newest: Option<Sample>,
+    newest: Option<Reading>,
     pub(super) stretch: Stretch,
 }
 
@@ -46,21 +46,22 @@ pub(super) struct RowState {
     pub(super) streaks: Vec<Streak>,
 }
 
-/// The newest value of a metric, fit to be judged.
-#[derive(Debug, Clone, PartialEq)]
+/// The newest sample of a metric, as it is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reading {
-    pub(super) at_us: u64,
-    pub(super) value: Value,
+    at_us: u64,
+    /// Its value, if enough is behind it.
+    value: Result<Value, Missing>,
     /// How many observations are behind it, where somebody counts them.
     pub(super) evidence: Option<u64>,
     /// How many of the counters behind it vanished.
     pub(super) gone: u64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Value {
     /// In the base unit.
-    Number(f64),
+    Number(#[serde(with = "decimal")] f64),
     Text(String),
 }
 
@@ -101,53 +102,50 @@ impl TableState {
 
     /// Room for the table's rows; a state of another table begins anew.
     pub(super) fn fit(&mut self, table: &Table) {
-        let shape = |rows: &[RowState]| rows.iter().map(|r| r.streaks.len()).collect::<Vec<_>>();
-        let rows: Vec<RowState> = table
-            .rows
-            .iter()
-            .map(|row| RowState { hold: None, streaks: vec![Streak::default(); row.conditions.len()] })
-            .collect();
-        if shape(&self.rows) != shape(&rows) {
-            self.rows = rows;
+        let fits = |(row, memory): (&Row, &RowState)| row.conditions.len() == memory.streaks.len();
+        if self.rows.len() != table.rows.len() || !table.rows.iter().zip(&self.rows).all(fits) {
+            let streaks = |row: &Row| vec![Streak::default(); row.conditions.len()];
+            self.rows = table.rows.iter().map(|row| RowState { hold: None, streaks: streaks(row) }).collect();
         }
     }
 
-    /// Takes in a newer sample of a metric of the table; what is known already or older is left alone.
-    pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: Sample) {
-        let state = self.metrics.entry(metric.into()).or_default();
-        if state.newest.as_ref().is_some_and(|newest| newest.at_us >= sample.at_us) {
+    /// Takes in a newer sample of a metric of the table; what is known already or older is left alone, and what is from
+    /// the future counts as of now.
+    pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: &Sample, now_us: u64) {
+        let at_us = sample.at_us.min(now_us);
+        let known = self.metrics.get_mut(metric);
+        if known.as_ref().and_then(|known| known.newest.as_ref()).is_some_and(|newest| newest.at_us >= at_us) {
             return;
         }
-        if let Ok(Value::Number(value)) = usable(table, metric, &sample) {
-            let back = table
-                .conditions()
-                .filter(|(_, c)| c.reads().any(|m| m == metric))
-                .filter_map(|(_, c)| c.cell.over_us());
-            let keep_us = back.max().unwrap_or_default();
-            state.stretch.push(Point { at_us: sample.at_us, value }, table.gap_us(), keep_us);
+        let value = usable(table, metric, sample);
+        let (evidence, gone) = match sample.value {
+            Measured::Number { evidence, gone, .. } => (evidence, gone),
+            _ => (None, 0),
+        };
+        let state = match known {
+            Some(known) => known,
+            None => self.metrics.entry(metric.into()).or_default(),
+        };
+        if let Ok(Value::Number(value)) = value {
+            let of_metric = table.conditions().filter(|(_, condition)| condition.reads().any(|name| name == metric));
+            let keep_us = of_metric.filter_map(|(_, condition)| condition.cell.over_us()).max().unwrap_or_default();
+            state.stretch.push(Point { at_us, value }, table.gap_us(), keep_us);
         }
-        state.newest = Some(sample);
+        state.newest = Some(Reading { at_us, value, evidence, gone });
     }
 
     /// The newest sample of a metric, whatever it says.
     pub(super) fn newest_us(&self, metric: &str) -> Option<u64> {
-        self.metrics.get(metric)?.newest.as_ref().map(|s| s.at_us)
+        self.metrics.get(metric)?.newest.as_ref().map(|newest| newest.at_us)
     }
 
-    /// The newest value of a metric, if it can be judged.
-    pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<Reading, Missing> {
+    /// The newest value of a metric, if it can be judged, and what is behind it.
+    pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<(&Value, &Reading), Missing> {
         let newest = self.metrics.get(metric).and_then(|m| m.newest.as_ref()).ok_or(Missing::NotYet)?;
-        let value = usable(table, metric, newest)?;
+        let value = newest.value.as_ref().map_err(Missing::clone)?;
         let age_us = now_us.saturating_sub(newest.at_us);
         let stale_after_us = table.metrics.get(metric).and_then(|m| m.stale_after_us).unwrap_or(table.gap_us());
-        if age_us > stale_after_us {
-            return Err(Missing::Stale { age_us });
-        }
-        let (evidence, gone) = match newest.value {
-            Measured::Number { evidence, gone, .. } => (evidence, gone),
-            _ => (None, 0),
-        };
-        Ok(Reading { at_us: newest.at_us, value, evidence, gone })
+        if age_us > stale_after_us { Err(Missing::Stale { age_us }) } else { Ok((value, newest)) }
     }
 
     /// The baseline of a metric in the base unit.

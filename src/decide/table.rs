@@ -133,6 +133,11 @@ impl Table {
         self.conditions().flat_map(|(_, c)| c.reads()).collect()
     }
 
+    /// Whether the table looks at a metric.
+    pub(super) fn looks_at(&self, metric: &str) -> bool {
+        self.conditions().any(|(_, condition)| condition.reads().any(|name| name == metric))
+    }
+
     /// The longest time between two samples that counts as without a gap, in microseconds.
     pub fn gap_us(&self) -> u64 {
         self.gap_us.unwrap_or(self.every_us.saturating_mul(2))

@@ -52,6 +52,11 @@ pub(super) fn number(value: f64) -> String {
     }
     let magnitude = value.abs().log10().floor() as i32;
     let places = (3 - magnitude).clamp(0, 12) as usize;
+    // Mostly there is nothing to round, and this is much faster. Above, not all digits would be shown.
+    let whole = value.to_string();
+    if magnitude < 15 && whole.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= places) {
+        return whole;
+    }
     let text = format!("{value:.places$}");
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').into(),

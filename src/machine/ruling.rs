@@ -14,32 +14,35 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
     match event {
         Event::Looked { path, at_us, samples, ruling, cause, because, again_us } => {
             let id = find(state, event, path)?;
-            let table = match &state.node_of(id).kind {
-                NodeKind::Decide(decision) => Some(decision.table.clone()),
+            let plan = state.plan.clone();
+            let table = match &plan.node(state.insts[id].node).kind {
+                NodeKind::Decide(decision) => Some(&decision.table),
                 NodeKind::Baseline(_) => None,
                 _ => return Err(illegal("it does not look at metrics")),
             };
             if state.insts[id].status != Status::Answered {
                 return Err(illegal("nothing was read"));
             }
-            let done = state.insts[id].done.clone().unwrap_or_default();
+            let done = state.insts[id].done.take();
             let mut lookout = std::mem::take(&mut state.insts[id].lookout);
             // The ruling stands in the event; what the table remembers is folded again from the samples.
             match table {
                 Some(table) => {
-                    let memory = with_baselines(state, id, std::mem::take(&mut lookout.memory));
-                    (lookout.memory, _) = decide::step(&table, memory, samples, *at_us);
+                    lookout.memory = with_baselines(state, id, std::mem::take(&mut lookout.memory));
+                    decide::remember(table, &mut lookout.memory, samples, *at_us);
                 }
                 None => lookout.taken.push(samples.clone()),
             }
-            remember(&mut lookout, &done, *at_us, |name| looks_back(state, id, name));
+            if let Some(done) = &done {
+                remember(&mut lookout, done, *at_us, |name| looks_back(state, id, name));
+            }
             if ruling.passes() {
                 (lookout.accepted, lookout.level) = (None, 0);
             }
             let fresh = again_us.is_none();
             lookout.said = Some(Said { ruling: *ruling, cause: *cause, because: because.clone(), fresh });
             let inst = &mut state.insts[id];
-            inst.lookout = lookout;
+            (inst.lookout, inst.done) = (lookout, done);
             if let Some(until_us) = again_us {
                 inst.status = Status::Pausing { until_us: *until_us };
             }

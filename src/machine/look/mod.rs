@@ -129,10 +129,10 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
     let at_us = now.wall_us.max(0) as u64;
     let names = decision.table.metric_names();
     let samples = samples::of(state, id, names.into_iter(), at_us);
-    let (_, said) =
-        decide::step(&decision.table, with_baselines(state, id, inst.lookout.memory.clone()), &samples, at_us);
+    let memory = with_baselines(state, id, inst.lookout.memory.clone());
+    let (ruling, cause, because) = decide::rule(&decision.table, memory, &samples, at_us);
     let next = now.run_us + decision.table.every_us;
-    let again_us = match said.action {
+    let again_us = match ruling {
         _ if state.is_guard(id) => Some(next),
         Ruling::Rollback | Ruling::Abort | Ruling::Investigate | Ruling::Escalate => None,
         Ruling::Hold if may_hold(inst, decision, now) => Some(next),
@@ -140,15 +140,7 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
         _ if inst.poll_until_us.is_some_and(|until| now.run_us < until) => Some(next),
         _ => None,
     };
-    Event::Looked {
-        path: inst.path.clone(),
-        at_us,
-        because: said.sentence(),
-        ruling: said.action,
-        cause: said.because,
-        samples,
-        again_us,
-    }
+    Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us }
 }
 
 /// What holds may last as long as all extensions would, where the table says how many there are.

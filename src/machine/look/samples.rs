@@ -102,8 +102,8 @@ pub(super) fn of<'n>(
     names: impl Iterator<Item = &'n str>,
     at_us: u64,
 ) -> BTreeMap<String, Sample> {
-    let done = state.insts[id].done.clone().unwrap_or_default();
-    let look = Look { state, id, done: &done, at_us };
+    let nothing = Done::default();
+    let look = Look { state, id, done: state.insts[id].done.as_ref().unwrap_or(&nothing), at_us };
     names.map(|name| (name.to_string(), look.sample(name))).collect()
 }
 
