@@ -22,16 +22,9 @@ pub(super) struct Look<'a> {
     pub(super) now_us: u64,
 }
 
-/// How one condition stands. Putting it into words takes longer than judging it, and mostly nobody asks.
-#[derive(Debug)]
-pub(super) struct Judged {
-    pub(super) truth: Truth,
-    found: Found,
-}
-
-/// What was held against a condition.
+/// What was held against a condition. Putting it into words takes longer than judging it, and mostly nobody asks.
 #[derive(Debug, Clone, Copy)]
-enum Found {
+pub(super) enum Found {
     /// Nothing that can be judged.
     Nothing,
     /// The newest text.
@@ -49,7 +42,13 @@ enum Found {
     NotYet,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    /// The conditions of a row, each with how many samples in a row were inside.
+    pub(super) fn cells(&self, row: usize) -> impl Iterator<Item = (&'a Condition, Streak)> {
+        let before: usize = self.table.rows[..row].iter().map(|row| row.conditions.len()).sum();
+        self.table.rows[row].conditions.iter().zip(self.state.streaks[before..].iter().copied())
+    }
+
     pub(super) fn value(&self, metric: &str) -> Result<&Value, Missing> {
         self.state.reading(self.table, metric, self.now_us).map(|(value, _)| value)
     }
@@ -61,17 +60,20 @@ impl Look<'_> {
         }
     }
 
-    /// Whether the newest value is inside, for counting samples in a row.
-    pub(super) fn is_inside(&self, condition: &Condition) -> bool {
-        let Cell::Consecutive { bounds, .. } = &condition.cell else { return false };
-        self.number(&condition.metric).is_ok_and(|number| bounds.holds(number, None) == Some(true))
+    /// Counts the newest sample, where a condition is about samples in a row.
+    pub(super) fn count(&self, condition: &Condition, streak: &mut Streak) {
+        if let Cell::Consecutive { bounds, .. } = &condition.cell
+            && let Some(at_us) = self.state.newest_us(&condition.metric)
+        {
+            let number = self.number(&condition.metric);
+            let is_inside = number.is_ok_and(|number| bounds.holds(number, None) == Some(true));
+            streak.count(at_us, is_inside, self.table.gap_us());
+        }
     }
 
     /// Judges a condition; `streak` is how many samples in a row were inside.
-    pub(super) fn judge(&self, condition: &Condition, streak: Streak) -> Judged {
-        let judged = self.judge_value(condition, streak);
-        let (found, truth) = judged.unwrap_or_else(|why| (Found::Nothing, Truth::Unknown(why)));
-        Judged { truth, found }
+    pub(super) fn judge(&self, condition: &Condition, streak: Streak) -> (Found, Truth) {
+        self.judge_value(condition, streak).unwrap_or_else(|why| (Found::Nothing, Truth::Unknown(why)))
     }
 
     fn judge_value(&self, condition: &Condition, streak: Streak) -> Result<(Found, Truth), Missing> {
@@ -137,11 +139,11 @@ impl Look<'_> {
     }
 
     /// How a condition stands, as one phrase: `error_ratio 6.2% > 5%`.
-    pub(super) fn words(&self, condition: &Condition, judged: &Judged) -> String {
+    pub(super) fn words(&self, condition: &Condition, found: Found, truth: &Truth) -> String {
         let Condition { metric, cell } = condition;
         let unit = self.table.unit(metric);
-        let is_true = judged.truth == Truth::Yes;
-        let text = match (&judged.truth, judged.found) {
+        let is_true = *truth == Truth::Yes;
+        let text = match (truth, found) {
             (Truth::Unknown(why), _) => format!("{metric} {cell}: {why}"),
             (_, Found::Nothing | Found::NotYet) => format!("{metric} {cell} not known yet"),
             (_, Found::Text) => match self.value(metric) {
@@ -224,7 +226,9 @@ fn beside(value: f64, unit: Unit, cell: &Cell) -> String {
     let shown = words::value(value, unit);
     let looks_equal = |limit: Limit| {
         let base = limit.quantity().base();
-        base != value && words::value(base, unit) == shown
+        // Numbers that differ in the first digits look different; it is much faster to see that than to write them.
+        let near = (base - value).abs() <= 0.002 * base.abs().max(value.abs()) || value.abs() < 0.002;
+        base != value && near && words::value(base, unit) == shown
     };
     let is_near = cell.bounds().is_some_and(|bounds| bounds.limits().any(looks_equal));
     if is_near { words::exact(value, unit) } else { shown }

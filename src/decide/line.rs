@@ -47,14 +47,17 @@ pub(super) fn trend(points: &[Point]) -> Result<Direction, Missing> {
 
 /// The test's statistic; 0 where all values are equal.
 fn mann_kendall(values: &[f64]) -> f64 {
+    // Pairs are counted against the earlier values, which are kept in order: all pairs one by one take much longer.
+    let mut earlier: Vec<f64> = Vec::with_capacity(values.len());
     let mut s = 0i64;
-    for (i, early) in values.iter().enumerate() {
-        s += values[i + 1..].iter().map(|late| i64::from(late > early) - i64::from(late < early)).sum::<i64>();
+    for value in values {
+        let below = earlier.partition_point(|early| early < value);
+        let not_above = earlier.partition_point(|early| early <= value);
+        s += below as i64 - (earlier.len() - not_above) as i64;
+        earlier.insert(not_above, *value);
     }
     let weight = |n: usize| (n * n.saturating_sub(1) * (2 * n + 5)) as f64;
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let ties: f64 = sorted.chunk_by(|a, b| a == b).map(|group| weight(group.len())).sum();
+    let ties: f64 = earlier.chunk_by(|a, b| a == b).map(|group| weight(group.len())).sum();
     let variance = (weight(values.len()) - ties) / 18.0;
     match s.signum() {
         0 => 0.0,

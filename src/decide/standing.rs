@@ -3,22 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Because, CellReport, Decision, RowReport, RowStatus, Truth};
-use super::judge::{Judged, Look};
+use super::judge::Look;
 use super::ruling::Ruling;
 use super::sample::Missing;
 use super::state::Value;
-use super::table::{HitPolicy, Row, Table};
+use super::table::{Condition, HitPolicy, Table};
 use super::window::Hold;
 use super::words;
 
 /// How one row stands, not yet in words.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct RowStanding {
     pub(super) status: RowStatus,
     pub(super) hold: Option<Hold>,
     pub(super) remaining_us: u64,
-    /// By condition.
-    pub(super) cells: Vec<Judged>,
 }
 
 /// How a table stands, and what it therefore says.
@@ -36,10 +34,10 @@ impl<'a> Standing<'a> {
         let Look { table, state, now_us } = look;
         let (mut missing, mut uncovered) = (Vec::new(), Vec::new());
         let covering = covering(table, &rows);
-        for metric in table.metric_names() {
+        for (metric, cover) in &covering {
             match state.reading(table, metric, now_us) {
-                Err(why) => missing.push((metric, why)),
-                Ok((value, _)) if covering.get(metric) == Some(&Cover::None) => uncovered.push((metric, value)),
+                Err(why) => missing.push((*metric, why)),
+                Ok((value, _)) if *cover == Cover::None => uncovered.push((*metric, value)),
                 Ok(_) => {}
             }
         }
@@ -83,10 +81,9 @@ impl<'a> Standing<'a> {
 
     fn row(&self, index: usize) -> RowReport {
         let (row, standing) = (&self.look.table.rows[index], &self.rows[index]);
-        let cells = row.conditions.iter().zip(&standing.cells).map(|(condition, judged)| CellReport {
-            metric: condition.metric.clone(),
-            text: self.look.words(condition, judged),
-            truth: judged.truth.clone(),
+        let cells = self.look.cells(index).map(|(condition, streak)| {
+            let (found, truth) = self.look.judge(condition, streak);
+            CellReport { metric: condition.metric.clone(), text: self.look.words(condition, found, &truth), truth }
         });
         RowReport {
             status: standing.status,
@@ -111,10 +108,10 @@ impl<'a> Standing<'a> {
 
     fn why_no_data(&self) -> String {
         let of_metrics = self.missing.iter().map(|(metric, why)| format!("{metric}: {why}"));
-        let cells = self.look.table.rows.iter().zip(&self.rows).flat_map(|(row, standing)| pairs(row, standing));
-        let unknown = cells.filter_map(|(metric, truth)| match truth {
-            Truth::Unknown(why) if self.missing.iter().all(|(known, _)| *known != metric) => {
-                Some(format!("{metric}: {why}"))
+        let cells = (0..self.rows.len()).flat_map(|row| self.look.cells(row));
+        let unknown = cells.filter_map(|(condition, streak)| match self.look.judge(condition, streak).1 {
+            Truth::Unknown(why) if self.missing.iter().all(|(known, _)| *known != condition.metric) => {
+                Some(format!("{}: {why}", condition.metric))
             }
             _ => None,
         });
@@ -124,13 +121,11 @@ impl<'a> Standing<'a> {
     }
 }
 
-fn pairs<'a>(row: &'a Row, standing: &'a RowStanding) -> impl Iterator<Item = (&'a str, &'a Truth)> {
-    row.conditions.iter().zip(&standing.cells).map(|(condition, cell)| (condition.metric.as_str(), &cell.truth))
-}
-
 /// How far the rows that judge a metric answer for its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cover {
+    /// There are none: it is only compared with.
+    Unasked,
     /// None of them holds.
     None,
     /// One of them cannot be judged.
@@ -141,6 +136,7 @@ enum Cover {
     Fired,
 }
 
+/// By metric that the table looks at.
 fn covering<'a>(table: &'a Table, rows: &[RowStanding]) -> BTreeMap<&'a str, Cover> {
     let mut covering: BTreeMap<&str, Cover> = BTreeMap::new();
     for (row, condition) in table.conditions() {
@@ -152,6 +148,9 @@ fn covering<'a>(table: &'a Table, rows: &[RowStanding]) -> BTreeMap<&'a str, Cov
         };
         let known = covering.entry(&condition.metric).or_insert(cover);
         *known = cover.max(*known);
+        if let Some(other) = condition.cell.other() {
+            covering.entry(other).or_insert(Cover::Unasked);
+        }
     }
     covering
 }
@@ -165,7 +164,7 @@ fn worst(
 ) -> (Ruling, Because) {
     let mut found: Vec<(Ruling, Because)> = Vec::new();
     for (index, (row, standing)) in table.rows.iter().zip(rows).enumerate() {
-        let is_answered = |c: &super::table::Condition| covering.get(c.metric.as_str()) == Some(&Cover::Fired);
+        let is_answered = |c: &Condition| covering.get(c.metric.as_str()) == Some(&Cover::Fired);
         match standing.status {
             RowStatus::Fired => found.push((row.action, Because::Row(index))),
             RowStatus::Pending if row.action.passes() && row.conditions.iter().all(is_answered) => {}

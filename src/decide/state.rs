@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reduce::Reducer;
 use super::sample::{Measured, Missing, Sample, decimal};
-use super::table::{Row, Table};
+use super::table::Table;
 use super::unit::Unit;
 use super::window::{Hold, Point, Streak, Stretch};
 
@@ -14,8 +14,10 @@ use super::window::{Hold, Point, Streak, Stretch};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableState {
     pub(super) metrics: BTreeMap<String, MetricState>,
-    /// By row; grows to the table's rows at the first step.
-    pub(super) rows: Vec<RowState>,
+    /// By row: how long it has held. Grows to the table's rows at the first step.
+    pub(super) holds: Vec<Option<Hold>>,
+    /// By condition, row after row.
+    pub(super) streaks: Vec<Streak>,
     baselines: BTreeMap<String, Baseline>,
 }
 
@@ -37,13 +39,6 @@ pub struct Baseline {
 pub(super) struct MetricState {
     newest: Option<Reading>,
     pub(super) stretch: Stretch,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct RowState {
-    pub(super) hold: Option<Hold>,
-    /// By condition.
-    pub(super) streaks: Vec<Streak>,
 }
 
 /// The newest sample of a metric, as it is judged.
@@ -102,10 +97,10 @@ impl TableState {
 
     /// Room for the table's rows; a state of another table begins anew.
     pub(super) fn fit(&mut self, table: &Table) {
-        let fits = |(row, memory): (&Row, &RowState)| row.conditions.len() == memory.streaks.len();
-        if self.rows.len() != table.rows.len() || !table.rows.iter().zip(&self.rows).all(fits) {
-            let streaks = |row: &Row| vec![Streak::default(); row.conditions.len()];
-            self.rows = table.rows.iter().map(|row| RowState { hold: None, streaks: streaks(row) }).collect();
+        let (rows, conditions) = (table.rows.len(), table.conditions().count());
+        if (self.holds.len(), self.streaks.len()) != (rows, conditions) {
+            self.holds = vec![None; rows];
+            self.streaks = vec![Streak::default(); conditions];
         }
     }
 
@@ -128,8 +123,9 @@ impl TableState {
         };
         if let Ok(Value::Number(value)) = value {
             let of_metric = table.conditions().filter(|(_, condition)| condition.reads().any(|name| name == metric));
-            let keep_us = of_metric.filter_map(|(_, condition)| condition.cell.over_us()).max().unwrap_or_default();
-            state.stretch.push(Point { at_us, value }, table.gap_us(), keep_us);
+            if let Some(keep_us) = of_metric.filter_map(|(_, condition)| condition.cell.over_us()).max() {
+                state.stretch.push(Point { at_us, value }, table.gap_us(), keep_us);
+            }
         }
         state.newest = Some(Reading { at_us, value, evidence, gone });
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Because, Decision, RowStatus, Truth};
-use super::judge::{Judged, Look};
+use super::judge::Look;
 use super::ruling::Ruling;
 use super::sample::Sample;
 use super::standing::{RowStanding, Standing};
-use super::state::{RowState, TableState};
+use super::state::TableState;
 use super::table::{Row, Table};
 use super::window::Hold;
 
@@ -57,56 +57,54 @@ fn take_in(table: &Table, state: &mut TableState, samples: &BTreeMap<String, Sam
     for (metric, sample) in samples.iter().filter(|(metric, _)| table.looks_at(metric)) {
         state.admit(table, metric, sample, now_us);
     }
-    let mut rows = std::mem::take(&mut state.rows);
+    let mut streaks = std::mem::take(&mut state.streaks);
     let look = Look { table, state, now_us };
-    let standing = table.rows.iter().zip(&mut rows).map(|(row, memory)| look_at_row(&look, row, memory)).collect();
-    state.rows = rows;
-    standing
+    table.conditions().zip(&mut streaks).for_each(|((_, condition), streak)| look.count(condition, streak));
+    state.streaks = streaks;
+    let mut holds = std::mem::take(&mut state.holds);
+    let look = Look { table, state, now_us };
+    let rows = holds.iter_mut().enumerate().map(|(row, hold)| look_at_row(&look, row, hold)).collect();
+    state.holds = holds;
+    rows
 }
 
-fn look_at_row(look: &Look<'_>, row: &Row, memory: &mut RowState) -> RowStanding {
-    let gap_us = look.table.gap_us();
-    for (condition, streak) in row.conditions.iter().zip(&mut memory.streaks) {
-        if let Some(at_us) = look.state.newest_us(&condition.metric) {
-            streak.count(at_us, look.is_inside(condition), gap_us);
-        }
-    }
-    let cells: Vec<Judged> =
-        row.conditions.iter().zip(&memory.streaks).map(|(condition, streak)| look.judge(condition, *streak)).collect();
+fn look_at_row(look: &Look<'_>, index: usize, held: &mut Option<Hold>) -> RowStanding {
+    let row = &look.table.rows[index];
     let for_us = row.for_us.unwrap_or(0);
     let mut remaining_us = 0;
-    let status = match all(&cells) {
+    let status = match all(look, index) {
         Truth::No => {
-            memory.hold = None;
+            *held = None;
             RowStatus::Off
         }
         Truth::Unknown(_) => RowStatus::Unknown,
         Truth::Pending { remaining_us: window_us } => {
-            memory.hold = None;
+            *held = None;
             remaining_us = window_us.saturating_add(for_us);
             RowStatus::Pending
         }
         Truth::Yes => {
             let (from_us, to_us) = evidence(look, row);
-            let hold = memory.hold.map_or_else(|| Hold::begin(from_us), |hold| hold.again(to_us, gap_us));
-            memory.hold = Some(hold);
+            let hold = held.map_or_else(|| Hold::begin(from_us), |hold| hold.again(to_us, look.table.gap_us()));
+            *held = Some(hold);
             remaining_us = for_us.saturating_sub(hold.held_us());
             if remaining_us == 0 { RowStatus::Fired } else { RowStatus::Pending }
         }
     };
-    let hold = memory.hold.filter(|_| matches!(status, RowStatus::Fired | RowStatus::Pending));
-    RowStanding { status, hold, remaining_us, cells }
+    let hold = held.filter(|_| matches!(status, RowStatus::Fired | RowStatus::Pending));
+    RowStanding { status, hold, remaining_us }
 }
 
-/// All conditions together: one that is off settles it, then one that is unknown, then one that is pending.
-fn all(cells: &[Judged]) -> &Truth {
+/// All conditions of a row together: one that is off settles it, then one that is unknown, then one that is pending.
+fn all(look: &Look<'_>, row: usize) -> Truth {
     let weight = |truth: &Truth| match truth {
         Truth::No => (3, 0),
         Truth::Unknown(_) => (2, 0),
         Truth::Pending { remaining_us } => (1, *remaining_us),
         Truth::Yes => (0, 0),
     };
-    cells.iter().map(|cell| &cell.truth).max_by_key(|truth| weight(truth)).unwrap_or(&Truth::No)
+    let truths = look.cells(row).map(|(condition, streak)| look.judge(condition, streak).1);
+    truths.max_by_key(weight).unwrap_or(Truth::No)
 }
 
 /// From which time on all its metrics have their present value, and up to which all of them are known.

@@ -261,7 +261,7 @@ fn short_digits(number: f64) -> Option<(i128, i32)> {
     POWERS[..10].iter().zip(0..).find_map(|(power, places)| {
         let digits = number * power;
         let is_it = digits.abs() < 1e15 && digits.fract() == 0.0 && digits / power == number;
-        is_it.then_some((digits as i128, places))
+        is_it.then_some((digits as i64 as i128, places))
     })
 }
 
@@ -282,10 +282,15 @@ const POWERS: [f64; 23] = [
 
 /// The number that is written as `digits` x 10^`exponent`.
 pub(super) fn decimal(digits: i128, exponent: i32) -> f64 {
-    match POWERS.get(exponent.unsigned_abs() as usize) {
+    match (i64::try_from(digits), POWERS.get(exponent.unsigned_abs() as usize)) {
         // Both parts are exact, so one operation rounds as reading the text would.
-        Some(power) if digits.unsigned_abs() <= 1 << 53 && exponent < 0 => digits as f64 / power,
-        Some(power) if digits.unsigned_abs() <= 1 << 53 => digits as f64 * power,
+        (Ok(digits), Some(power)) if digits.unsigned_abs() <= 1 << 53 => {
+            if exponent < 0 {
+                digits as f64 / power
+            } else {
+                digits as f64 * power
+            }
+        }
         // An integer with a small exponent always reads as a finite number.
         _ => format!("{digits}e{exponent}").parse().unwrap_or(f64::NAN),
     }

@@ -34,15 +34,17 @@ pub(super) fn clock(at_us: u64) -> String {
 /// A value in the base unit, in a unit that suits it, with four digits: `6.2%`, `131.4MiB`.
 pub(super) fn value(base: f64, unit: Unit) -> String {
     let shown = unit.for_people(base);
-    let name = if shown == Unit::COUNT { String::new() } else { shown.to_string() };
-    format!("{}{name}", number(shown.from_base(base)))
+    named(number(shown.from_base(base)), shown)
 }
 
 /// The same with all digits.
 pub(super) fn exact(base: f64, unit: Unit) -> String {
     let shown = unit.for_people(base);
-    let name = if shown == Unit::COUNT { String::new() } else { shown.to_string() };
-    format!("{}{name}", shown.from_base(base))
+    named(shown.from_base(base).to_string(), shown)
+}
+
+fn named(number: String, unit: Unit) -> String {
+    if unit == Unit::COUNT { number } else { format!("{number}{unit}") }
 }
 
 /// A number with four digits at most after the leading ones, no more than it has.

@@ -81,9 +81,9 @@ pub(super) fn decision_of(state: &State, id: InstId) -> Option<&Decision> {
 
 /// What to read for one look, and for how long to look in microseconds; none for what does not look.
 pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), Trouble>> {
-    let (names, every_us, over_us) = match &state.node_of(id).kind {
+    let (names, every_us, over_us): (Vec<&str>, _, _) = match &state.node_of(id).kind {
         NodeKind::Decide(decision) => {
-            let names = decision.table.metric_names().into_iter().map(str::to_owned).collect();
+            let names = decision.table.metric_names().into_iter().collect();
             (names, decision.table.every_us, decision.over_us.unwrap_or(0))
         }
         NodeKind::Baseline(wanted) => (baseline::names(wanted), wanted.every_us, wanted.over_us()),
@@ -92,10 +92,10 @@ pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), 
     Some(action(state, id, names, every_us).map(|action| (action, over_us)))
 }
 
-fn action(state: &State, id: InstId, names: Vec<String>, every_us: u64) -> Result<Action, Trouble> {
+fn action(state: &State, id: InstId, names: Vec<&str>, every_us: u64) -> Result<Action, Trouble> {
     let mut queries: Vec<Query> = Vec::new();
     for metric in samples::needed(state, id, names) {
-        queries.extend(samples::queries(state, id, metric)?);
+        samples::ask(state, id, metric, &mut queries)?;
     }
     Ok(Action::Sample(SampleAction { queries, timeout_us: every_us.clamp(1_000_000, LONGEST_READ_US) }))
 }
@@ -291,10 +291,10 @@ pub(super) fn guard_turn(state: &State, id: InstId, now: Timestamp) -> Option<Ev
     let question = inst.ask_inst?;
     let asking = matches!(state.insts[question].status, Status::Asking(_));
     if let Some(said) = &inst.lookout.said {
-        let path = inst.path.clone();
+        let ruled = |then| Event::Ruled { path: inst.path.clone(), then, reason: said.because.clone() };
         match said.ruling {
-            Ruling::Rollback => return Some(Event::Ruled { path, then: Then::Rollback, reason: said.because.clone() }),
-            Ruling::Abort => return Some(Event::Ruled { path, then: Then::Stop, reason: said.because.clone() }),
+            Ruling::Rollback => return Some(ruled(Then::Rollback)),
+            Ruling::Abort => return Some(ruled(Then::Stop)),
             Ruling::Investigate | Ruling::Escalate if !asking && inst.lookout.accepted != Some(said.cause) => {
                 return Some(ask(state, id, question, decision, said, now));
             }

@@ -18,15 +18,15 @@ fn evidence_name(metric: &str) -> String {
 }
 
 /// The metrics of these names, those that others are made of included.
-pub(super) fn needed(state: &State, id: InstId, mut wanted: Vec<String>) -> Vec<&Metric> {
+pub(super) fn needed<'a>(state: &'a State, id: InstId, mut wanted: Vec<&'a str>) -> Vec<&'a Metric> {
     let mut found: Vec<&Metric> = Vec::new();
     while let Some(name) = wanted.pop() {
-        let Some(metric) = metric_of(state, id, &name) else { continue };
+        let Some(metric) = metric_of(state, id, name) else { continue };
         if found.iter().any(|known| known.name == metric.name) {
             continue;
         }
         if let MetricSource::Ratio { of, to } = &metric.source {
-            wanted.extend([of.clone(), to.clone()]);
+            wanted.extend([of.as_str(), to]);
         }
         found.push(metric);
     }
@@ -38,11 +38,11 @@ pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<
     state.plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
 }
 
-/// What the world is asked for a metric; nothing where it is made of what is known already.
-pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<Query>, Trouble> {
+/// Adds what the world is asked for a metric; nothing where it is made of what is known already.
+pub(super) fn ask(state: &State, id: InstId, metric: &Metric, queries: &mut Vec<Query>) -> Result<(), Trouble> {
     let names = Names::of(state, id);
-    let one = |from: Source| vec![Query { name: metric.name.clone(), from, timeout_us: metric.timeout_us }];
-    Ok(match &metric.source {
+    let mut evidence = None;
+    let from = match &metric.source {
         MetricSource::Prometheus { query, url, sampling, samples } => {
             let url = names.text(url)?;
             let instant = |query: String, reduce| Source::Prometheus {
@@ -62,25 +62,27 @@ pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<
                     reduce: reduce(sampling.reduce),
                 },
             };
-            let mut queries = one(from);
             if let Some(samples) = samples {
-                let from = instant(names.text(samples)?, action::Reduce::Sum);
-                queries.push(Query { name: evidence_name(&metric.name), from, timeout_us: metric.timeout_us });
+                evidence = Some(instant(names.text(samples)?, action::Reduce::Sum));
             }
-            queries
+            from
         }
         MetricSource::Scrape { url, series, change } => {
             let url = names.text(url)?;
             let select = super::series::parse(&names.text(series)?).map_err(|why| format!("{why} ({})", series.at))?;
-            one(match metric.quantile {
+            match metric.quantile {
                 Some(_) => Source::PageBuckets { url, select, each: change.is_some() },
                 None => Source::Page { url, select, each: change.is_some() },
-            })
+            }
         }
-        MetricSource::Http { request, .. } => one(Source::Act(Box::new(resolve_task(&names, request)?))),
-        MetricSource::Shell { script, .. } => one(Source::Act(Box::new(resolve_task(&names, script)?))),
-        MetricSource::LatencyOf { .. } | MetricSource::Ratio { .. } => Vec::new(),
-    })
+        MetricSource::Http { request, .. } => Source::Act(Box::new(resolve_task(&names, request)?)),
+        MetricSource::Shell { script, .. } => Source::Act(Box::new(resolve_task(&names, script)?)),
+        MetricSource::LatencyOf { .. } | MetricSource::Ratio { .. } => return Ok(()),
+    };
+    let query = |name, from| Query { name, from, timeout_us: metric.timeout_us };
+    queries.push(query(metric.name.clone(), from));
+    queries.extend(evidence.map(|from| query(evidence_name(&metric.name), from)));
+    Ok(())
 }
 
 fn reduce(reduce: Reduce) -> action::Reduce {
