@@ -129,7 +129,11 @@ impl RowReport {
 
     /// How the row stands, in one sentence for people.
     pub fn sentence(&self) -> String {
-        let mut text = self.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" and ");
+        self.with_times(self.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" and "))
+    }
+
+    /// The phrases of its conditions, and since when and for how long it holds.
+    pub(super) fn with_times(&self, mut text: String) -> String {
         if let Some(since) = self.since_us {
             text += &format!(" since {}", words::clock(since));
         }

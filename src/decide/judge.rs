@@ -132,7 +132,7 @@ impl<'a> Look<'a> {
         judge: impl Fn(&[Point]) -> Result<(Found, Truth), Missing>,
     ) -> Result<(Found, Truth), Missing> {
         self.number(metric)?;
-        match self.state.metrics.get(metric).ok_or(Missing::NotYet)?.stretch.window(over_us) {
+        match self.state.stretch(metric).ok_or(Missing::NotYet)?.window(over_us) {
             Window::Full(points) => judge(&points),
             Window::Filling { remaining_us } => Ok((Found::NotYet, Truth::Pending { remaining_us })),
         }

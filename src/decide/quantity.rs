@@ -208,11 +208,12 @@ impl Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.places == 0 {
+            return write!(f, "{}", self.digits);
+        }
         let sign = if self.digits < 0 { "-" } else { "" };
-        let places = usize::from(self.places);
-        let digits = format!("{:0>width$}", self.digits.unsigned_abs(), width = places + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - places);
-        write!(f, "{sign}{whole}{}{fraction}", if places == 0 { "" } else { "." })
+        let (digits, one) = (u128::from(self.digits.unsigned_abs()), 10u128.pow(self.places.into()));
+        write!(f, "{sign}{}.{:0>width$}", digits / one, digits % one, width = self.places.into())
     }
 }
 

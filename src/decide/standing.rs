@@ -51,8 +51,11 @@ impl<'a> Standing<'a> {
     /// Why, in one sentence for people: `error_ratio 6.2% > 5% since 02:14:05, held 5m of 5m, 31 samples`.
     pub(super) fn sentence(&self) -> String {
         match self.because {
-            Because::Row(row) | Because::Pending(row) => self.row(row).sentence(),
-            Because::Otherwise if self.is_gate() => self.row(0).why_off(),
+            Because::Row(row) | Because::Pending(row) => {
+                let phrases = self.cells(row).map(|cell| cell.text).reduce(|text, more| text + " and " + &more);
+                self.row(row).with_times(phrases.unwrap_or_default())
+            }
+            Because::Otherwise if self.is_gate() => self.full_row(0).why_off(),
             Because::Otherwise => {
                 let values = self.uncovered().map(|(metric, value)| format!("{metric} {value}"));
                 format!("no row covers {}", values.collect::<Vec<_>>().join(", "))
@@ -67,7 +70,7 @@ impl<'a> Standing<'a> {
             at_us: self.look.now_us,
             action: self.action,
             because: self.because,
-            rows: (0..self.rows.len()).map(|row| self.row(row)).collect(),
+            rows: (0..self.rows.len()).map(|row| self.full_row(row)).collect(),
             missing: self.missing.iter().map(|(metric, why)| (metric.to_string(), why.clone())).collect(),
             uncovered: self.uncovered().map(|(metric, value)| (metric.to_string(), value)).collect(),
             sentence: self.sentence(),
@@ -79,22 +82,31 @@ impl<'a> Standing<'a> {
         matches!(&self.look.table.rows[..], [only] if only.action.passes())
     }
 
-    fn row(&self, index: usize) -> RowReport {
-        let (row, standing) = (&self.look.table.rows[index], &self.rows[index]);
-        let cells = self.look.cells(index).map(|(condition, streak)| {
+    fn full_row(&self, index: usize) -> RowReport {
+        let symptom = self.look.table.rows[index].symptom.clone();
+        RowReport { symptom, cells: self.cells(index).collect(), ..self.row(index) }
+    }
+
+    fn cells(&self, row: usize) -> impl Iterator<Item = CellReport> {
+        self.look.cells(row).map(|(condition, streak)| {
             let (found, truth) = self.look.judge(condition, streak);
             CellReport { metric: condition.metric.clone(), text: self.look.words(condition, found, &truth), truth }
-        });
+        })
+    }
+
+    /// How a row stands, without what people call it and its conditions.
+    fn row(&self, index: usize) -> RowReport {
+        let (row, standing) = (&self.look.table.rows[index], &self.rows[index]);
         RowReport {
             status: standing.status,
             action: row.action,
-            symptom: row.symptom.clone(),
+            symptom: None,
             since_us: standing.hold.map(|hold| hold.since_us),
             held_us: standing.hold.map_or(0, Hold::held_us),
             for_us: row.for_us.unwrap_or(0),
             remaining_us: standing.remaining_us,
             samples: standing.hold.map_or(0, |hold| hold.samples),
-            cells: cells.collect(),
+            cells: Vec::new(),
         }
     }
 

@@ -13,7 +13,8 @@ use super::window::{Hold, Point, Streak, Stretch};
 /// What a table remembers between samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableState {
-    pub(super) metrics: BTreeMap<String, MetricState>,
+    /// By name; a table has few, and all of this is copied at each look.
+    metrics: Vec<(String, MetricState)>,
     /// By row: how long it has held. Grows to the table's rows at the first step.
     pub(super) holds: Vec<Option<Hold>>,
     /// By condition, row after row.
@@ -36,9 +37,9 @@ pub struct Baseline {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct MetricState {
+struct MetricState {
     newest: Option<Reading>,
-    pub(super) stretch: Stretch,
+    stretch: Stretch,
 }
 
 /// The newest sample of a metric, as it is judged.
@@ -108,8 +109,7 @@ impl TableState {
     /// the future counts as of now.
     pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: &Sample, now_us: u64) {
         let at_us = sample.at_us.min(now_us);
-        let known = self.metrics.get_mut(metric);
-        if known.as_ref().and_then(|known| known.newest.as_ref()).is_some_and(|newest| newest.at_us >= at_us) {
+        if self.newest_us(metric).is_some_and(|newest| newest >= at_us) {
             return;
         }
         let value = usable(table, metric, sample);
@@ -117,10 +117,11 @@ impl TableState {
             Measured::Number { evidence, gone, .. } => (evidence, gone),
             _ => (None, 0),
         };
-        let state = match known {
-            Some(known) => known,
-            None => self.metrics.entry(metric.into()).or_default(),
-        };
+        let at = self.metrics.iter().position(|(name, _)| name == metric).unwrap_or(self.metrics.len());
+        if at == self.metrics.len() {
+            self.metrics.push((metric.into(), MetricState::default()));
+        }
+        let state = &mut self.metrics[at].1;
         if let Ok(Value::Number(value)) = value {
             let of_metric = table.conditions().filter(|(_, condition)| condition.reads().any(|name| name == metric));
             if let Some(keep_us) = of_metric.filter_map(|(_, condition)| condition.cell.over_us()).max() {
@@ -132,12 +133,21 @@ impl TableState {
 
     /// The newest sample of a metric, whatever it says.
     pub(super) fn newest_us(&self, metric: &str) -> Option<u64> {
-        self.metrics.get(metric)?.newest.as_ref().map(|newest| newest.at_us)
+        self.of(metric)?.newest.as_ref().map(|newest| newest.at_us)
+    }
+
+    /// The values of a metric since the last gap.
+    pub(super) fn stretch(&self, metric: &str) -> Option<&Stretch> {
+        self.of(metric).map(|state| &state.stretch)
+    }
+
+    fn of(&self, metric: &str) -> Option<&MetricState> {
+        self.metrics.iter().find(|(name, _)| name == metric).map(|(_, state)| state)
     }
 
     /// The newest value of a metric, if it can be judged, and what is behind it.
     pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<(&Value, &Reading), Missing> {
-        let newest = self.metrics.get(metric).and_then(|m| m.newest.as_ref()).ok_or(Missing::NotYet)?;
+        let newest = self.of(metric).and_then(|state| state.newest.as_ref()).ok_or(Missing::NotYet)?;
         let value = newest.value.as_ref().map_err(Missing::clone)?;
         let age_us = now_us.saturating_sub(newest.at_us);
         let stale_after_us = table.metrics.get(metric).and_then(|m| m.stale_after_us).unwrap_or(table.gap_us());

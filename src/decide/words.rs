@@ -44,7 +44,7 @@ pub(super) fn exact(base: f64, unit: Unit) -> String {
 }
 
 fn named(number: String, unit: Unit) -> String {
-    if unit == Unit::COUNT { number } else { format!("{number}{unit}") }
+    if unit == Unit::COUNT { number } else { number + &unit.to_string() }
 }
 
 /// A number with four digits at most after the leading ones, no more than it has.

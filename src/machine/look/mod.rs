@@ -81,10 +81,9 @@ pub(super) fn decision_of(state: &State, id: InstId) -> Option<&Decision> {
 
 /// What to read for one look, and for how long to look in microseconds; none for what does not look.
 pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), Trouble>> {
-    let (names, every_us, over_us): (Vec<&str>, _, _) = match &state.node_of(id).kind {
+    let (names, every_us, over_us) = match &state.node_of(id).kind {
         NodeKind::Decide(decision) => {
-            let names = decision.table.metric_names().into_iter().collect();
-            (names, decision.table.every_us, decision.over_us.unwrap_or(0))
+            (decision.table.metric_names(), decision.table.every_us, decision.over_us.unwrap_or(0))
         }
         NodeKind::Baseline(wanted) => (baseline::names(wanted), wanted.every_us, wanted.over_us()),
         _ => return None,
@@ -93,8 +92,9 @@ pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), 
 }
 
 fn action(state: &State, id: InstId, names: Vec<&str>, every_us: u64) -> Result<Action, Trouble> {
-    let mut queries: Vec<Query> = Vec::new();
-    for metric in samples::needed(state, id, names) {
+    let metrics = samples::needed(state, id, names);
+    let mut queries: Vec<Query> = Vec::with_capacity(metrics.len());
+    for metric in metrics {
         samples::ask(state, id, metric, &mut queries)?;
     }
     Ok(Action::Sample(SampleAction { queries, timeout_us: every_us.clamp(1_000_000, LONGEST_READ_US) }))
@@ -127,8 +127,7 @@ pub(super) fn with_baselines(state: &State, id: InstId, mut memory: TableState) 
 fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
     let inst = &state.insts[id];
     let at_us = now.wall_us.max(0) as u64;
-    let names = decision.table.metric_names();
-    let samples = samples::of(state, id, names.into_iter(), at_us);
+    let samples = samples::of(state, id, decision.table.reads(), at_us);
     let memory = with_baselines(state, id, inst.lookout.memory.clone());
     let (ruling, cause, because) = decide::rule(&decision.table, memory, &samples, at_us);
     let next = now.run_us + decision.table.every_us;

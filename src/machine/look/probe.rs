@@ -61,10 +61,9 @@ impl Probe {
     pub fn look(&mut self, done: Done, at_us: u64) -> Seen {
         self.state.insts[self.id].done = Some(done.clone());
         let samples = samples::of(&self.state, self.id, self.names(), at_us);
-        let mut lookout = std::mem::take(&mut self.state.insts[self.id].lookout);
-        remember(&mut lookout, &done, at_us, |name| samples::looks_back(&self.state, self.id, name));
-        self.state.insts[self.id].lookout = lookout;
         let plan = self.state.plan.clone();
+        let lookout = &mut self.state.insts[self.id].lookout;
+        remember(lookout, &done, at_us, |name| samples::looks_back(&plan, 0, name));
         let decided = self.tables.iter_mut().filter_map(|(id, memory)| {
             let NodeKind::Decide(decision) = &plan.node(*id).kind else { return None };
             let (next, said) = decide::step(&decision.table, std::mem::take(memory), &samples, at_us);

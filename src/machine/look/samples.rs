@@ -7,7 +7,7 @@ use crate::machine::action::{self, Done, Ended, Query, ReadValue, Series, Source
 use crate::machine::begin::resolve_task;
 use crate::machine::names::{Names, Trouble};
 use crate::machine::state::{InstId, State};
-use crate::plan::model::{Change, Metric, MetricSource, Template};
+use crate::plan::model::{Change, Metric, MetricSource, Plan, Template};
 use crate::runbook::model::Reduce;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -34,8 +34,11 @@ pub(super) fn needed<'a>(state: &'a State, id: InstId, mut wanted: Vec<&'a str>)
 }
 
 pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
-    let scope = state.node_of(id).scope;
-    state.plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
+    metric_in(&state.plan, state.node_of(id).scope, name)
+}
+
+fn metric_in<'a>(plan: &'a Plan, scope: usize, name: &str) -> Option<&'a Metric> {
+    plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
 }
 
 /// Adds what the world is asked for a metric; nothing where it is made of what is known already.
@@ -106,7 +109,13 @@ pub(super) fn of<'n>(
 ) -> BTreeMap<String, Sample> {
     let nothing = Done::default();
     let look = Look { state, id, done: state.insts[id].done.as_ref().unwrap_or(&nothing), at_us };
-    names.map(|name| (name.to_string(), look.sample(name))).collect()
+    let mut samples = BTreeMap::new();
+    for name in names {
+        if !samples.contains_key(name) {
+            samples.insert(name.to_string(), look.sample(name));
+        }
+    }
+    samples
 }
 
 /// Keeps what the next look needs: counters and buckets, as far back as their metrics look.
@@ -136,9 +145,9 @@ pub(in crate::machine) fn remember(
     }
 }
 
-/// How far back the counters of a metric are needed.
-pub(in crate::machine) fn looks_back(state: &State, id: InstId, name: &str) -> Option<u64> {
-    match &metric_of(state, id, name)?.source {
+/// How far back the counters of a metric of this scope of the plan are needed.
+pub(in crate::machine) fn looks_back(plan: &Plan, scope: usize, name: &str) -> Option<u64> {
+    match &metric_in(plan, scope, name)?.source {
         MetricSource::Scrape { change: Some(change), .. } => Some(if change.all { u64::MAX } else { change.over_us }),
         _ => None,
     }
