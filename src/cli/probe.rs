@@ -139,7 +139,7 @@ fn screen(plan: &Plan, at_us: u64, seen: &Seen) -> String {
     }
     for (node, decision) in &seen.tables {
         out += &format!("\ntable at {} says {}\n", visible_line(&plan.node(*node).at), decision.action);
-        out += &format!("  {}\n", visible_line(&decision.sentence()));
+        out += &format!("  {}\n", visible_line(decision.sentence()));
         for row in &decision.rows {
             let symptom = row.symptom.clone().unwrap_or_default();
             let line = format!(

@@ -9,7 +9,7 @@ use super::sample::Missing;
 use super::words;
 
 /// What a table says at one time, with everything it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decision {
     /// When it was made.
     pub at_us: u64,
@@ -23,6 +23,8 @@ pub struct Decision {
     pub missing: BTreeMap<String, Missing>,
     /// The metrics whose value no row covers, with that value.
     pub uncovered: BTreeMap<String, String>,
+    #[serde(skip)]
+    pub(super) sentence: String,
 }
 
 /// What decided.
@@ -113,47 +115,25 @@ impl Decision {
     }
 
     /// Why, in one sentence for people: `error_ratio 6.2% > 5% since 02:14:05, held 5m of 5m, 31 samples`.
-    pub fn sentence(&self) -> String {
-        match self.because {
-            Because::Row(row) | Because::Pending(row) => {
-                self.rows.get(row).map_or_else(String::new, RowReport::sentence)
-            }
-            Because::Otherwise if self.is_gate() => self.rows[0].why_off(),
-            Because::Otherwise => {
-                let values: Vec<String> = self.uncovered.iter().map(|(m, value)| format!("{m} {value}")).collect();
-                format!("no row covers {}", values.join(", "))
-            }
-            Because::NoData => self.why_no_data(),
-        }
-    }
-
-    /// Whether there is one way to pass: what of it does not hold is then the whole reason.
-    fn is_gate(&self) -> bool {
-        self.rows.len() == 1 && self.rows[0].action.passes()
-    }
-
-    fn why_no_data(&self) -> String {
-        let of_metrics = self.missing.iter().map(|(metric, why)| format!("{metric}: {why}"));
-        let unknown = self.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| match &cell.truth {
-            Truth::Unknown(why) if !self.missing.contains_key(&cell.metric) => Some(format!("{}: {why}", cell.metric)),
-            _ => None,
-        });
-        let mut reasons: Vec<String> = of_metrics.chain(unknown).collect();
-        reasons.dedup();
-        reasons.join("; ")
+    pub fn sentence(&self) -> &str {
+        &self.sentence
     }
 }
 
 impl RowReport {
     /// What of the row does not hold.
-    fn why_off(&self) -> String {
+    pub(super) fn why_off(&self) -> String {
         let off = self.cells.iter().filter(|cell| cell.truth == Truth::No);
         off.map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" and ")
     }
 
     /// How the row stands, in one sentence for people.
     pub fn sentence(&self) -> String {
-        let mut text = self.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" and ");
+        self.with_times(self.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" and "))
+    }
+
+    /// The phrases of its conditions, and since when and for how long it holds.
+    pub(super) fn with_times(&self, mut text: String) -> String {
         if let Some(since) = self.since_us {
             text += &format!(" since {}", words::clock(since));
         }

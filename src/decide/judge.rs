@@ -3,13 +3,13 @@
 use std::fmt;
 
 use super::bounds::Bounds;
-use super::cell::Cell;
-use super::decision::{CellReport, Truth};
+use super::cell::{Cell, Direction};
+use super::decision::Truth;
 use super::line;
 use super::quantity::Limit;
 use super::sample::Missing;
-use super::state::{Reading, TableState, Value};
-use super::stats;
+use super::state::{TableState, Value};
+use super::stats::{self, Comparison};
 use super::table::{Condition, Table};
 use super::unit::Unit;
 use super::window::{Point, Streak, Window};
@@ -22,141 +22,166 @@ pub(super) struct Look<'a> {
     pub(super) now_us: u64,
 }
 
-impl Look<'_> {
-    pub(super) fn reading(&self, metric: &str) -> Result<Reading, Missing> {
-        self.state.reading(self.table, metric, self.now_us)
+/// What was held against a condition. Putting it into words takes longer than judging it, and mostly nobody asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found {
+    /// Nothing that can be judged.
+    Nothing,
+    /// The newest text.
+    Text,
+    /// The newest value.
+    Value(f64),
+    /// The newest value, and the one it is compared with.
+    Against(f64, f64),
+    /// The newest value, and how many samples in a row were inside, of how many.
+    InARow(f64, u32, u32),
+    Slope(f64),
+    Trend(Direction),
+    Compared(Comparison),
+    /// The window is not full.
+    NotYet,
+}
+
+impl<'a> Look<'a> {
+    /// The conditions of a row, each with how many samples in a row were inside.
+    pub(super) fn cells(&self, row: usize) -> impl Iterator<Item = (&'a Condition, Streak)> {
+        let before: usize = self.table.rows[..row].iter().map(|row| row.conditions.len()).sum();
+        self.table.rows[row].conditions.iter().zip(self.state.streaks[before..].iter().copied())
+    }
+
+    pub(super) fn value(&self, metric: &str) -> Result<&Value, Missing> {
+        self.state.reading(self.table, metric, self.now_us).map(|(value, _)| value)
+    }
+
+    fn number(&self, metric: &str) -> Result<f64, Missing> {
+        match self.value(metric)? {
+            Value::Number(number) => Ok(*number),
+            Value::Text(_) => Err(Missing::WrongKind),
+        }
+    }
+
+    /// Counts the newest sample, where a condition is about samples in a row.
+    pub(super) fn count(&self, condition: &Condition, streak: &mut Streak) {
+        if let Cell::Consecutive { bounds, .. } = &condition.cell
+            && let Some(at_us) = self.state.newest_us(&condition.metric)
+        {
+            let number = self.number(&condition.metric);
+            let is_inside = number.is_ok_and(|number| bounds.holds(number, None) == Some(true));
+            streak.count(at_us, is_inside, self.table.gap_us());
+        }
     }
 
     /// Judges a condition; `streak` is how many samples in a row were inside.
-    pub(super) fn judge(&self, condition: &Condition, streak: Streak) -> CellReport {
-        let (text, truth) = match self.reading(&condition.metric) {
-            Err(why) => (self.without_value(condition, &why), Truth::Unknown(why)),
-            Ok(reading) => self
-                .judge_reading(condition, &reading.value, streak)
-                .unwrap_or_else(|why| (self.without_value(condition, &why), Truth::Unknown(why))),
-        };
-        CellReport { metric: condition.metric.clone(), text: text + &self.evidence(&condition.metric), truth }
+    pub(super) fn judge(&self, condition: &Condition, streak: Streak) -> (Found, Truth) {
+        self.judge_value(condition, streak).unwrap_or_else(|why| (Found::Nothing, Truth::Unknown(why)))
     }
 
-    /// How much is behind a value, where the table asks for it, and what of it was lost.
-    fn evidence(&self, metric: &str) -> String {
-        let asked = self.table.metrics.get(metric).is_some_and(|known| known.min_samples.is_some());
-        let Ok(reading) = self.reading(metric) else { return String::new() };
-        let have = reading.evidence.filter(|_| asked).map(|n| format!("{n} observations"));
-        let gone = (reading.gone > 0).then(|| format!("{} series vanished", reading.gone));
-        match [have, gone].into_iter().flatten().collect::<Vec<_>>() {
-            said if said.is_empty() => String::new(),
-            said => format!(" ({})", said.join(", ")),
-        }
-    }
-
-    /// Whether the newest value is inside, for counting samples in a row.
-    pub(super) fn is_inside(&self, condition: &Condition) -> bool {
-        let Cell::Consecutive { bounds, .. } = &condition.cell else { return false };
-        match self.reading(&condition.metric) {
-            Ok(Reading { value: Value::Number(value), .. }) => bounds.holds(value, None) == Some(true),
-            _ => false,
-        }
-    }
-
-    fn judge_reading(&self, condition: &Condition, value: &Value, streak: Streak) -> Result<(String, Truth), Missing> {
+    fn judge_value(&self, condition: &Condition, streak: Streak) -> Result<(Found, Truth), Missing> {
         let metric = &condition.metric;
-        let value = match (&condition.cell, value) {
-            (Cell::Text { not, any_of }, Value::Text(text)) => {
-                let truth = any_of.contains(text) != *not;
-                return Ok((phrase(metric, &format!("\"{text}\""), &condition.cell, truth), yes(truth)));
-            }
-            (Cell::Text { .. }, _) | (_, Value::Text(_)) => return Err(Missing::WrongKind),
-            (_, Value::Number(value)) => *value,
+        if let Cell::Text { not, any_of } = &condition.cell {
+            let Value::Text(text) = self.value(metric)? else { return Err(Missing::WrongKind) };
+            return Ok((Found::Text, yes(any_of.contains(text) != *not)));
+        }
+        let value = self.number(metric)?;
+        let against = |bounds: &Bounds, other: f64| {
+            let truth = bounds.holds(value, Some(other)).ok_or(Missing::NothingToCompare)?;
+            Ok((Found::Against(value, other), yes(truth)))
         };
-        let unit = self.table.unit(metric);
         match &condition.cell {
             Cell::Text { .. } => Err(Missing::WrongKind),
             Cell::Value(bounds) => {
                 let truth = bounds.holds(value, None).ok_or(Missing::NotANumber)?;
-                Ok((phrase(metric, &beside(value, unit, bounds), &condition.cell, truth), yes(truth)))
+                Ok((Found::Value(value), yes(truth)))
             }
-            Cell::VsBaseline(bounds) => {
-                let baseline = self.state.baseline_base(metric, unit)?;
-                self.against(condition, bounds, value, baseline)
-            }
-            Cell::Vs { metric: name, bounds } => {
-                let Value::Number(other) = self.reading(name)?.value else { return Err(Missing::WrongKind) };
-                self.against(condition, bounds, value, other)
-            }
-            Cell::Slope { bounds, over_us } => self.over_window(condition, *over_us, |points| {
+            Cell::VsBaseline(bounds) => against(bounds, self.state.baseline_base(metric, self.table.unit(metric))?),
+            Cell::Vs { metric: other, bounds } => against(bounds, self.number(other)?),
+            Cell::Slope { bounds, over_us } => self.over_window(metric, *over_us, |points| {
                 let slope = line::slope(points)?;
                 let truth = bounds.holds(slope, None).ok_or(Missing::NotANumber)?;
-                let per_minute = words::value(slope, unit.per_minute());
-                Ok((format!("{metric} {}", slope_phrase(&per_minute, &condition.cell, truth)), yes(truth)))
+                Ok((Found::Slope(slope), yes(truth)))
             }),
-            Cell::Trend { direction, over_us } => self.over_window(condition, *over_us, |points| {
+            Cell::Trend { direction, over_us } => self.over_window(metric, *over_us, |points| {
                 let found = line::trend(points)?;
-                Ok((named(condition, &found, found == *direction), yes(found == *direction)))
+                Ok((Found::Trend(found), yes(found == *direction)))
             }),
             Cell::Compared { with, outcome, over_us, tolerance, confidence } => {
-                let main = match self.window_of(with, *over_us)? {
-                    Window::Full(points) => values(&points),
-                    Window::Filling { remaining_us } => return Ok(not_yet(condition, remaining_us)),
-                };
-                self.over_window(condition, *over_us, |points| {
-                    let found = stats::compare(&values(points), &main, confidence.base(), tolerance.base())?;
-                    Ok((named(condition, &found, found == *outcome), yes(found == *outcome)))
+                self.over_window(with, *over_us, |main| {
+                    self.over_window(metric, *over_us, |points| {
+                        let (confidence, tolerance) = (confidence.base(), tolerance.base());
+                        let found = stats::compare(&values(points), &values(main), confidence, tolerance)?;
+                        Ok((Found::Compared(found), yes(found == *outcome)))
+                    })
                 })
             }
             Cell::Consecutive { count, bounds } => {
-                let inside = bounds.holds(value, None).ok_or(Missing::NotANumber)?;
-                let truth = match inside {
+                let truth = match bounds.holds(value, None).ok_or(Missing::NotANumber)? {
                     false => Truth::No,
                     true if streak.count >= *count => Truth::Yes,
                     true => Truth::Pending { remaining_us: 0 },
                 };
-                let text = phrase(metric, &beside(value, unit, bounds), &condition.cell, inside);
-                Ok((if inside { format!("{text} ({} of {count})", streak.count.min(*count)) } else { text }, truth))
+                Ok((Found::InARow(value, streak.count.min(*count), *count), truth))
             }
         }
     }
 
-    fn against(
-        &self,
-        condition: &Condition,
-        bounds: &Bounds,
-        value: f64,
-        other: f64,
-    ) -> Result<(String, Truth), Missing> {
-        let truth = bounds.holds(value, Some(other)).ok_or(Missing::NothingToCompare)?;
-        let unit = self.table.unit(&condition.metric);
-        let text = phrase(&condition.metric, &words::value(value, unit), &condition.cell, truth);
-        Ok((format!("{text} of {}", words::value(other, unit)), yes(truth)))
-    }
-
+    /// Judges the last while of a metric whose newest value is a number.
     fn over_window(
         &self,
-        condition: &Condition,
+        metric: &str,
         over_us: u64,
-        judge: impl Fn(&[Point]) -> Result<(String, Truth), Missing>,
-    ) -> Result<(String, Truth), Missing> {
-        match self.window_of(&condition.metric, over_us)? {
+        judge: impl Fn(&[Point]) -> Result<(Found, Truth), Missing>,
+    ) -> Result<(Found, Truth), Missing> {
+        self.number(metric)?;
+        match self.state.stretch(metric).ok_or(Missing::NotYet)?.window(over_us) {
             Window::Full(points) => judge(&points),
-            Window::Filling { remaining_us } => Ok(not_yet(condition, remaining_us)),
+            Window::Filling { remaining_us } => Ok((Found::NotYet, Truth::Pending { remaining_us })),
         }
     }
 
-    /// The last while of a metric whose newest value is a number.
-    fn window_of(&self, metric: &str, over_us: u64) -> Result<Window, Missing> {
-        let Value::Number(_) = self.reading(metric)?.value else { return Err(Missing::WrongKind) };
-        Ok(self.state.metrics.get(metric).ok_or(Missing::NotYet)?.stretch.window(over_us))
+    /// How a condition stands, as one phrase: `error_ratio 6.2% > 5%`.
+    pub(super) fn words(&self, condition: &Condition, found: Found, truth: &Truth) -> String {
+        let Condition { metric, cell } = condition;
+        let unit = self.table.unit(metric);
+        let is_true = *truth == Truth::Yes;
+        let text = match (truth, found) {
+            (Truth::Unknown(why), _) => format!("{metric} {cell}: {why}"),
+            (_, Found::Nothing | Found::NotYet) => format!("{metric} {cell} not known yet"),
+            (_, Found::Text) => match self.value(metric) {
+                Ok(Value::Text(text)) => phrase(metric, &format!("\"{text}\""), cell, is_true),
+                _ => String::new(),
+            },
+            (_, Found::Value(value)) => phrase(metric, &beside(value, unit, cell), cell, is_true),
+            (_, Found::Against(value, other)) => {
+                let text = phrase(metric, &words::value(value, unit), cell, is_true);
+                format!("{text} of {}", words::value(other, unit))
+            }
+            (_, Found::Slope(slope)) => {
+                let slope = words::value(slope, unit.per_minute());
+                format!("{metric} {}", slope_phrase(&slope, cell, is_true))
+            }
+            (_, Found::Trend(found)) => named(condition, &found, is_true),
+            (_, Found::Compared(found)) => named(condition, &found, is_true),
+            (Truth::No, Found::InARow(value, ..)) => phrase(metric, &beside(value, unit, cell), cell, false),
+            (_, Found::InARow(value, have, of)) => {
+                let text = phrase(metric, &beside(value, unit, cell), cell, true);
+                format!("{text} ({have} of {of})")
+            }
+        };
+        text + &self.evidence(metric)
     }
 
-    fn without_value(&self, condition: &Condition, why: &Missing) -> String {
-        format!("{} {}: {why}", condition.metric, condition.cell)
+    /// How much is behind a value, where the table asks for it, and what of it was lost.
+    fn evidence(&self, metric: &str) -> String {
+        let Ok((_, reading)) = self.state.reading(self.table, metric, self.now_us) else { return String::new() };
+        let asked = self.table.metrics.get(metric).is_some_and(|known| known.min_samples.is_some());
+        let have = reading.evidence.filter(|_| asked).map(|n| format!("{n} observations"));
+        let gone = (reading.gone > 0).then(|| format!("{} series vanished", reading.gone));
+        match (have, gone) {
+            (None, None) => String::new(),
+            (Some(said), None) | (None, Some(said)) => format!(" ({said})"),
+            (Some(have), Some(gone)) => format!(" ({have}, {gone})"),
+        }
     }
-}
-
-/// The window is not full yet.
-fn not_yet(condition: &Condition, remaining_us: u64) -> (String, Truth) {
-    let text = format!("{} {} not known yet", condition.metric, condition.cell);
-    (text, Truth::Pending { remaining_us })
 }
 
 fn values(points: &[Point]) -> Vec<f64> {
@@ -197,11 +222,14 @@ fn slope_phrase(value: &str, cell: &Cell, truth: bool) -> String {
 }
 
 /// The value, with as many digits as it takes to differ from a limit that it is not equal to.
-fn beside(value: f64, unit: Unit, bounds: &Bounds) -> String {
+fn beside(value: f64, unit: Unit, cell: &Cell) -> String {
     let shown = words::value(value, unit);
     let looks_equal = |limit: Limit| {
         let base = limit.quantity().base();
-        base != value && words::value(base, unit) == shown
+        // Numbers that differ in the first digits look different; it is much faster to see that than to write them.
+        let near = (base - value).abs() <= 0.002 * base.abs().max(value.abs()) || value.abs() < 0.002;
+        base != value && near && words::value(base, unit) == shown
     };
-    if bounds.limits().any(looks_equal) { words::exact(value, unit) } else { shown }
+    let is_near = cell.bounds().is_some_and(|bounds| bounds.limits().any(looks_equal));
+    if is_near { words::exact(value, unit) } else { shown }
 }

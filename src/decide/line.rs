@@ -48,26 +48,32 @@ pub(super) fn trend(points: &[Point]) -> Result<Direction, Missing> {
 /// Which way values go on the whole: whether more pairs of them rise or fall. No test of chance, for series that are too
 /// short for one.
 pub fn tendency(values: &[f64]) -> Direction {
-    match kendall(values) {
+    match kendall(values).0 {
         0 => Direction::Steady,
         s if s > 0 => Direction::Increasing,
         _ => Direction::Decreasing,
     }
 }
 
-/// Kendall's S: how many pairs of an earlier and a later value rise, less those that fall.
-fn kendall(values: &[f64]) -> i64 {
-    let rises = |early: &f64, late: &f64| i64::from(late > early) - i64::from(late < early);
-    values.iter().enumerate().flat_map(|(i, early)| values[i + 1..].iter().map(move |late| rises(early, late))).sum()
+/// Kendall's S: how many pairs of an earlier and a later value rise, less those that fall; and the values in order.
+fn kendall(values: &[f64]) -> (i64, Vec<f64>) {
+    // Pairs are counted against the earlier values, which are kept in order: all pairs one by one take much longer.
+    let mut earlier: Vec<f64> = Vec::with_capacity(values.len());
+    let mut s = 0i64;
+    for value in values {
+        let below = earlier.partition_point(|early| early < value);
+        let not_above = earlier.partition_point(|early| early <= value);
+        s += below as i64 - (earlier.len() - not_above) as i64;
+        earlier.insert(not_above, *value);
+    }
+    (s, earlier)
 }
 
 /// The test's statistic; 0 where all values are equal.
 fn mann_kendall(values: &[f64]) -> f64 {
-    let s = kendall(values);
+    let (s, ordered) = kendall(values);
     let weight = |n: usize| (n * n.saturating_sub(1) * (2 * n + 5)) as f64;
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let ties: f64 = sorted.chunk_by(|a, b| a == b).map(|group| weight(group.len())).sum();
+    let ties: f64 = ordered.chunk_by(|a, b| a == b).map(|group| weight(group.len())).sum();
     let variance = (weight(values.len()) - ties) / 18.0;
     match s.signum() {
         0 => 0.0,

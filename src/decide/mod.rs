@@ -15,6 +15,7 @@ mod quantity;
 mod reduce;
 mod ruling;
 mod sample;
+mod standing;
 mod state;
 pub mod stats;
 mod step;
@@ -35,6 +36,6 @@ pub use reduce::{Bucket, Reducer, histogram_quantile, increase, quantile, rate, 
 pub use ruling::Ruling;
 pub use sample::{Measured, Missing, Sample};
 pub use state::{Baseline, TableState};
-pub use step::step;
+pub use step::{remember, ruling as rule, step};
 pub use table::{Condition, HitPolicy, MAX_ROWS, Metric, Row, Table, TableError};
 pub use unit::{Dimension, Kind, Unit};

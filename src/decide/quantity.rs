@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::unit::Unit;
+use super::unit::{Unit, decimal};
 
 /// A number with its unit, such as `5%`, `500ms`, `100MB/min` or `300`, kept exactly as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,9 +85,7 @@ impl Quantity {
     pub fn base(self) -> f64 {
         let (times, shift, seconds) = self.unit.map_or((1, 0, 1), Unit::factor);
         let digits = i128::from(self.number.digits) * i128::from(times);
-        let text = format!("{digits}e{}", shift - i32::from(self.number.places));
-        // An integer with a small exponent always reads as a finite number.
-        text.parse::<f64>().unwrap_or(f64::NAN) / seconds as f64
+        decimal(digits, shift - i32::from(self.number.places)) / seconds as f64
     }
 
     fn is_percent(self) -> bool {
@@ -210,11 +208,12 @@ impl Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.places == 0 {
+            return write!(f, "{}", self.digits);
+        }
         let sign = if self.digits < 0 { "-" } else { "" };
-        let places = usize::from(self.places);
-        let digits = format!("{:0>width$}", self.digits.unsigned_abs(), width = places + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - places);
-        write!(f, "{sign}{whole}{}{fraction}", if places == 0 { "" } else { "." })
+        let (digits, one) = (u128::from(self.digits.unsigned_abs()), 10u128.pow(self.places.into()));
+        write!(f, "{sign}{}.{:0>width$}", digits / one, digits % one, width = self.places.into())
     }
 }
 

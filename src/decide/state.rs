@@ -13,9 +13,12 @@ use super::window::{Hold, Point, Streak, Stretch};
 /// What a table remembers between samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableState {
-    pub(super) metrics: BTreeMap<String, MetricState>,
-    /// By row; grows to the table's rows at the first step.
-    pub(super) rows: Vec<RowState>,
+    /// By name; a table has few, and all of this is copied at each look.
+    metrics: Vec<(String, MetricState)>,
+    /// By row: how long it has held. Grows to the table's rows at the first step.
+    pub(super) holds: Vec<Option<Hold>>,
+    /// By condition, row after row.
+    pub(super) streaks: Vec<Streak>,
     baselines: BTreeMap<String, Baseline>,
 }
 
@@ -34,33 +37,27 @@ pub struct Baseline {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct MetricState {
-    newest: Option<Sample>,
-    pub(super) stretch: Stretch,
+struct MetricState {
+    newest: Option<Reading>,
+    stretch: Stretch,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct RowState {
-    pub(super) hold: Option<Hold>,
-    /// By condition.
-    pub(super) streaks: Vec<Streak>,
-}
-
-/// The newest value of a metric, fit to be judged.
-#[derive(Debug, Clone, PartialEq)]
+/// The newest sample of a metric, as it is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reading {
-    pub(super) at_us: u64,
-    pub(super) value: Value,
+    at_us: u64,
+    /// Its value, if enough is behind it.
+    value: Result<Value, Missing>,
     /// How many observations are behind it, where somebody counts them.
     pub(super) evidence: Option<u64>,
     /// How many of the counters behind it vanished.
     pub(super) gone: u64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Value {
     /// In the base unit.
-    Number(f64),
+    Number(#[serde(with = "decimal")] f64),
     Text(String),
 }
 
@@ -101,53 +98,60 @@ impl TableState {
 
     /// Room for the table's rows; a state of another table begins anew.
     pub(super) fn fit(&mut self, table: &Table) {
-        let shape = |rows: &[RowState]| rows.iter().map(|r| r.streaks.len()).collect::<Vec<_>>();
-        let rows: Vec<RowState> = table
-            .rows
-            .iter()
-            .map(|row| RowState { hold: None, streaks: vec![Streak::default(); row.conditions.len()] })
-            .collect();
-        if shape(&self.rows) != shape(&rows) {
-            self.rows = rows;
+        let (rows, conditions) = (table.rows.len(), table.conditions().count());
+        if (self.holds.len(), self.streaks.len()) != (rows, conditions) {
+            self.holds = vec![None; rows];
+            self.streaks = vec![Streak::default(); conditions];
         }
     }
 
-    /// Takes in a newer sample of a metric of the table; what is known already or older is left alone.
-    pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: Sample) {
-        let state = self.metrics.entry(metric.into()).or_default();
-        if state.newest.as_ref().is_some_and(|newest| newest.at_us >= sample.at_us) {
+    /// Takes in a newer sample of a metric of the table; what is known already or older is left alone, and what is from
+    /// the future counts as of now.
+    pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: &Sample, now_us: u64) {
+        let at_us = sample.at_us.min(now_us);
+        if self.newest_us(metric).is_some_and(|newest| newest >= at_us) {
             return;
         }
-        if let Ok(Value::Number(value)) = usable(table, metric, &sample) {
-            let back = table
-                .conditions()
-                .filter(|(_, c)| c.reads().any(|m| m == metric))
-                .filter_map(|(_, c)| c.cell.over_us());
-            let keep_us = back.max().unwrap_or_default();
-            state.stretch.push(Point { at_us: sample.at_us, value }, table.gap_us(), keep_us);
+        let value = usable(table, metric, sample);
+        let (evidence, gone) = match sample.value {
+            Measured::Number { evidence, gone, .. } => (evidence, gone),
+            _ => (None, 0),
+        };
+        let at = self.metrics.iter().position(|(name, _)| name == metric).unwrap_or(self.metrics.len());
+        if at == self.metrics.len() {
+            self.metrics.push((metric.into(), MetricState::default()));
         }
-        state.newest = Some(sample);
+        let state = &mut self.metrics[at].1;
+        if let Ok(Value::Number(value)) = value {
+            let of_metric = table.conditions().filter(|(_, condition)| condition.reads().any(|name| name == metric));
+            if let Some(keep_us) = of_metric.filter_map(|(_, condition)| condition.cell.over_us()).max() {
+                state.stretch.push(Point { at_us, value }, table.gap_us(), keep_us);
+            }
+        }
+        state.newest = Some(Reading { at_us, value, evidence, gone });
     }
 
     /// The newest sample of a metric, whatever it says.
     pub(super) fn newest_us(&self, metric: &str) -> Option<u64> {
-        self.metrics.get(metric)?.newest.as_ref().map(|s| s.at_us)
+        self.of(metric)?.newest.as_ref().map(|newest| newest.at_us)
     }
 
-    /// The newest value of a metric, if it can be judged.
-    pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<Reading, Missing> {
-        let newest = self.metrics.get(metric).and_then(|m| m.newest.as_ref()).ok_or(Missing::NotYet)?;
-        let value = usable(table, metric, newest)?;
+    /// The values of a metric since the last gap.
+    pub(super) fn stretch(&self, metric: &str) -> Option<&Stretch> {
+        self.of(metric).map(|state| &state.stretch)
+    }
+
+    fn of(&self, metric: &str) -> Option<&MetricState> {
+        self.metrics.iter().find(|(name, _)| name == metric).map(|(_, state)| state)
+    }
+
+    /// The newest value of a metric, if it can be judged, and what is behind it.
+    pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<(&Value, &Reading), Missing> {
+        let newest = self.of(metric).and_then(|state| state.newest.as_ref()).ok_or(Missing::NotYet)?;
+        let value = newest.value.as_ref().map_err(Missing::clone)?;
         let age_us = now_us.saturating_sub(newest.at_us);
         let stale_after_us = table.metrics.get(metric).and_then(|m| m.stale_after_us).unwrap_or(table.gap_us());
-        if age_us > stale_after_us {
-            return Err(Missing::Stale { age_us });
-        }
-        let (evidence, gone) = match newest.value {
-            Measured::Number { evidence, gone, .. } => (evidence, gone),
-            _ => (None, 0),
-        };
-        Ok(Reading { at_us: newest.at_us, value, evidence, gone })
+        if age_us > stale_after_us { Err(Missing::Stale { age_us }) } else { Ok((value, newest)) }
     }
 
     /// The baseline of a metric in the base unit.

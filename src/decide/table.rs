@@ -1,6 +1,6 @@
 //! Decision tables: rows of conditions, each with what it asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -128,9 +128,22 @@ impl Table {
         errors
     }
 
-    /// The names of all metrics that the table looks at.
-    pub fn metric_names(&self) -> BTreeSet<&str> {
-        self.conditions().flat_map(|(_, c)| c.reads()).collect()
+    /// The names of all metrics that the table looks at, in alphabetical order.
+    pub fn metric_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.reads().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The metrics of all conditions as they stand there: some more than once.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
+        self.conditions().flat_map(|(_, condition)| condition.reads())
+    }
+
+    /// Whether the table looks at a metric.
+    pub(super) fn looks_at(&self, metric: &str) -> bool {
+        self.reads().any(|name| name == metric)
     }
 
     /// The longest time between two samples that counts as without a gap, in microseconds.

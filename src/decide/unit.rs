@@ -246,15 +246,54 @@ fn find_period(name: &str) -> Result<&'static Per, String> {
 
 /// `number` x 10^`by`, done on the decimal digits.
 fn shift(number: f64, by: i32) -> f64 {
-    if by == 0 || !number.is_finite() {
+    if by == 0 || number == 0.0 || !number.is_finite() {
         return number;
     }
+    match short_digits(number) {
+        Some((digits, places)) => decimal(digits, by - places),
+        None => shift_text(number, by),
+    }
+}
+
+/// `digits` and `places` of the decimal number `digits` x 10^-`places` that this number is written as, where both are
+/// small. Of the decimal numbers with up to 15 digits no two are the same number, so the first one found is the one.
+fn short_digits(number: f64) -> Option<(i128, i32)> {
+    POWERS[..10].iter().zip(0..).find_map(|(power, places)| {
+        let digits = number * power;
+        let is_it = digits.abs() < 1e15 && digits.fract() == 0.0 && digits / power == number;
+        is_it.then_some((digits as i64 as i128, places))
+    })
+}
+
+fn shift_text(number: f64, by: i32) -> f64 {
     let text = format!("{number:e}");
     let shifted = text.split_once('e').and_then(|(digits, exponent)| {
         let exponent: i32 = exponent.parse().ok()?;
         format!("{digits}e{}", exponent + by).parse().ok()
     });
     shifted.unwrap_or(number * 10f64.powi(by))
+}
+
+/// The powers of ten that are exact.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// The number that is written as `digits` x 10^`exponent`.
+pub(super) fn decimal(digits: i128, exponent: i32) -> f64 {
+    match (i64::try_from(digits), POWERS.get(exponent.unsigned_abs() as usize)) {
+        // Both parts are exact, so one operation rounds as reading the text would.
+        (Ok(digits), Some(power)) if digits.unsigned_abs() <= 1 << 53 => {
+            if exponent < 0 {
+                digits as f64 / power
+            } else {
+                digits as f64 * power
+            }
+        }
+        // An integer with a small exponent always reads as a finite number.
+        _ => format!("{digits}e{exponent}").parse().unwrap_or(f64::NAN),
+    }
 }
 
 #[cfg(test)]
@@ -285,6 +324,19 @@ mod tests {
             let unit = Unit::parse(unit).unwrap();
             assert_eq!(unit.to_base(number), base, "{unit}");
             assert_eq!(unit.from_base(base), number, "{unit}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_to_shift_digits_gives_what_the_text_gives() {
+        let numbers = [0.5, 6.2, 35.0, 0.1, 1e-9, 123_456.789, 0.3, 1e15, 1e22, 1.0 / 3.0, 5e-324, 2.5e-7, -0.07];
+        for number in numbers.into_iter().chain((1..5000).map(|n| f64::from(n) * 0.001)) {
+            for by in [-6, -3, -2, 2, 3, 6, 12] {
+                assert_eq!(shift(number, by), shift_text(number, by), "{number} {by}");
+            }
+        }
+        for (digits, exponent) in [(7, -22), (7, -23), (1 << 53, -5), ((1 << 53) + 1, -5), (-3, 22), (3, 40)] {
+            assert_eq!(Ok(decimal(digits, exponent)), format!("{digits}e{exponent}").parse::<f64>());
         }
     }
 

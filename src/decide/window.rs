@@ -74,7 +74,8 @@ impl Stretch {
             return Window::Filling { remaining_us: over_us - covered };
         }
         let from = newest.at_us - over_us;
-        Window::Full(self.points.iter().filter(|p| p.at_us >= from).copied().collect())
+        let first = self.points.partition_point(|p| p.at_us < from);
+        Window::Full(self.points.range(first..).copied().collect())
     }
 }
 

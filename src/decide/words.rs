@@ -34,15 +34,17 @@ pub(super) fn clock(at_us: u64) -> String {
 /// A value in the base unit, in a unit that suits it, with four digits: `6.2%`, `131.4MiB`.
 pub(super) fn value(base: f64, unit: Unit) -> String {
     let shown = unit.for_people(base);
-    let name = if shown == Unit::COUNT { String::new() } else { shown.to_string() };
-    format!("{}{name}", number(shown.from_base(base)))
+    named(number(shown.from_base(base)), shown)
 }
 
 /// The same with all digits.
 pub(super) fn exact(base: f64, unit: Unit) -> String {
     let shown = unit.for_people(base);
-    let name = if shown == Unit::COUNT { String::new() } else { shown.to_string() };
-    format!("{}{name}", shown.from_base(base))
+    named(shown.from_base(base).to_string(), shown)
+}
+
+fn named(number: String, unit: Unit) -> String {
+    if unit == Unit::COUNT { number } else { number + &unit.to_string() }
 }
 
 /// A number with four digits at most after the leading ones, no more than it has.
@@ -52,6 +54,11 @@ pub(super) fn number(value: f64) -> String {
     }
     let magnitude = value.abs().log10().floor() as i32;
     let places = (3 - magnitude).clamp(0, 12) as usize;
+    // Mostly there is nothing to round, and this is much faster. Above, not all digits would be shown.
+    let whole = value.to_string();
+    if magnitude < 15 && whole.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= places) {
+        return whole;
+    }
     let text = format!("{value:.places$}");
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').into(),

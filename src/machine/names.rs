@@ -234,7 +234,7 @@ fn result_names(done: &Done) -> Map<String, Value> {
 }
 
 fn is_plain(text: &str) -> bool {
-    !text.contains("{{") && !text.contains("{%") && !text.contains("{##")
+    !text.contains('{') || !["{{", "{%", "{##"].iter().any(|begin| text.contains(begin))
 }
 
 fn trouble(t: &Template, e: &EvalError) -> Trouble {

@@ -14,32 +14,32 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
     match event {
         Event::Looked { path, at_us, samples, ruling, cause, because, again_us } => {
             let id = find(state, event, path)?;
-            let table = match &state.node_of(id).kind {
-                NodeKind::Decide(decision) => Some(decision.table.clone()),
-                NodeKind::Baseline(_) => None,
-                _ => return Err(illegal("it does not look at metrics")),
-            };
             if state.insts[id].status != Status::Answered {
                 return Err(illegal("nothing was read"));
             }
-            let done = state.insts[id].done.clone().unwrap_or_default();
-            let mut lookout = std::mem::take(&mut state.insts[id].lookout);
+            let plan = state.plan.clone();
+            let node = plan.node(state.insts[id].node);
             // The ruling stands in the event; what the table remembers is folded again from the samples.
-            match table {
-                Some(table) => {
-                    let memory = with_baselines(state, id, std::mem::take(&mut lookout.memory));
-                    (lookout.memory, _) = decide::step(&table, memory, samples, *at_us);
+            match &node.kind {
+                NodeKind::Decide(decision) => {
+                    let memory = std::mem::take(&mut state.insts[id].lookout.memory);
+                    let mut memory = with_baselines(state, id, memory);
+                    decide::remember(&decision.table, &mut memory, samples, *at_us);
+                    state.insts[id].lookout.memory = memory;
                 }
-                None => lookout.taken.push(samples.clone()),
+                NodeKind::Baseline(_) => state.insts[id].lookout.taken.push(samples.clone()),
+                _ => return Err(illegal("it does not look at metrics")),
             }
-            remember(&mut lookout, &done, *at_us, |name| looks_back(state, id, name));
+            let inst = &mut state.insts[id];
+            let lookout = &mut inst.lookout;
+            if let Some(done) = &inst.done {
+                remember(lookout, done, *at_us, |name| looks_back(&plan, node.scope, name));
+            }
             if ruling.passes() {
                 (lookout.accepted, lookout.level) = (None, 0);
             }
             let fresh = again_us.is_none();
             lookout.said = Some(Said { ruling: *ruling, cause: *cause, because: because.clone(), fresh });
-            let inst = &mut state.insts[id];
-            inst.lookout = lookout;
             if let Some(until_us) = again_us {
                 inst.status = Status::Pausing { until_us: *until_us };
             }

@@ -1,7 +1,7 @@
 //! Guards: what is wrong for long enough ends the run, what passes by itself does not.
 
 use runbook::decide::Ruling;
-use runbook::machine::action::ReadValue;
+use runbook::machine::action::{ReadValue, Series};
 use runbook::machine::event::{Answer, Event, Outcome, Refusal};
 
 use super::hours::{Hours, MINUTE, SECOND};
@@ -223,21 +223,67 @@ fn a_guard_ends_a_step_that_would_go_on_for_ever() {
 
 #[test]
 fn a_thousand_hours_of_monitoring_take_seconds() {
-    let book = BOOK.replace("wait: 1h", "wait: 1000h");
-    let since = std::time::Instant::now();
-    let mut run = Hours::of(&book, |_, _| ReadValue::Number(0.5));
-    run.go(1001 * 60 * MINUTE);
-    assert_eq!(run.outcome(), Some(Outcome::Done));
-    let (looks, took) = (run.happened(|e| matches!(e, Event::Looked { .. })), since.elapsed());
-    assert_eq!(looks, 360_000);
-    println!("{:.0} hours of looks every 10 s simulated per second", 1000.0 / took.as_secs_f64());
+    for (every, hours, looks_an_hour) in [("10s", 1_000, 360), ("1m", 3_000, 60), ("5m", 10_000, 12)] {
+        let book = BOOK.replace("every: 10s", &format!("every: {every}")).replace("for: 5m", "for: 15m");
+        let since = std::time::Instant::now();
+        let mut run = Hours::of(&book.replace("wait: 1h", &format!("wait: {hours}h")), |_, _| ReadValue::Number(0.5));
+        let mut looks = 0;
+        for _ in 0..=hours {
+            run.go(60 * MINUTE);
+            looks += run.forget();
+        }
+        let took = since.elapsed().as_secs_f64();
+        println!("{:.0} hours of looks every {every} simulated per second", f64::from(hours) / took);
+        assert_eq!(run.outcome(), Some(Outcome::Done));
+        assert_eq!(looks, hours as usize * looks_an_hour);
+    }
+}
 
-    let book = book.replace("wait: 1000h", "wait: 10000h").replace("every: 10s", "every: 5m");
-    let since = std::time::Instant::now();
-    let mut run = Hours::of(&book.replace("for: 5m, ", ""), |_, _| ReadValue::Number(0.5));
-    run.go(10_001 * 60 * MINUTE);
-    assert_eq!(run.outcome(), Some(Outcome::Done));
-    println!("{:.0} hours of looks every 5 min simulated per second", 10_000.0 / since.elapsed().as_secs_f64());
+/// Every kind of window there is, one of them over everything since the run began.
+const WINDOWS: &str = r#"
+runbook: v1
+name: windows
+metrics:
+  rss: { prometheus: "rss", url: "http://127.0.0.1:9090", unit: MiB }
+  main: { prometheus: "main", url: "http://127.0.0.1:9090", unit: MiB }
+  rate: { scrape: { url: "http://127.0.0.1:8000/metrics", series: requests, rate: 10m }, unit: "/s" }
+  total: { scrape: { url: "http://127.0.0.1:8000/metrics", series: requests, delta: all }, unit: count }
+steps:
+  - id: soak
+    wait: 200h
+    guards:
+      every: 30s
+      hit: worst
+      rules:
+        - { symptom: Leaks, if: { rss: { slope: "> 100MiB/min", over: 30m } }, action: abort }
+        - { symptom: Falls, if: { rss: { trend: decreasing, over: 20m } }, action: continue }
+        - { symptom: Larger, if: { rss: { mann_whitney: main, is: higher, over: 10m, tolerance: 10%, confidence: 98% } }, action: continue }
+        - { symptom: High, if: { rss: { in_a_row: 5, is: "> 900MiB" } }, action: abort }
+        - { symptom: Quiet, if: { rate: "< 1/s" }, for: 10m, action: abort }
+        - { symptom: Fine, if: { rss: "< 900MiB", main: "< 900MiB", rate: ">= 1/s", total: ">= 0" }, action: ok }
+        - { otherwise: hold }
+        - { no_data: inconclusive }
+"#;
+
+#[test]
+fn a_run_remembers_what_its_windows_need_however_long_it_looks() {
+    let mut run = Hours::of(WINDOWS, |name, second| match name {
+        "rate" | "total" => {
+            let count = 2.0 * second as f64;
+            ReadValue::Series(vec![Series { name: "requests".into(), counts: vec![(None, count)] }])
+        }
+        _ => ReadValue::Number(400.0 + (second / 30 % 7) as f64),
+    });
+    let mut after = |hours: u64| {
+        run.go(hours * 60 * MINUTE);
+        assert_eq!(run.outcome(), None, "{:?}", run.ruled());
+        (run.forget(), run.remembers())
+    };
+    let (early_looks, early) = after(2);
+    let (late_looks, late) = after(98);
+    assert_eq!((early_looks, late_looks), (241, 98 * 120));
+    // Numbers such as the count of attempts have more digits later.
+    assert!(late < early + 200, "{early} characters after 2 hours, {late} after 100");
 }
 
 const GATED: &str = "

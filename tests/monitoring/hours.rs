@@ -25,7 +25,8 @@ pub(crate) struct Hours {
     now: Timestamp,
     began_us: i64,
     script: Script,
-    working: Vec<StepStarted>,
+    /// The steps that have begun and not ended, where they stand in `events`.
+    working: Vec<usize>,
     /// Steps whose names end so never end by themselves.
     pub(crate) endless: &'static str,
     pub(crate) cancelled: bool,
@@ -97,8 +98,8 @@ impl Hours {
 
     fn commit(&mut self, event: Event) {
         apply(&mut self.state, &event).unwrap_or_else(|wrong| panic!("{wrong}: {event:?}"));
-        if let Event::StepStarted(started) = &event {
-            self.working.push((**started).clone());
+        if matches!(event, Event::StepStarted(_)) {
+            self.working.push(self.events.len());
         }
         if matches!(event, Event::Ruled { .. }) {
             self.cancelled = true;
@@ -116,9 +117,10 @@ impl Hours {
             if self.state.is_over() {
                 return self;
             }
-            if let Some(at) = self.working.iter().position(|step| self.ends(step)) {
-                let step = self.working.remove(at);
-                self.answer_of(&step);
+            if let Some(at) = self.working.iter().position(|step| self.ends(self.step(*step))) {
+                let input = self.answer_of(self.step(self.working[at]));
+                self.working.remove(at);
+                self.input(input);
                 continue;
             }
             let (run, wall) = self.state.deadlines();
@@ -138,18 +140,25 @@ impl Hours {
         self.now.wall_us += us as i64;
     }
 
+    fn step(&self, at: usize) -> &StepStarted {
+        match &self.events[at].1 {
+            Event::StepStarted(started) => started,
+            other => panic!("{other:?} is no step"),
+        }
+    }
+
     fn ends(&self, step: &StepStarted) -> bool {
         !step.path.ends_with(self.endless) || self.cancelled
     }
 
-    fn answer_of(&mut self, step: &StepStarted) {
+    fn answer_of(&self, step: &StepStarted) -> Input {
         let endless = step.path.ends_with(self.endless);
         let done = match &step.action {
             Action::Sample(sample) => Done { readings: self.readings(sample), changed: Some(false), ..Done::default() },
             _ if endless => Done { ended: Ended::Cancelled, ..Done::default() },
             _ => Done { ended: Ended::Exit(0), ..Done::default() },
         };
-        self.input(Input::Done { path: step.path.clone(), attempt: step.attempt, done });
+        Input::Done { path: step.path.clone(), attempt: step.attempt, done }
     }
 
     fn readings(&self, sample: &SampleAction) -> Vec<Reading> {
@@ -161,6 +170,19 @@ impl Hours {
     fn input(&mut self, input: Input) {
         let event = accept(&self.state, input).expect("the input fits");
         self.commit(event);
+    }
+
+    /// Forgets what has happened so far, and says how many looks that were.
+    pub(crate) fn forget(&mut self) -> usize {
+        assert!(self.working.is_empty() || self.state.is_over(), "what is at work stands in the events");
+        let looks = self.happened(|event| matches!(event, Event::Looked { .. }));
+        self.events.clear();
+        looks
+    }
+
+    /// How much the run remembers, whatever it is.
+    pub(crate) fn remembers(&self) -> usize {
+        format!("{:?}{:?}", self.state.insts, self.state.scopes).len()
     }
 
     /// The driver learns something.

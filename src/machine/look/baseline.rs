@@ -8,8 +8,8 @@ use crate::machine::state::{InstId, State, Timestamp};
 use crate::plan::model::{Baseline, NodeKind};
 use serde_json::{Map, json};
 
-pub(super) fn names(wanted: &Baseline) -> Vec<String> {
-    wanted.metrics.iter().map(|(name, _)| name.clone()).collect()
+pub(super) fn names(wanted: &Baseline) -> Vec<&str> {
+    wanted.metrics.iter().map(|(name, _)| name.as_str()).collect()
 }
 
 /// One look: what every metric is now.

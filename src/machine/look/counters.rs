@@ -3,7 +3,7 @@
 
 use crate::decide::Missing;
 use crate::machine::action::Series;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Cumulative counts by upper bound, ascending; the bound of the last is none: +Inf.
 pub(super) type Counts = Vec<(Option<f64>, f64)>;
@@ -29,6 +29,13 @@ pub(super) struct Rise {
     pub(super) gone: u64,
 }
 
+impl Rise {
+    fn add(&mut self, more: &Rise) {
+        add(&mut self.counts, &more.counts);
+        self.gone += more.gone;
+    }
+}
+
 impl Counters {
     /// What was counted since the look `over_us` ago (the first one, if there is none), with the time between them.
     ///
@@ -41,19 +48,29 @@ impl Counters {
         };
         let from = from.ok_or(Missing::NotYet)?;
         let mut all = self.rise(now)?;
-        for (_, rise) in &self.rises[from + 1..] {
-            add(&mut all.counts, &rise.counts);
-            all.gone += rise.gone;
-        }
+        self.rises[from + 1..].iter().for_each(|(_, rise)| all.add(rise));
         Ok((all, at_us.saturating_sub(self.rises[from].0)))
     }
 
     /// Takes in what a look found, and keeps the looks of the last `back_us`.
     pub(super) fn keep(&mut self, at_us: u64, now: &[Series], back_us: u64) {
         let Ok(rise) = self.rise(now) else { return };
-        self.last.extend(now.iter().map(|one| (one.name.clone(), (at_us, one.counts.clone()))));
+        for one in now {
+            let said = (at_us, one.counts.clone());
+            match self.last.get_mut(&one.name) {
+                Some(known) => *known = said,
+                None => drop(self.last.insert(one.name.clone(), said)),
+            }
+        }
         if self.last.len() > MOST_KNOWN {
             self.last.retain(|_, (at, _)| *at == at_us);
+        }
+        // Where everything counts since the first look, one sum says it all.
+        if back_us == u64::MAX
+            && let [_, (looked_us, all)] = self.rises.as_mut_slice()
+        {
+            *looked_us = at_us;
+            return all.add(&rise);
         }
         // The newest that is old enough stays: it is where the change is counted from.
         let old = self.rises.iter().filter(|(at, _)| at.saturating_add(back_us) <= at_us).count();
@@ -75,8 +92,9 @@ impl Counters {
                 None => add(&mut counts, &one.counts),
             }
         }
-        let there = |name: &String| now.iter().any(|one| one.name == *name);
-        let gone = self.last.iter().filter(|(name, (at, _))| at == looked_us && !there(name)).count() as u64;
+        let there: BTreeSet<&str> = now.iter().map(|one| one.name.as_str()).collect();
+        let vanished = |(name, (at, _)): &(&String, &(u64, Counts))| at == looked_us && !there.contains(name.as_str());
+        let gone = self.last.iter().filter(vanished).count() as u64;
         Ok(Rise { counts, gone })
     }
 }
@@ -92,10 +110,13 @@ fn add(all: &mut Counts, more: &Counts) {
     for (bound, count) in more {
         match all.iter_mut().find(|(known, _)| known == bound) {
             Some((_, known)) => *known += count,
-            None => all.push((*bound, *count)),
+            None => {
+                let at = |bound: &Option<f64>| bound.unwrap_or(f64::INFINITY);
+                all.push((*bound, *count));
+                all.sort_by(|a, b| at(&a.0).total_cmp(&at(&b.0)));
+            }
         }
     }
-    all.sort_by(|a, b| a.0.unwrap_or(f64::INFINITY).total_cmp(&b.0.unwrap_or(f64::INFINITY)));
 }
 
 #[cfg(test)]
@@ -146,6 +167,17 @@ mod tests {
         assert_eq!(known.rises.len(), 11, "what is older is forgotten");
         let (rise, span) = known.since(Some(10), 100, &page(&[("a", 100.0)])).unwrap();
         assert_eq!((rise.counts, span), (vec![(None, 10.0)], 10));
+    }
+
+    #[test]
+    fn what_counts_from_the_first_look_on_is_one_sum() {
+        let mut known = Counters::default();
+        for second in 0..100 {
+            known.keep(second, &page(&[("a", (second % 10) as f64), ("b", 1.0)]), u64::MAX);
+        }
+        assert_eq!(known.rises.len(), 2, "the first look, and all that was counted since");
+        let (rise, span) = known.since(None, 100, &page(&[("a", 0.0)])).unwrap();
+        assert_eq!((rise.counts, rise.gone, span), (vec![(None, 90.0)], 1, 100));
     }
 
     #[test]

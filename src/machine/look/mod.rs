@@ -83,8 +83,7 @@ pub(super) fn decision_of(state: &State, id: InstId) -> Option<&Decision> {
 pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), Trouble>> {
     let (names, every_us, over_us) = match &state.node_of(id).kind {
         NodeKind::Decide(decision) => {
-            let names = decision.table.metric_names().into_iter().map(str::to_owned).collect();
-            (names, decision.table.every_us, decision.over_us.unwrap_or(0))
+            (decision.table.metric_names(), decision.table.every_us, decision.over_us.unwrap_or(0))
         }
         NodeKind::Baseline(wanted) => (baseline::names(wanted), wanted.every_us, wanted.over_us()),
         _ => return None,
@@ -92,10 +91,11 @@ pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), 
     Some(action(state, id, names, every_us).map(|action| (action, over_us)))
 }
 
-fn action(state: &State, id: InstId, names: Vec<String>, every_us: u64) -> Result<Action, Trouble> {
-    let mut queries: Vec<Query> = Vec::new();
-    for metric in samples::needed(state, id, names) {
-        queries.extend(samples::queries(state, id, metric)?);
+fn action(state: &State, id: InstId, names: Vec<&str>, every_us: u64) -> Result<Action, Trouble> {
+    let metrics = samples::needed(state, id, names);
+    let mut queries: Vec<Query> = Vec::with_capacity(metrics.len());
+    for metric in metrics {
+        samples::ask(state, id, metric, &mut queries)?;
     }
     Ok(Action::Sample(SampleAction { queries, timeout_us: every_us.clamp(1_000_000, LONGEST_READ_US) }))
 }
@@ -127,12 +127,11 @@ pub(super) fn with_baselines(state: &State, id: InstId, mut memory: TableState) 
 fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
     let inst = &state.insts[id];
     let at_us = now.wall_us.max(0) as u64;
-    let names = decision.table.metric_names();
-    let samples = samples::of(state, id, names.into_iter(), at_us);
-    let (_, said) =
-        decide::step(&decision.table, with_baselines(state, id, inst.lookout.memory.clone()), &samples, at_us);
+    let samples = samples::of(state, id, decision.table.reads(), at_us);
+    let memory = with_baselines(state, id, inst.lookout.memory.clone());
+    let (ruling, cause, because) = decide::rule(&decision.table, memory, &samples, at_us);
     let next = now.run_us + decision.table.every_us;
-    let again_us = match said.action {
+    let again_us = match ruling {
         _ if state.is_guard(id) => Some(next),
         Ruling::Rollback | Ruling::Abort | Ruling::Investigate | Ruling::Escalate => None,
         Ruling::Hold if may_hold(inst, decision, now) => Some(next),
@@ -140,15 +139,7 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
         _ if inst.poll_until_us.is_some_and(|until| now.run_us < until) => Some(next),
         _ => None,
     };
-    Event::Looked {
-        path: inst.path.clone(),
-        at_us,
-        because: said.sentence(),
-        ruling: said.action,
-        cause: said.because,
-        samples,
-        again_us,
-    }
+    Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us }
 }
 
 /// What holds may last as long as all extensions would, where the table says how many there are.
@@ -299,10 +290,10 @@ pub(super) fn guard_turn(state: &State, id: InstId, now: Timestamp) -> Option<Ev
     let question = inst.ask_inst?;
     let asking = matches!(state.insts[question].status, Status::Asking(_));
     if let Some(said) = &inst.lookout.said {
-        let path = inst.path.clone();
+        let ruled = |then| Event::Ruled { path: inst.path.clone(), then, reason: said.because.clone() };
         match said.ruling {
-            Ruling::Rollback => return Some(Event::Ruled { path, then: Then::Rollback, reason: said.because.clone() }),
-            Ruling::Abort => return Some(Event::Ruled { path, then: Then::Stop, reason: said.because.clone() }),
+            Ruling::Rollback => return Some(ruled(Then::Rollback)),
+            Ruling::Abort => return Some(ruled(Then::Stop)),
             Ruling::Investigate | Ruling::Escalate if !asking && inst.lookout.accepted != Some(said.cause) => {
                 return Some(ask(state, id, question, decision, said, now));
             }

@@ -40,7 +40,7 @@ impl Probe {
     /// # Errors
     /// Words for a metric that needs what only a run knows, and for one that a policy forbids.
     pub fn action(&self) -> Result<Action, String> {
-        let mut action = super::action(&self.state, self.id, self.names(), super::LONGEST_READ_US)?;
+        let mut action = super::action(&self.state, self.id, self.names().collect(), super::LONGEST_READ_US)?;
         crate::machine::rails::hold(&self.state, &mut action)?;
         Ok(action)
     }
@@ -60,12 +60,10 @@ impl Probe {
     /// Takes in what was read at `at_us` (microseconds since 1970).
     pub fn look(&mut self, done: Done, at_us: u64) -> Seen {
         self.state.insts[self.id].done = Some(done.clone());
-        let names = self.names();
-        let samples = samples::of(&self.state, self.id, names.iter().map(String::as_str), at_us);
-        let mut lookout = std::mem::take(&mut self.state.insts[self.id].lookout);
-        remember(&mut lookout, &done, at_us, |name| samples::looks_back(&self.state, self.id, name));
-        self.state.insts[self.id].lookout = lookout;
+        let samples = samples::of(&self.state, self.id, self.names(), at_us);
         let plan = self.state.plan.clone();
+        let lookout = &mut self.state.insts[self.id].lookout;
+        remember(lookout, &done, at_us, |name| samples::looks_back(&plan, 0, name));
         let decided = self.tables.iter_mut().filter_map(|(id, memory)| {
             let NodeKind::Decide(decision) = &plan.node(*id).kind else { return None };
             let (next, said) = decide::step(&decision.table, std::mem::take(memory), &samples, at_us);
@@ -76,7 +74,7 @@ impl Probe {
         Seen { samples, tables }
     }
 
-    fn names(&self) -> Vec<String> {
-        self.state.plan.metrics.iter().filter(|m| m.scope == 0).map(|m| m.name.clone()).collect()
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.state.plan.metrics.iter().filter(|metric| metric.scope == 0).map(|metric| metric.name.as_str())
     }
 }

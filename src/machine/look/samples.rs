@@ -7,7 +7,7 @@ use crate::machine::action::{self, Done, Ended, Query, ReadValue, Series, Source
 use crate::machine::begin::resolve_task;
 use crate::machine::names::{Names, Trouble};
 use crate::machine::state::{InstId, State};
-use crate::plan::model::{Change, Metric, MetricSource, Template};
+use crate::plan::model::{Change, Metric, MetricSource, Plan, Template};
 use crate::runbook::model::Reduce;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,15 +18,15 @@ fn evidence_name(metric: &str) -> String {
 }
 
 /// The metrics of these names, those that others are made of included.
-pub(super) fn needed(state: &State, id: InstId, mut wanted: Vec<String>) -> Vec<&Metric> {
+pub(super) fn needed<'a>(state: &'a State, id: InstId, mut wanted: Vec<&'a str>) -> Vec<&'a Metric> {
     let mut found: Vec<&Metric> = Vec::new();
     while let Some(name) = wanted.pop() {
-        let Some(metric) = metric_of(state, id, &name) else { continue };
+        let Some(metric) = metric_of(state, id, name) else { continue };
         if found.iter().any(|known| known.name == metric.name) {
             continue;
         }
         if let MetricSource::Ratio { of, to } = &metric.source {
-            wanted.extend([of.clone(), to.clone()]);
+            wanted.extend([of.as_str(), to]);
         }
         found.push(metric);
     }
@@ -34,15 +34,18 @@ pub(super) fn needed(state: &State, id: InstId, mut wanted: Vec<String>) -> Vec<
 }
 
 pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
-    let scope = state.node_of(id).scope;
-    state.plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
+    metric_in(&state.plan, state.node_of(id).scope, name)
 }
 
-/// What the world is asked for a metric; nothing where it is made of what is known already.
-pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<Query>, Trouble> {
+fn metric_in<'a>(plan: &'a Plan, scope: usize, name: &str) -> Option<&'a Metric> {
+    plan.metrics.iter().find(|metric| metric.scope == scope && metric.name == name)
+}
+
+/// Adds what the world is asked for a metric; nothing where it is made of what is known already.
+pub(super) fn ask(state: &State, id: InstId, metric: &Metric, queries: &mut Vec<Query>) -> Result<(), Trouble> {
     let names = Names::of(state, id);
-    let one = |from: Source| vec![Query { name: metric.name.clone(), from, timeout_us: metric.timeout_us }];
-    Ok(match &metric.source {
+    let mut evidence = None;
+    let from = match &metric.source {
         MetricSource::Prometheus { query, url, sampling, samples } => {
             let url = names.text(url)?;
             let instant = |query: String, reduce| Source::Prometheus {
@@ -62,25 +65,27 @@ pub(super) fn queries(state: &State, id: InstId, metric: &Metric) -> Result<Vec<
                     reduce: reduce(sampling.reduce),
                 },
             };
-            let mut queries = one(from);
             if let Some(samples) = samples {
-                let from = instant(names.text(samples)?, action::Reduce::Sum);
-                queries.push(Query { name: evidence_name(&metric.name), from, timeout_us: metric.timeout_us });
+                evidence = Some(instant(names.text(samples)?, action::Reduce::Sum));
             }
-            queries
+            from
         }
         MetricSource::Scrape { url, series, change } => {
             let url = names.text(url)?;
             let select = super::series::parse(&names.text(series)?).map_err(|why| format!("{why} ({})", series.at))?;
-            one(match metric.quantile {
+            match metric.quantile {
                 Some(_) => Source::PageBuckets { url, select, each: change.is_some() },
                 None => Source::Page { url, select, each: change.is_some() },
-            })
+            }
         }
-        MetricSource::Http { request, .. } => one(Source::Act(Box::new(resolve_task(&names, request)?))),
-        MetricSource::Shell { script, .. } => one(Source::Act(Box::new(resolve_task(&names, script)?))),
-        MetricSource::LatencyOf { .. } | MetricSource::Ratio { .. } => Vec::new(),
-    })
+        MetricSource::Http { request, .. } => Source::Act(Box::new(resolve_task(&names, request)?)),
+        MetricSource::Shell { script, .. } => Source::Act(Box::new(resolve_task(&names, script)?)),
+        MetricSource::LatencyOf { .. } | MetricSource::Ratio { .. } => return Ok(()),
+    };
+    let query = |name, from| Query { name, from, timeout_us: metric.timeout_us };
+    queries.push(query(metric.name.clone(), from));
+    queries.extend(evidence.map(|from| query(evidence_name(&metric.name), from)));
+    Ok(())
 }
 
 fn reduce(reduce: Reduce) -> action::Reduce {
@@ -102,9 +107,15 @@ pub(super) fn of<'n>(
     names: impl Iterator<Item = &'n str>,
     at_us: u64,
 ) -> BTreeMap<String, Sample> {
-    let done = state.insts[id].done.clone().unwrap_or_default();
-    let look = Look { state, id, done: &done, at_us };
-    names.map(|name| (name.to_string(), look.sample(name))).collect()
+    let nothing = Done::default();
+    let look = Look { state, id, done: state.insts[id].done.as_ref().unwrap_or(&nothing), at_us };
+    let mut samples = BTreeMap::new();
+    for name in names {
+        if !samples.contains_key(name) {
+            samples.insert(name.to_string(), look.sample(name));
+        }
+    }
+    samples
 }
 
 /// Keeps what the next look needs: counters and buckets, as far back as their metrics look.
@@ -134,9 +145,9 @@ pub(in crate::machine) fn remember(
     }
 }
 
-/// How far back the counters of a metric are needed.
-pub(in crate::machine) fn looks_back(state: &State, id: InstId, name: &str) -> Option<u64> {
-    match &metric_of(state, id, name)?.source {
+/// How far back the counters of a metric of this scope of the plan are needed.
+pub(in crate::machine) fn looks_back(plan: &Plan, scope: usize, name: &str) -> Option<u64> {
+    match &metric_in(plan, scope, name)?.source {
         MetricSource::Scrape { change: Some(change), .. } => Some(if change.all { u64::MAX } else { change.over_us }),
         _ => None,
     }

@@ -63,7 +63,7 @@ fn try_all(table: &Table, part: &[usize]) -> Tried {
             }
         }
         let names = alone.metric_names();
-        let axis = |name: &str, values: Vec<Sample>| if names.contains(name) { values } else { values[..1].to_vec() };
+        let axis = |name: &str, values: Vec<Sample>| if names.contains(&name) { values } else { values[..1].to_vec() };
         let number = |v: f64| Sample::number(1, v, None);
         for a in axis("a", numbers().into_iter().map(number).collect()) {
             for b in axis("b", numbers().into_iter().map(number).collect()) {
