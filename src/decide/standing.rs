@@ -64,6 +64,15 @@ impl<'a> Standing<'a> {
         }
     }
 
+    /// The metrics a reason is about that is no row.
+    pub(super) fn at_issue(&self, because: Because) -> Vec<String> {
+        match because {
+            Because::Otherwise => self.uncovered.iter().map(|(metric, _)| metric.to_string()).collect(),
+            Because::NoData => self.missing.iter().map(|(metric, _)| metric.to_string()).collect(),
+            Because::Row(_) | Because::Pending(_) => Vec::new(),
+        }
+    }
+
     /// All of it.
     pub(super) fn decision(&self) -> Decision {
         Decision {

@@ -96,6 +96,11 @@ impl TableState {
         self.baselines.get(metric).copied()
     }
 
+    /// Whether a row that does not pass holds, be it for long enough or not yet.
+    pub fn is_counting(&self, table: &Table) -> bool {
+        table.rows.iter().zip(&self.holds).any(|(row, hold)| hold.is_some() && !row.action.passes())
+    }
+
     /// Room for the table's rows; a state of another table begins anew.
     pub(super) fn fit(&mut self, table: &Table) {
         let (rows, conditions) = (table.rows.len(), table.conditions().count());

@@ -34,9 +34,20 @@ pub fn step(
     (state, decision)
 }
 
-/// What [`step()`] remembers, where nobody asks what it says.
-pub fn remember(table: &Table, state: &mut TableState, samples: &BTreeMap<String, Sample>, now_us: u64) {
-    take_in(table, state, samples, now_us);
+/// What [`step()`] remembers, where it is known what it said: the metrics that no row covers, or that have no usable
+/// value, if that was the reason.
+pub fn remember(
+    table: &Table,
+    state: &mut TableState,
+    samples: &BTreeMap<String, Sample>,
+    now_us: u64,
+    because: Because,
+) -> Vec<String> {
+    let rows = take_in(table, state, samples, now_us);
+    match because {
+        Because::Row(_) | Because::Pending(_) => Vec::new(),
+        Because::Otherwise | Because::NoData => Standing::of(Look { table, state, now_us }, rows).at_issue(because),
+    }
 }
 
 /// What [`step()`] says, where nobody asks for the whole of it: the ruling, what decided, and why in one sentence.

@@ -5,7 +5,7 @@ use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::{failed, judge, then_of};
 use super::names::{Names, show};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{gate, schedule, waiver};
+use super::{gate, look, schedule, waiver};
 use crate::plan::model::{Binding, ForEach, Items, NodeKind, Template};
 use crate::runbook::model::Severity;
 use serde_json::{Map, Value};
@@ -14,8 +14,12 @@ use serde_json::{Map, Value};
 pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
     match &inst.status {
+        Status::Pending | Status::Waiting { .. } if state.makes_attempts(id) && look::keeps_back(state, id) => None,
         Status::Pending => Some(begin(state, id, now)),
-        Status::Waiting { due_wall_us } if now.wall_us >= *due_wall_us => Some(begin(state, id, now)),
+        Status::Waiting { due_wall_us } if now.wall_us >= *due_wall_us => match &state.node_of(id).kind {
+            NodeKind::WaitUntil(_) => look::ends(state, id, begin(state, id, now), now),
+            _ => Some(begin(state, id, now)),
+        },
         Status::Running if state.is_block(id) => match &state.node_of(id).kind {
             NodeKind::Sequence(_) | NodeKind::Stages(_) => sequence(state, id, now),
             NodeKind::Parallel { max, collect, .. } => {
@@ -26,17 +30,17 @@ pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event
             NodeKind::Run { outputs, .. } => included(state, id, outputs, now),
             _ => None,
         },
-        Status::Pausing { until_us } if now.run_us >= *until_us => Some(resume_pause(state, id, now)),
+        Status::Pausing { until_us } if now.run_us >= *until_us => resume_pause(state, id, now),
         _ => None,
     }
 }
 
 /// The pause of a wait, a retry or a poll is over.
-fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Event {
+fn resume_pause(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     match &state.node_of(id).kind {
-        NodeKind::Audit(_) => judge(state, id, now),
-        _ if state.makes_attempts(id) => start_task(state, id, now),
-        _ => wait_is_over(state, id),
+        NodeKind::Audit(_) => Some(judge(state, id, now)),
+        _ if state.makes_attempts(id) => Some(start_task(state, id, now)),
+        _ => look::ends(state, id, wait_is_over(state, id), now),
     }
 }
 
@@ -123,7 +127,7 @@ fn failed_to_begin(state: &State, id: InstId, trouble: String) -> Event {
 }
 
 /// A block that did not pass.
-fn block_over(state: &State, id: InstId, verdict: Verdict, reason: String) -> Event {
+pub(super) fn block_over(state: &State, id: InstId, verdict: Verdict, reason: String) -> Event {
     let soft = state.node_of(id).severity == Severity::Warn;
     let verdict = if soft && verdict == Verdict::Fail { Verdict::Warn } else { verdict };
     let path = state.insts[id].path.clone();
@@ -236,7 +240,7 @@ fn sequence(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     match (broken, next) {
         (Some(broken), next) if !to_the_end || next.is_none() => Some(block_failed(state, id, *broken)),
         (_, Some(child)) => advance(state, *child, now),
-        (_, None) => Some(block_passed(state, id, Map::new())),
+        (_, None) => look::ends(state, id, block_passed(state, id, Map::new()), now),
     }
 }
 
@@ -286,7 +290,7 @@ fn group(state: &State, id: InstId, max: usize, collect: bool, now: Timestamp) -
         _ if running > 0 => None,
         _ => match broken {
             Some(broken) => Some(block_failed(state, id, broken)),
-            None => Some(block_passed(state, id, Map::new())),
+            None => look::ends(state, id, block_passed(state, id, Map::new()), now),
         },
     }
 }
@@ -302,7 +306,7 @@ fn included(state: &State, id: InstId, outputs: &[(String, Template)], now: Time
     }
     let inner = state.insts[inst.children[0]].scope;
     match set(&Names::in_scope(state, inner), outputs) {
-        Ok(saved) => Some(block_passed(state, id, saved)),
+        Ok(saved) => look::ends(state, id, block_passed(state, id, saved), now),
         Err(trouble) => Some(failed_to_begin(state, id, trouble)),
     }
 }

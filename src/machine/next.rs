@@ -58,11 +58,11 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
     state.active.iter().find_map(|id| {
         let inst = &state.insts[*id];
         match &inst.status {
-            Status::Answered => Some(judge::judge(state, *id, now)),
+            Status::Answered => judged(state, *id, now),
             Status::InDoubt if !stands_still(state) => in_doubt(state, *id, now),
             Status::Pausing { .. } if state.armed.contains(id) => match state.interrupt {
                 3.. => None,
-                _ => look::guard_turn(state, *id, now),
+                _ => look::turn(state, *id, now),
             },
             Status::Asking(asked) if asked.expires_wall_us.is_some_and(|at| now.wall_us >= at) => {
                 Some(Event::AnswerExpired { path: inst.path.clone() })
@@ -83,6 +83,15 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             _ => None,
         }
     })
+}
+
+/// What an answer leads to; what passes ends when the table beside it agrees.
+fn judged(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
+    let event = judge::judge(state, id, now);
+    match &event {
+        Event::StepFinished { verdict, .. } if verdict.lets_go_on() => look::ends(state, id, event, now),
+        _ => Some(event),
+    }
 }
 
 /// A pause or a question in the forward part has no future once the run is to turn.

@@ -20,16 +20,23 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
             let plan = state.plan.clone();
             let node = plan.node(state.insts[id].node);
             // The ruling stands in the event; what the table remembers is folded again from the samples.
-            match &node.kind {
+            let about = match &node.kind {
                 NodeKind::Decide(decision) => {
                     let memory = std::mem::take(&mut state.insts[id].lookout.memory);
                     let mut memory = with_baselines(state, id, memory);
-                    decide::remember(&decision.table, &mut memory, samples, *at_us);
-                    state.insts[id].lookout.memory = memory;
+                    let about = decide::remember(&decision.table, &mut memory, samples, *at_us, *cause);
+                    let lookout = &mut state.insts[id].lookout;
+                    lookout.memory = memory;
+                    lookout.judged_wall_us = *at_us as i64;
+                    lookout.judged_us = again_us.map_or(0, |at| at.saturating_sub(decision.table.every_us));
+                    about
                 }
-                NodeKind::Baseline(_) => state.insts[id].lookout.taken.push(samples.clone()),
+                NodeKind::Baseline(_) => {
+                    state.insts[id].lookout.taken.push(samples.clone());
+                    Vec::new()
+                }
                 _ => return Err(illegal("it does not look at metrics")),
-            }
+            };
             let inst = &mut state.insts[id];
             let lookout = &mut inst.lookout;
             if let Some(done) = &inst.done {
@@ -39,7 +46,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
                 (lookout.accepted, lookout.level) = (None, 0);
             }
             let fresh = again_us.is_none();
-            lookout.said = Some(Said { ruling: *ruling, cause: *cause, because: because.clone(), fresh });
+            lookout.said = Some(Said { ruling: *ruling, cause: *cause, about, because: because.clone(), fresh });
             if let Some(until_us) = again_us {
                 inst.status = Status::Pausing { until_us: *until_us };
             }
@@ -117,7 +124,7 @@ fn accepted(state: &mut State, id: InstId, words: String) {
     match state.asks_for(id) {
         Some(guard) => {
             let lookout = &mut state.insts[guard].lookout;
-            lookout.accepted = lookout.said.as_ref().map(|said| said.cause);
+            lookout.accepted = lookout.said.as_ref().map(Said::issue);
             lookout.level = 0;
             close_question(state, id);
         }

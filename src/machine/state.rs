@@ -79,6 +79,8 @@ pub struct Inst {
     pub began_us: Option<i64>,
     /// The last result.
     pub done: Option<Done>,
+    /// How much had ended when it came, where a table stands beside it.
+    pub answered_at: u64,
     /// Consecutive good samples.
     pub streak: u32,
     /// When sampling gives up.
@@ -380,6 +382,7 @@ impl State {
             marks: Vec::new(),
             began_us: None,
             done: None,
+            answered_at: 0,
             streak: 0,
             poll_until_us: None,
             trail: Trail::default(),

@@ -141,7 +141,8 @@ impl Builder<'_> {
     }
 
     fn behind(&mut self, outcome: &doc::Outcome, table: &doc::Table, at: &Position<'_>) -> Behind {
-        let asks = outcome.action == decide::Ruling::Investigate;
+        // What is inconclusive is asked about too, where it stays so to the end of what a table guards.
+        let asks = matches!(outcome.action, decide::Ruling::Investigate | decide::Ruling::Inconclusive);
         let own = outcome.within.as_ref().zip(outcome.then);
         let of_table = table.investigate.as_ref().map(|i| (&i.within, i.then));
         let ask = own

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use runbook::decide::Ruling;
 use runbook::machine::action::{Action, Done, Ended, ReadValue, Reading, SampleAction};
-use runbook::machine::event::{Answer, Event, RunStarted, StepStarted};
+use runbook::machine::event::{Answer, Event, RunStarted, StepStarted, Verdict};
 use runbook::machine::{Input, State, Timestamp, accept, apply, next};
 use runbook::plan::{Library, Plan, Request, Unreadable, build};
 use runbook::runbook::model::Runbook;
@@ -248,6 +248,11 @@ impl Hours {
     /// Why a step or a block ended as it did.
     pub(crate) fn reason(&self, path: &str) -> String {
         self.state.inst(path).and_then(|inst| inst.reason.clone()).unwrap_or_default()
+    }
+
+    /// How a step or a block ended.
+    pub(crate) fn verdict(&self, path: &str) -> Option<Verdict> {
+        self.state.inst(path).and_then(|inst| inst.verdict)
     }
 
     /// The driver asks whether it may leave.

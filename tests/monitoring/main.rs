@@ -8,6 +8,7 @@ mod holds;
 mod hours;
 mod marks;
 mod random;
+mod restraint;
 mod rounds;
 mod stages;
 mod steps;

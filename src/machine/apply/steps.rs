@@ -119,6 +119,12 @@ pub(super) fn started(state: &mut State, event: &Event, started: &StepStarted) -
     inst.poll_until_us = inst.poll_until_us.or(started.poll_until_us);
     state.active.insert(id);
     state.in_flight += 1;
+    if state.is_guard(id) {
+        let clock = state.clock;
+        let lookout = &mut state.insts[id].lookout;
+        lookout.idle_looks = if lookout.began_clock == clock { lookout.idle_looks + 1 } else { 0 };
+        lookout.began_clock = clock;
+    }
     if started.attempt == 1 {
         state.insts[id].began_us = started.at_us;
         arm(state, id);
@@ -148,6 +154,10 @@ pub(super) fn attempt_finished(
         inst.marks.clone_from(&done.marks);
     }
     inst.done = Some(done.clone());
+    if inst.guard_inst.is_some() {
+        state.clock += 1;
+        inst.answered_at = state.clock;
+    }
     state.in_flight -= 1;
     // What the third press killed may have happened or not; whoever resumes settles that.
     let killed = state.interrupt >= 3 && done.ended == Ended::Cancelled;

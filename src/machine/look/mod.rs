@@ -4,12 +4,14 @@
 
 mod baseline;
 mod counters;
+mod guard;
 mod probe;
 mod samples;
 mod series;
 
 pub(super) use baseline::keep as keep_baselines;
 pub(crate) use counters::Counters;
+pub(super) use guard::{ends, keeps_back, turn};
 pub use probe::{Probe, Seen};
 pub(super) use samples::{looks_back, remember};
 
@@ -17,7 +19,7 @@ use super::action::{Action, Query, SampleAction};
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::judge::failed;
 use super::names::{Names, Trouble};
-use super::state::{Inst, InstId, State, Status, Timestamp};
+use super::state::{Inst, InstId, State, Timestamp};
 use crate::decide::{self, Because, Ruling, Sample, TableState};
 use crate::plan::model::{Ask, Decision, Extend, NodeKind};
 use crate::plan::units::duration_words;
@@ -42,7 +44,15 @@ pub struct Lookout {
     /// What the table said last, and why.
     pub said: Option<Said>,
     /// A person let this pass; it is not asked about again until it has been gone.
-    pub accepted: Option<Because>,
+    pub accepted: Option<Issue>,
+    /// How much had ended when the last look began, and when it was judged (run time, microseconds).
+    pub began_clock: u64,
+    /// See `began_clock`.
+    pub judged_us: u64,
+    /// The same in wall time.
+    pub judged_wall_us: i64,
+    /// How many looks there were since anything ended.
+    pub idle_looks: u64,
     /// How often looking was extended.
     pub extended: u32,
     /// How many levels of people did not answer.
@@ -56,10 +66,33 @@ pub struct Said {
     pub ruling: Ruling,
     /// Which row, or what else.
     pub cause: Because,
+    /// The metrics that no row covers, or that have no usable value, if that is the cause.
+    pub about: Vec<String>,
     /// In words.
     pub because: String,
     /// Nothing followed from it yet.
     pub fresh: bool,
+}
+
+/// What a table says a person has to look at: a row, or metrics that no row answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Which row, or what else.
+    pub cause: Because,
+    /// Which metrics, where it is no row.
+    pub about: Vec<String>,
+}
+
+impl Said {
+    /// What there is to look at.
+    pub fn issue(&self) -> Issue {
+        Issue { cause: self.cause, about: self.about.clone() }
+    }
+
+    /// Whether a person let pass all of it.
+    pub fn is_within(&self, accepted: Option<&Issue>) -> bool {
+        accepted.is_some_and(|issue| issue.cause == self.cause && self.about.iter().all(|m| issue.about.contains(m)))
+    }
 }
 
 /// A value as it was read, before it became a change.
@@ -281,29 +314,4 @@ fn symptom(decision: &Decision, cause: Because) -> Option<String> {
         Because::Otherwise => Some("no row covers it".into()),
         Because::NoData => Some("there is no data to judge by".into()),
     }
-}
-
-/// What a guard does next, when its pause allows: speak, ask, take a question back, or look again.
-pub(super) fn guard_turn(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
-    let decision = decision_of(state, id)?;
-    let inst = &state.insts[id];
-    let question = inst.ask_inst?;
-    let asking = matches!(state.insts[question].status, Status::Asking(_));
-    if let Some(said) = &inst.lookout.said {
-        let ruled = |then| Event::Ruled { path: inst.path.clone(), then, reason: said.because.clone() };
-        match said.ruling {
-            Ruling::Rollback => return Some(ruled(Then::Rollback)),
-            Ruling::Abort => return Some(ruled(Then::Stop)),
-            Ruling::Investigate | Ruling::Escalate if !asking && inst.lookout.accepted != Some(said.cause) => {
-                return Some(ask(state, id, question, decision, said, now));
-            }
-            ruling if ruling.passes() && asking => {
-                let path = state.insts[question].path.clone();
-                return Some(Event::Withdrawn { path, reason: said.because.clone() });
-            }
-            _ => {}
-        }
-    }
-    let due = matches!(inst.status, Status::Pausing { until_us } if now.run_us >= until_us);
-    due.then(|| super::forward::start_task(state, id, now))
 }
