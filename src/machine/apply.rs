@@ -1,6 +1,6 @@
 //! The one table of (state, event). Live runs, resume, reports and simulations all pass through it.
 
-use super::action::Ended;
+use super::action::{Done, Ended};
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Question, StepStarted, Then, Verdict};
 use super::gate;
 use super::judge::no_backs_out;
@@ -93,7 +93,7 @@ fn one(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
             if *attempt == 1 {
                 inst.marks.clone_from(&done.marks);
             }
-            inst.done = Some(done.clone());
+            inst.done = Some(Done::clone(done));
             state.in_flight -= 1;
             // What the third press killed may have happened or not; whoever resumes settles that.
             let killed = state.interrupt >= 3 && done.ended == Ended::Cancelled;
