@@ -223,7 +223,7 @@ mod tests {
                 items: Some(vec![("k".into(), json!({"p": 0.5, "n": 3}))]),
                 inputs: None,
             },
-            Event::AttemptFinished { path: "a.b".into(), attempt: 2, done },
+            Event::AttemptFinished { path: "a.b".into(), attempt: 2, done: Box::new(done) },
             Event::StepFinished {
                 path: "a.b".into(),
                 verdict: Verdict::Pass,
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn an_empty_stream_is_left_out_of_the_record_of_a_result() {
         let done = Done { stdout: Some(Captured::default()), ..Done::default() };
-        let record = record(&Event::AttemptFinished { path: "a".into(), attempt: 1, done });
+        let record = record(&Event::AttemptFinished { path: "a".into(), attempt: 1, done: Box::new(done) });
         assert!(!record.payload.contains_key("stdout"));
     }
 

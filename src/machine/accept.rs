@@ -110,8 +110,8 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             let fresh = inst.status == Status::Running && inst.attempt == attempt && attempt >= 1;
             let known = attempt >= 1 && attempt <= inst.attempt;
             match (fresh, known) {
-                (true, _) => Some(Event::AttemptFinished { path, attempt, done }),
-                (false, true) => Some(Event::LateResult { path, attempt, done }),
+                (true, _) => Some(Event::AttemptFinished { path, attempt, done: Box::new(done) }),
+                (false, true) => Some(Event::LateResult { path, attempt, done: Box::new(done) }),
                 (false, false) => None,
             }
         }

@@ -63,7 +63,7 @@ pub enum Event {
         /// Which attempt.
         attempt: u32,
         /// What happened.
-        done: Done,
+        done: Box<Done>,
     },
     /// An answer that came after the step was given up. A fact, kept for people.
     LateResult {
@@ -72,7 +72,7 @@ pub enum Event {
         /// Which attempt.
         attempt: u32,
         /// What happened.
-        done: Done,
+        done: Box<Done>,
     },
     /// A step will be tried or sampled again.
     AttemptScheduled {

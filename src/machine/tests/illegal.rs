@@ -32,7 +32,7 @@ fn nothing_comes_before_the_beginning_and_nothing_after_the_end() {
 fn events_that_do_not_fit_the_state_are_typed_errors() {
     let book = Book::new(vec![step("a"), seq("g", vec![step("b")]), step("c")]);
     let run = Run::of(book);
-    let done = |path: &str, attempt| Event::AttemptFinished { path: path.into(), attempt, done: Done::default() };
+    let done = |path: &str, attempt| Event::AttemptFinished { path: path.into(), attempt, done: Box::default() };
     let start = |path: &str, attempt| {
         let found = run.log.iter().find_map(|e| match e {
             Event::StepStarted(s) => Some((**s).clone()),
