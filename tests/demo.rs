@@ -299,6 +299,10 @@ fn app_faults_do_what_their_names_say() {
     served.on(Fault::Err5);
     assert_eq!(failures(40), 2);
     served.off(Fault::Err5);
+    served.on(Fault::Err6);
+    let each_time: Vec<usize> = (0..6).map(|_| failures(50)).collect();
+    assert_eq!(each_time, [3; 6], "wherever one begins to count");
+    served.off(Fault::Err6);
     served.on(Fault::Err50);
     assert_eq!(failures(10), 5);
     served.off(Fault::Err50);
