@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -299,6 +300,10 @@ fn app_faults_do_what_their_names_say() {
     served.on(Fault::Err5);
     assert_eq!(failures(40), 2);
     served.off(Fault::Err5);
+    served.on(Fault::Err6);
+    let each_time: Vec<usize> = (0..6).map(|_| failures(50)).collect();
+    assert_eq!(each_time, [3; 6], "wherever one begins to count");
+    served.off(Fault::Err6);
     served.on(Fault::Err50);
     assert_eq!(failures(10), 5);
     served.off(Fault::Err50);
@@ -529,4 +534,40 @@ fn up_detaches_a_server_and_down_ends_it_again() {
     let error = demo.up(&exe).expect_err("a port is taken").to_string();
     assert!(error.contains("taken by another program"), "{error}");
     drop(squatter);
+}
+
+#[test]
+fn an_app_by_itself_has_the_faults_that_stand_in_its_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (faults, said, port) = (dir.path().join("faults"), dir.path().join("said"), first_port());
+    let mut app = Command::new(env!("CARGO_BIN_EXE_runbook"));
+    app.args(["demo", "app", "blue", "--version", "v1.1.0", "--port", &port.to_string()]);
+    app.arg("--faults").arg(&faults).stderr(fs::File::create(&said).expect("a file"));
+    let _app = Killed(app.spawn().expect("starts"));
+    let failures = || (0..50).filter(|_| get(port, "/").status == 500).count();
+    let becomes = |expected: usize| {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() || failures() != expected {
+            assert!(Instant::now() < deadline, "{expected} of 50 never failed");
+        }
+    };
+    becomes(0);
+    fs::write(&faults, "err6\n").expect("written");
+    becomes(3);
+    fs::write(&faults, "err50 no-such-fault\n").expect("written");
+    becomes(25);
+    let said = fs::read_to_string(&said).expect("text");
+    assert!(said.contains("there is no fault \"no-such-fault\""), "{said}");
+    fs::remove_file(&faults).expect("removed");
+    becomes(0);
+}
+
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -206,10 +206,14 @@ impl App {
         let every_20th = number.is_multiple_of(20);
         let acts = |fault: &Fault| match fault {
             Fault::Err5 => every_20th,
+            // The 17th, 34th and 50th.
+            Fault::Err6 => number % 50 * 3 % 50 < 3,
             Fault::Err50 => number.is_multiple_of(2),
             _ => every_20th && heavy,
         };
-        [Fault::Err50, Fault::Err5, Fault::ErrLoad].into_iter().find(|fault| acts(fault) && self.has(*fault))
+        [Fault::Err50, Fault::Err6, Fault::Err5, Fault::ErrLoad]
+            .into_iter()
+            .find(|fault| acts(fault) && self.has(*fault))
     }
 
     async fn work(&self, request: Request<Incoming>) -> Response<Body> {

@@ -121,6 +121,9 @@ pub enum DemoCommand {
         /// While this file exists, /api/* answers 503
         #[arg(long, value_name = "FILE")]
         flag: Option<PathBuf>,
+        /// The faults named in this file act for as long as they stand there; those of a start come with the version
+        #[arg(long, value_name = "FILE")]
+        faults: Option<PathBuf>,
     },
     /// Back to how a fresh demo starts: both colours v1.0.0, blue live, no faults
     Reset,
@@ -140,7 +143,9 @@ pub fn run(command: DemoCommand, state_dir: &Path, out: &mut dyn Write) -> Resul
         DemoCommand::Serve { base, state_dir: elsewhere } => {
             return serve(elsewhere.as_deref().unwrap_or(state_dir), ServeOptions { first_port: base });
         }
-        DemoCommand::App { colour, port, version, flag } => return serve_app(colour, port, &version, flag),
+        DemoCommand::App { colour, port, version, flag, faults } => {
+            return serve_app(colour, port, &version, flag, faults);
+        }
         DemoCommand::Start { colour, version } => demo.start(colour, version.as_deref())?,
         DemoCommand::Stop { colour, force, drain } => demo.stop(colour, (!force).then_some(drain))?,
         DemoCommand::Fault { name, state, colour, after } => demo.fault(name, colour, state, after)?,

@@ -15,6 +15,9 @@ pub enum Fault {
     /// Every 20th request is answered 500.
     #[value(name = "err5")]
     Err5,
+    /// 3 of every 50 requests are answered 500.
+    #[value(name = "err6")]
+    Err6,
     /// Every 2nd request is answered 500.
     #[value(name = "err50")]
     Err50,

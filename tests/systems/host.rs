@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use runbook::demo::Fault;
+
 use crate::bed::first_port;
 use crate::http::get;
 use crate::prometheus::Prometheus;
@@ -108,6 +110,12 @@ impl Host {
         fs::read_to_string(self.dir.join("conf.d/upstream.conf")).expect("there")
     }
 
+    /// From now on these faults act wherever this version runs, and no others.
+    pub(crate) fn suffers(&self, version: &str, faults: &[Fault]) {
+        let names: Vec<String> = faults.iter().map(|fault| fault.name()).collect();
+        fs::write(self.dir.join(format!("{version}.faults")), names.join("\n")).expect("written");
+    }
+
     /// As a colleague would, who edits another site of the same nginx.
     pub(crate) fn break_another_include(&self) {
         fs::write(self.dir.join("conf.d/zz-other.conf"), "server { listen 127.0.0.1:1 oops\n").expect("written");
@@ -164,7 +172,7 @@ set -eu
 pid={dir}/$1.pid
 if [ -f "$pid" ] && kill -0 "$(cat "$pid")" 2>/dev/null; then echo "$1 already runs" >&2; exit 1; fi
 case $1 in blue) port={blue} ;; green) port={green} ;; *) exit 2 ;; esac
-setsid {program} demo app "$1" --port "$port" --version "$2" --flag {dir}/MAINTENANCE </dev/null >>{dir}/"$1".log 2>&1 &
+setsid {program} demo app "$1" --port "$port" --version "$2" --flag {dir}/MAINTENANCE --faults {dir}/"$2".faults </dev/null >>{dir}/"$1".log 2>&1 &
 echo $! >"$pid"
 for _ in $(seq 100); do
     if ! kill -0 "$(cat "$pid")" 2>/dev/null; then rm -f "$pid"; tail -n 1 {dir}/"$1".log >&2; exit 1; fi

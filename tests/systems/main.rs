@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "these tests act on real systems")]
 
+mod at_full_length;
 mod bed;
 mod canary;
 mod faults;

@@ -190,7 +190,7 @@ fn errors_for(bed: &Bed, seconds: Option<u64>) -> Outcome {
     let fault = |to| bed.demo.fault(Fault::Err5, FaultTarget::Blue, to, None).expect("switches");
     thread::scope(|scope| {
         scope.spawn(|| {
-            wait_for_log(bed, r#""path":"after""#);
+            bed.home.wait_for_log(r#""path":"after""#);
             fault(Switch::On);
             if let Some(seconds) = seconds {
                 thread::sleep(Duration::from_secs(seconds));
@@ -200,17 +200,6 @@ fn errors_for(bed: &Bed, seconds: Option<u64>) -> Outcome {
         let run = Run::of(&bed.home, "deploy-graceful.yml").target(strict_demo(bed)).input("version", "v1.1.0");
         run.answer("g").then_silent().start()
     })
-}
-
-fn wait_for_log(bed: &Bed, what: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let logs = || fs::read_dir(bed.home.state().join("runs")).into_iter().flatten().flatten();
-    let says =
-        || logs().any(|run| fs::read_to_string(run.path().join("run.jsonl")).is_ok_and(|log| log.contains(what)));
-    while !says() {
-        assert!(Instant::now() < deadline, "the log never said {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -270,7 +259,7 @@ fn a_mark_that_passed_while_the_machine_was_off_is_missed_and_looked_at_late() {
     arguments.extend(inputs.iter().flat_map(|input| ["-i", input]));
     let started = Instant::now();
     let mut run = start_alone(&bed, &arguments);
-    wait_for_log(&bed, r#""path":"watch.all.looks[1].look","verdict":"pass""#);
+    bed.home.wait_for_log(r#""path":"watch.all.looks[1].look","verdict":"pass""#);
     let _ = run.kill();
     let _ = run.wait();
     // The marks at 30 s and 36 s pass while nobody drives, by more than the minute that still counts as in time.

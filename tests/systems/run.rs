@@ -3,16 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 use rexpect::ReadUntil;
+use rexpect::process::Signal;
 use rexpect::process::wait::WaitStatus;
 use rexpect::session::spawn_command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// No run of these tests takes longer.
-const LIMIT_MS: u64 = 240_000;
+/// No run of these tests takes longer, unless it says so.
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// What stands at the end of every question that wants a person to type something.
 const PROMPT: &str = r", ([a-z](/[a-z])+|[a-z_]+ \(required\)): ";
@@ -32,6 +35,21 @@ impl Home {
     /// Where the program keeps what it must not lose.
     pub(crate) fn state(&self) -> PathBuf {
         self.path().join("state/runbook")
+    }
+
+    /// The logs of all runs of this user so far, whatever was resumed included.
+    pub(crate) fn logs(&self) -> String {
+        let runs = fs::read_dir(self.state().join("runs")).into_iter().flatten().flatten();
+        runs.flat_map(|run| parts(&run.path())).filter_map(|part| fs::read_to_string(part).ok()).collect()
+    }
+
+    /// Waits until a log says so.
+    pub(crate) fn wait_for_log(&self, what: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.logs().contains(what) {
+            assert!(Instant::now() < deadline, "the log never said {what}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The program as this user starts it.
@@ -55,6 +73,15 @@ impl Home {
     }
 }
 
+/// The files of a run's log, in order: a run that was resumed goes on in a further file.
+fn parts(run: &Path) -> Vec<PathBuf> {
+    let names =
+        fs::read_dir(run).into_iter().flatten().flatten().filter_map(|file| file.file_name().into_string().ok());
+    let mut parts: Vec<String> = names.filter(|n| n.starts_with("run") && n.ends_with(".jsonl")).collect();
+    parts.sort_by_key(|name| (name.len(), name.clone()));
+    parts.into_iter().map(|name| run.join(name)).collect()
+}
+
 /// The binary under test.
 pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_runbook"))
@@ -73,6 +100,8 @@ pub(crate) struct Run<'a> {
     inputs: Vec<String>,
     answers: Vec<String>,
     silent: bool,
+    resumed: bool,
+    limit: Duration,
     meanwhile: Box<dyn FnMut() + 'a>,
 }
 
@@ -87,6 +116,8 @@ impl<'a> Run<'a> {
             inputs: Vec::new(),
             answers: Vec::new(),
             silent: false,
+            resumed: false,
+            limit: LIMIT,
             meanwhile: Box::new(|| {}),
         }
     }
@@ -111,19 +142,41 @@ impl<'a> Run<'a> {
         Run { silent: true, ..self }
     }
 
+    /// For runs that take longer than others.
+    pub(crate) fn within(self, limit: Duration) -> Run<'a> {
+        Run { limit, ..self }
+    }
+
+    /// Goes on with the only run of this user instead of starting one.
+    pub(crate) fn resumed(self) -> Run<'a> {
+        Run { resumed: true, ..self }
+    }
+
     /// What happens while a question is open.
     pub(crate) fn meanwhile(self, happens: impl FnMut() + 'a) -> Run<'a> {
         Run { meanwhile: Box::new(happens), ..self }
     }
 
     /// Starts it in a terminal, answers what is asked, and waits for the end.
-    pub(crate) fn start(mut self) -> Outcome {
-        let mut command = self.home.command();
-        command.arg("run").arg(&self.runbook).arg("--target").arg(&self.target);
-        for input in &self.inputs {
-            command.arg("-i").arg(input);
+    pub(crate) fn start(self) -> Outcome {
+        let home = self.home;
+        match self.drive() {
+            (WaitStatus::Exited(_, code), text) => Outcome::read(home, code, text),
+            (other, text) => panic!("{other:?}\n{text}"),
         }
-        let mut terminal = spawn_command(command, Some(LIMIT_MS)).expect("a terminal");
+    }
+
+    /// The same, for a run that somebody kills.
+    pub(crate) fn start_and_be_killed(self) -> String {
+        match self.drive() {
+            (WaitStatus::Signaled(_, Signal::SIGKILL, _), text) => text,
+            (other, text) => panic!("{other:?}\n{text}"),
+        }
+    }
+
+    fn drive(mut self) -> (WaitStatus, String) {
+        let limit = u64::try_from(self.limit.as_millis()).ok();
+        let mut terminal = spawn_command(self.command(), limit).expect("a terminal");
         let mut text = String::new();
         let mut answers = self.answers.iter();
         let prompt = Regex::new(PROMPT).expect("a good pattern");
@@ -144,11 +197,21 @@ impl<'a> Run<'a> {
             }
             .expect("the terminal takes it");
         }
-        let code = match terminal.process().wait() {
-            Ok(WaitStatus::Exited(_, code)) => code,
-            other => panic!("{other:?}\n{text}"),
-        };
-        Outcome::read(self.home, code, text)
+        (terminal.process().wait().expect("it was started here"), text)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.home.command();
+        if self.resumed {
+            let runs: Value = serde_json::from_str(&self.home.must(&["runs", "--output", "json"])).expect("JSON");
+            command.arg("resume").arg(runs[0]["run"].as_str().expect("a run"));
+            return command;
+        }
+        command.arg("run").arg(&self.runbook).arg("--target").arg(&self.target);
+        for input in &self.inputs {
+            command.arg("-i").arg(input);
+        }
+        command
     }
 }
 
@@ -176,11 +239,7 @@ impl Outcome {
         let report: Value = report.unwrap_or_else(|e| panic!("no report: {e}\nexit code {code}\n{text}"));
         let run = report["run"]["run"].as_str().expect("a run id");
         let dir = home.state().join("runs").join(run);
-        let names = fs::read_dir(&dir).expect("a run").flatten().filter_map(|file| file.file_name().into_string().ok());
-        // A run that was resumed goes on in a further file.
-        let mut parts: Vec<String> = names.filter(|n| n.starts_with("run") && n.ends_with(".jsonl")).collect();
-        parts.sort_by_key(|name| (name.len(), name.clone()));
-        let log: String = parts.iter().map(|name| fs::read_to_string(dir.join(name)).expect("a log")).collect();
+        let log: String = parts(&dir).iter().map(|part| fs::read_to_string(part).expect("a log")).collect();
         let records = log.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect();
         let verify = home.ask(&["verify", run]);
         let words = String::from_utf8_lossy(&verify.stdout) + String::from_utf8_lossy(&verify.stderr);
