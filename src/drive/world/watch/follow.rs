@@ -1,5 +1,6 @@
 //! A log followed by its name. Where it is renamed and made anew, the old file is read on beside the new one: whoever has
-//! it open may still write to it. Where it is cut, it is read from its beginning again.
+//! it open may still write to it. Where it is cut, it is read from its beginning again, and if there is a copy of what it
+//! was, that is read on too.
 
 use std::collections::VecDeque;
 use std::io;
@@ -56,7 +57,8 @@ impl Lost {
 impl Follow {
     /// Begins at `since`, or at the end of what is there. A file that does not exist yet is waited for.
     pub(super) fn begin(path: &Path, since: Option<&LogPosition>, masker: &Masker) -> Result<Follow, Lost> {
-        let current = match since {
+        let mut follow = Follow { path: path.to_owned(), current: None, earlier: VecDeque::new(), renamed: 0, cuts: 0 };
+        follow.current = match since {
             None => {
                 let mut part = Part::open(path)?;
                 part.as_mut().map_or(Ok(()), Part::go_to_end).map_err(Lost::Io)?;
@@ -65,12 +67,16 @@ impl Follow {
             // There was no file then: all of the one that came since is new.
             Some(place) if place.inode == 0 => Part::open(path)?,
             Some(place) => {
-                let mut part = find(path, place.inode)?.ok_or(Lost::Gone)?;
-                part.go_to_noted(place, masker).map_err(Lost::Io)?;
+                let mut part = find(path, |part| Ok(part.inode == place.inode))?.ok_or(Lost::Gone)?;
+                if !part.go_to_noted(place, masker).map_err(Lost::Io)? {
+                    follow.cuts += 1;
+                    let is_copy = |copy: &mut Part| Ok(place.before.is_some() && copy.go_to_noted(place, masker)?);
+                    follow.earlier.extend(find(path, is_copy)?);
+                }
                 Some(part)
             }
         };
-        Ok(Follow { path: path.to_owned(), current, earlier: VecDeque::new(), renamed: 0, cuts: 0 })
+        Ok(follow)
     }
 
     /// Shows everything that is new, through however many files it goes, unless `see` has seen enough.
@@ -80,6 +86,9 @@ impl Follow {
                 if part.rest(see).map_err(Lost::Io)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
+            }
+            if self.find_copies(see)? {
+                continue;
             }
             let is_followed = |inode| self.current.as_ref().is_some_and(|current| current.inode == inode);
             match std::fs::metadata(&self.path) {
@@ -99,6 +108,22 @@ impl Follow {
                 self.cuts += oldest.cuts;
             }
         }
+    }
+
+    /// Whoever cuts a log may copy it first; what was written between the last look and the cut stands only there.
+    fn find_copies(&mut self, see: Seer<'_>) -> Result<bool, Lost> {
+        let Some(current) = &mut self.current else { return Ok(false) };
+        let mut found = false;
+        for left in current.left.drain(..) {
+            match find(&self.path, |copy| copy.go_on_from(&left))? {
+                Some(copy) => {
+                    self.earlier.push_back(copy);
+                    found = true;
+                }
+                None => left.show_half(see),
+            }
+        }
+        Ok(found)
     }
 
     /// Shows the last lines, which nobody has ended.

@@ -28,6 +28,15 @@ pub(super) struct Part {
     half: Vec<u8>,
     /// How often it was cut.
     pub(super) cuts: u32,
+    /// Where reading stood when it was cut. Whoever cut it may have kept a copy.
+    pub(super) left: Vec<Left>,
+}
+
+/// A place in a file that has been cut.
+pub(super) struct Left {
+    offset: u64,
+    before: Vec<u8>,
+    half: Vec<u8>,
 }
 
 impl Part {
@@ -44,24 +53,30 @@ impl Part {
         if !now.is_file() {
             return Err(Lost::NotAFile);
         }
-        Ok(Some(Part { file, inode: now.ino(), offset: 0, before: Vec::new(), half: Vec::new(), cuts: 0 }))
+        Ok(Some(Part { file, inode: now.ino(), offset: 0, before: Vec::new(), half: Vec::new(), cuts: 0, left: Vec::new() }))
     }
 
     pub(super) fn go_to_end(&mut self) -> io::Result<()> {
         self.go_to(self.file.metadata()?.len())
     }
 
-    /// Goes to a place that was noted earlier. A file that was cut since is new from its beginning on.
-    pub(super) fn go_to_noted(&mut self, place: &LogPosition, masker: &Masker) -> io::Result<()> {
+    /// Goes to a place that was noted earlier, or to the beginning if this file is not what it was there.
+    pub(super) fn go_to_noted(&mut self, place: &LogPosition, masker: &Masker) -> io::Result<bool> {
         if self.file.metadata()?.len() >= place.offset {
             self.go_to(place.offset)?;
             // What an earlier version noted has no sum.
             if place.before.is_none() || place.before == self.position(masker).before {
-                return Ok(());
+                return Ok(true);
             }
         }
-        self.was_cut();
-        Ok(())
+        (self.offset, self.before) = (0, Vec::new());
+        Ok(false)
+    }
+
+    /// Goes to where reading stood in a file of which this is a copy.
+    pub(super) fn go_on_from(&mut self, left: &Left) -> io::Result<bool> {
+        (self.offset, self.before, self.half) = (left.offset, left.before.clone(), left.half.clone());
+        Ok(!self.before.is_empty() && self.is_as_it_was()?)
     }
 
     /// Where reading stands.
@@ -98,9 +113,10 @@ impl Part {
 
     /// Shows the last line, which nobody has ended; `ended` ends it because others follow.
     pub(super) fn show_half(&mut self, ended: bool, see: Seer<'_>) {
+        self.left.drain(..).for_each(|left| left.show_half(see));
         let mut half = std::mem::take(&mut self.half);
         if !half.is_empty() {
-            half.extend((ended && !half.ends_with(b"\n")).then_some(b'\n'));
+            half.extend(ended.then_some(b'\n'));
             let _ = see(&half);
         }
     }
@@ -139,10 +155,17 @@ impl Part {
 
     fn was_cut(&mut self) {
         self.cuts += 1;
-        self.offset = 0;
-        self.before.clear();
+        let (before, half) = (std::mem::take(&mut self.before), std::mem::take(&mut self.half));
+        self.left.push(Left { offset: std::mem::take(&mut self.offset), before, half });
+    }
+}
+
+impl Left {
+    /// Shows the line that was cut off.
+    pub(super) fn show_half(mut self, see: Seer<'_>) {
         if !self.half.is_empty() {
             self.half.push(b'\n');
+            let _ = see(&self.half);
         }
     }
 }
@@ -156,10 +179,10 @@ pub(in crate::drive::world) fn end_of(path: &Path, masker: &Masker) -> Option<Lo
     }
 }
 
-/// The file of this inode: the log itself, or what it was renamed to in the same directory.
-pub(super) fn find(path: &Path, inode: u64) -> Result<Option<Part>, Lost> {
-    if let Some(part) = Part::open(path)?
-        && part.inode == inode
+/// The log itself, or a file beside it whose name begins with its name, whichever `is_it` first.
+pub(super) fn find(path: &Path, mut is_it: impl FnMut(&mut Part) -> io::Result<bool>) -> Result<Option<Part>, Lost> {
+    if let Some(mut part) = Part::open(path)?
+        && is_it(&mut part).map_err(Lost::Io)?
     {
         return Ok(Some(part));
     }
@@ -167,9 +190,12 @@ pub(super) fn find(path: &Path, inode: u64) -> Result<Option<Part>, Lost> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     for entry in std::fs::read_dir(beside).map_err(Lost::Io)? {
         let entry = entry.map_err(Lost::Io)?;
-        let is_it = entry.metadata().is_ok_and(|found| found.is_file() && found.ino() == inode);
-        if is_it && entry.file_name().to_string_lossy().starts_with(&name) {
-            return Part::open(&entry.path());
+        // What cannot be read is not what the log was.
+        if entry.file_name().to_string_lossy().starts_with(&name)
+            && let Ok(Some(mut part)) = Part::open(&entry.path())
+            && is_it(&mut part).map_err(Lost::Io)?
+        {
+            return Ok(Some(part));
         }
     }
     Ok(None)
