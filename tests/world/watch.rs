@@ -27,8 +27,9 @@ fn append(path: &Path, text: &str) {
     OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// Starts watching, waits until it has begun, does something to the log, and takes the result.
-fn meanwhile(bed: &mut Bed, wanted: WatchAction, work: impl FnOnce()) -> Done {
+/// Starts watching as the driver does, waits until it has begun, does something to the log, and takes the result.
+fn meanwhile(bed: &mut Bed, mut wanted: WatchAction, work: impl FnOnce()) -> Done {
+    bed.world.locate(&mut wanted);
     bed.start(&Action::Watch(wanted));
     std::thread::sleep(Duration::from_millis(250));
     work();
@@ -149,8 +150,10 @@ fn an_attempt_notes_where_a_log_ended_before_it_and_a_watch_begins_there() {
     let noted: Vec<&str> = done.marks.iter().map(|mark| mark.path.as_str()).collect();
     assert_eq!(noted, ["app.log", "later.log"], "a device is no log");
     append(&log, "after\n");
-    let from =
-        |at: usize, path: &Path| WatchAction { since: Some(done.marks[at].position.clone()), ..watch(path, SECOND / 10) };
+    let from = |at: usize, path: &Path| WatchAction {
+        since: Some(done.marks[at].position.clone()),
+        ..watch(path, SECOND / 10)
+    };
     let seen = bed.act(&Action::Watch(from(0, &log)));
     assert_eq!(bed.stored(seen.stdout.as_ref()), b"during\nafter\n");
     let seen = bed.act(&Action::Watch(from(1, &bed.work("later.log"))));
@@ -271,26 +274,55 @@ fn a_log_that_was_cut_and_is_longer_again_at_the_next_look_is_read_from_its_begi
 fn what_was_written_before_a_cut_is_found_in_the_copy() {
     let mut bed = Bed::new();
     let (log, copy) = (bed.work("app.log"), bed.work("app.log.1"));
-    let copy_and_cut = || {
+    let copy_and_cut = |after: &str| {
         std::fs::copy(&log, &copy).unwrap();
         cut(&log);
-        append(&log, "after\n");
+        append(&log, after);
     };
     append(&log, "old line\n");
     let since = Some(end_of(&bed, &log));
     append(&log, "before the cut\n");
-    copy_and_cut();
+    copy_and_cut("after\n");
     let done = bed.act(&Action::Watch(WatchAction { since, ..watch(&log, SECOND / 10) }));
     assert_eq!(bed.stored(done.stdout.as_ref()), b"before the cut\nafter\n");
     let done = meanwhile(&mut bed, watch(&log, SECOND), || {
         append(&log, "ERROR in the last moment\n");
-        copy_and_cut();
+        copy_and_cut("again\n");
     });
     let mut lines: Vec<String> =
         String::from_utf8(bed.stored(done.stdout.as_ref())).unwrap().lines().map(str::to_owned).collect();
     lines.sort();
-    assert_eq!(lines, ["ERROR in the last moment", "after"]);
+    assert_eq!(lines, ["ERROR in the last moment", "again"]);
     assert_eq!(seen(&done).rotations, 1);
+}
+
+#[test]
+fn a_log_that_was_renamed_twice_while_nobody_looked_is_read_whole() {
+    let rotate = |bed: &Bed, text: &str| {
+        let [log, first, second] = ["app.log", "app.log.1", "app.log.2"].map(|name| bed.work(name));
+        let _ = std::fs::rename(&first, &second);
+        std::fs::rename(&log, &first).unwrap();
+        // Files that come to be in the same tick of the clock cannot be told apart by their age.
+        std::thread::sleep(Duration::from_millis(20));
+        append(&log, text);
+    };
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&bed.work("app.log.old"), "of last year\n");
+    std::thread::sleep(Duration::from_millis(20));
+    append(&log, "one\n");
+    let since = Some(end_of(&bed, &log));
+    rotate(&bed, "two\n");
+    rotate(&bed, "three\n");
+    let wanted = WatchAction { since, ..watch(&log, SECOND / 10) };
+    let done = bed.act(&Action::Watch(wanted.clone()));
+    let seen_lines = String::from_utf8(bed.stored(done.stdout.as_ref())).unwrap();
+    let mut lines: Vec<&str> = seen_lines.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["three", "two"]);
+    std::fs::write(bed.work("app.log.1"), b"\x1f\x8b\x08 compressed").unwrap();
+    let lost = bed.act(&Action::Watch(wanted));
+    assert!(matches!(&lost.ended, Ended::Unavailable(why) if why.contains("lines between are lost")), "{lost:?}");
 }
 
 #[test]

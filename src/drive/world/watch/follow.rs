@@ -48,7 +48,7 @@ impl Lost {
             Lost::Io(error) => Ended::Failed(format!("{path} cannot be read: {error}")),
             Lost::NotAFile => Ended::Failed(format!("{path} is not a file")),
             Lost::Gone => Ended::Unavailable(format!(
-                "{path} was rotated since, and its earlier file is not beside it: lines between are lost"
+                "{path} was rotated since, and its earlier file is not beside it as it was: lines between are lost"
             )),
         }
     }
@@ -97,16 +97,38 @@ impl Follow {
             }
             // Between rename and create there is no file for a moment.
             let Some(now) = Part::open(&self.path)? else { return Ok(ControlFlow::Continue(())) };
-            if let Some(old) = self.current.replace(now) {
+            if let Some(old) = self.current.take() {
                 self.renamed += 1;
+                self.find_between(&old, &now)?;
                 self.earlier.push_back(old);
             }
-            if self.earlier.len() > EARLIER
-                && let Some(mut oldest) = self.earlier.pop_front()
-            {
-                oldest.show_half(true, see);
-                self.cuts += oldest.cuts;
+            self.current = Some(now);
+            self.leave_oldest(see);
+        }
+    }
+
+    /// The log may have been renamed several times since it was looked at: what it was between is younger than what it was,
+    /// and older than what it is.
+    fn find_between(&mut self, old: &Part, now: &Part) -> Result<(), Lost> {
+        while let Some(between) = find(&self.path, |part| {
+            let is_known = [old, now].into_iter().chain(&self.earlier).any(|known| known.inode == part.inode);
+            Ok(!is_known && part.born > old.born && part.born < now.born)
+        })? {
+            if between.is_compressed().map_err(Lost::Io)? {
+                return Err(Lost::Gone);
             }
+            self.renamed += 1;
+            self.earlier.push_back(between);
+        }
+        Ok(())
+    }
+
+    fn leave_oldest(&mut self, see: Seer<'_>) {
+        while self.earlier.len() > EARLIER
+            && let Some(mut oldest) = self.earlier.pop_front()
+        {
+            oldest.show_half(true, see);
+            self.cuts += oldest.cuts;
         }
     }
 

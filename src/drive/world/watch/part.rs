@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
@@ -21,6 +22,8 @@ const PIECE: usize = 64 * 1024;
 pub(super) struct Part {
     file: File,
     pub(super) inode: u64,
+    /// When the file came to be; none where the file system does not tell.
+    pub(super) born: Option<SystemTime>,
     offset: u64,
     /// What stands right before the offset, as it was read.
     before: Vec<u8>,
@@ -53,7 +56,16 @@ impl Part {
         if !now.is_file() {
             return Err(Lost::NotAFile);
         }
-        Ok(Some(Part { file, inode: now.ino(), offset: 0, before: Vec::new(), half: Vec::new(), cuts: 0, left: Vec::new() }))
+        Ok(Some(Part {
+            file,
+            inode: now.ino(),
+            born: now.created().ok(),
+            offset: 0,
+            before: Vec::new(),
+            half: Vec::new(),
+            cuts: 0,
+            left: Vec::new(),
+        }))
     }
 
     pub(super) fn go_to_end(&mut self) -> io::Result<()> {
@@ -104,6 +116,13 @@ impl Part {
                 return Ok(ControlFlow::Break(()));
             }
         }
+    }
+
+    /// What a rotation has compressed begins like no line: gzip, xz, bzip2, zstd.
+    pub(super) fn is_compressed(&self) -> io::Result<bool> {
+        let mut first = [0; 3];
+        read_full(&self.file, &mut first, 0)?;
+        Ok(matches!(first, [0x1f, 0x8b, _] | [0xfd, b'7', b'z'] | [b'B', b'Z', b'h'] | [0x28, 0xb5, 0x2f]))
     }
 
     /// Bytes that are there and were not shown.
