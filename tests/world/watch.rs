@@ -299,6 +299,7 @@ fn what_was_written_before_a_cut_is_found_in_the_copy() {
 #[test]
 fn a_log_that_was_renamed_twice_while_nobody_looked_is_read_whole() {
     let rotate = |bed: &Bed, text: &str| {
+        std::fs::write(bed.work("app.log.audit"), "of another log\n").unwrap();
         let [log, first, second] = ["app.log", "app.log.1", "app.log.2"].map(|name| bed.work(name));
         let _ = std::fs::rename(&first, &second);
         std::fs::rename(&log, &first).unwrap();

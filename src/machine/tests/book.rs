@@ -85,7 +85,7 @@ pub(super) fn watch(id: &str, log: &str) -> Piece {
     let source = WatchSource::File(t(log));
     let watch =
         Watch { source, time_us: 1_000_000, since: None, must: Vec::new(), must_not: Vec::new(), new_patterns: None };
-    Piece { effect: Effect::Read, ..piece(id, Kind::Plain(NodeKind::Watch(watch))) }
+    Piece { effect: Effect::Read, ..piece(id, Kind::Plain(NodeKind::Watch(Box::new(watch)))) }
 }
 
 pub(super) fn wait(id: &str, time: &str) -> Piece {

@@ -67,10 +67,11 @@ impl Follow {
             // There was no file then: all of the one that came since is new.
             Some(place) if place.inode == 0 => Part::open(path)?,
             Some(place) => {
-                let mut part = find(path, |part| Ok(part.inode == place.inode))?.ok_or(Lost::Gone)?;
+                let mut part = find(path, |_, part| Ok(part.inode == place.inode))?.ok_or(Lost::Gone)?;
                 if !part.go_to_noted(place, masker).map_err(Lost::Io)? {
                     follow.cuts += 1;
-                    let is_copy = |copy: &mut Part| Ok(place.before.is_some() && copy.go_to_noted(place, masker)?);
+                    let is_copy =
+                        |_: &str, copy: &mut Part| Ok(place.before.is_some() && copy.go_to_noted(place, masker)?);
                     follow.earlier.extend(find(path, is_copy)?);
                 }
                 Some(part)
@@ -110,9 +111,9 @@ impl Follow {
     /// The log may have been renamed several times since it was looked at: what it was between is younger than what it was,
     /// and older than what it is.
     fn find_between(&mut self, old: &Part, now: &Part) -> Result<(), Lost> {
-        while let Some(between) = find(&self.path, |part| {
+        while let Some(between) = find(&self.path, |ending, part| {
             let is_known = [old, now].into_iter().chain(&self.earlier).any(|known| known.inode == part.inode);
-            Ok(!is_known && part.born > old.born && part.born < now.born)
+            Ok(!is_known && is_of_rotation(ending) && part.born > old.born && part.born < now.born)
         })? {
             if between.is_compressed().map_err(Lost::Io)? {
                 return Err(Lost::Gone);
@@ -137,7 +138,7 @@ impl Follow {
         let Some(current) = &mut self.current else { return Ok(false) };
         let mut found = false;
         for left in current.left.drain(..) {
-            match find(&self.path, |copy| copy.go_on_from(&left))? {
+            match find(&self.path, |_, copy| copy.go_on_from(&left))? {
                 Some(copy) => {
                     self.earlier.push_back(copy);
                     found = true;
@@ -175,4 +176,11 @@ impl Follow {
     pub(super) fn rotations(&self) -> u32 {
         self.renamed + self.cuts + self.earlier.iter().chain(&self.current).map(|part| part.cuts).sum::<u32>()
     }
+}
+
+/// Whether a rotation gives such names, `app.log.1` or `app.log-20261121.gz`: `app.log.audit` is a log of its own.
+fn is_of_rotation(ending: &str) -> bool {
+    let packed = [".gz", ".xz", ".bz2", ".zst"];
+    let ending = packed.iter().find_map(|packed| ending.strip_suffix(packed)).unwrap_or(ending);
+    ending.contains(|c: char| c.is_ascii_digit()) && !ending.contains(|c: char| c.is_alphabetic() && c != 'T')
 }

@@ -198,10 +198,14 @@ pub(in crate::drive::world) fn end_of(path: &Path, masker: &Masker) -> Option<Lo
     }
 }
 
-/// The log itself, or a file beside it whose name begins with its name, whichever `is_it` first.
-pub(super) fn find(path: &Path, mut is_it: impl FnMut(&mut Part) -> io::Result<bool>) -> Result<Option<Part>, Lost> {
+/// The log itself, or a file beside it whose name begins with its name, whichever `is_it` first; it is told what the name
+/// goes on with.
+pub(super) fn find(
+    path: &Path,
+    mut is_it: impl FnMut(&str, &mut Part) -> io::Result<bool>,
+) -> Result<Option<Part>, Lost> {
     if let Some(mut part) = Part::open(path)?
-        && is_it(&mut part).map_err(Lost::Io)?
+        && is_it("", &mut part).map_err(Lost::Io)?
     {
         return Ok(Some(part));
     }
@@ -210,9 +214,9 @@ pub(super) fn find(path: &Path, mut is_it: impl FnMut(&mut Part) -> io::Result<b
     for entry in std::fs::read_dir(beside).map_err(Lost::Io)? {
         let entry = entry.map_err(Lost::Io)?;
         // What cannot be read is not what the log was.
-        if entry.file_name().to_string_lossy().starts_with(&name)
+        if let Some(ending) = entry.file_name().to_string_lossy().strip_prefix(&name)
             && let Ok(Some(mut part)) = Part::open(&entry.path())
-            && is_it(&mut part).map_err(Lost::Io)?
+            && is_it(ending, &mut part).map_err(Lost::Io)?
         {
             return Ok(Some(part));
         }
