@@ -211,7 +211,13 @@ pub(super) fn find(
     }
     let beside = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    for entry in std::fs::read_dir(beside).map_err(Lost::Io)? {
+    let entries = match std::fs::read_dir(beside) {
+        Ok(entries) => entries,
+        // Who may read the log may not always list what is beside it; then nothing is.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        Err(error) => return Err(Lost::Io(error)),
+    };
+    for entry in entries {
         let entry = entry.map_err(Lost::Io)?;
         // What cannot be read is not what the log was.
         if let Some(ending) = entry.file_name().to_string_lossy().strip_prefix(&name)
