@@ -248,6 +248,12 @@ struct SharedWorld {
 }
 
 impl World for SharedWorld {
+    fn complete(&mut self, intent: &mut StepStarted) {
+        if let Action::Watch(watch) = &mut intent.action {
+            self.world.borrow().locate(watch);
+        }
+    }
+
     fn start(&mut self, started: &StepStarted) {
         let id = AttemptId { path: started.path.clone(), attempt: started.attempt };
         let wants = Wants { capture: started.capture, label: started.title.clone(), marks: started.marks.clone() };

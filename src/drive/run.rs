@@ -29,6 +29,8 @@ pub trait Journal {
 
 /// What acts on started steps.
 pub trait World {
+    /// Adds to an intent what only the world knows: where a log ends that is to be watched. Asked before it is written.
+    fn complete(&mut self, _intent: &mut StepStarted) {}
     /// Begins an attempt; its result arrives as [`Input::Done`].
     fn start(&mut self, started: &StepStarted);
     /// Ends what is running: politely, or at once.
@@ -191,7 +193,10 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                 }
             }
         }
-        while let Some(event) = next(&self.state, now) {
+        while let Some(mut event) = next(&self.state, now) {
+            if let Event::StepStarted(intent) = &mut event {
+                self.world.complete(intent);
+            }
             apply(&mut self.state, &event).map_err(DriveError::Illegal)?;
             batch.push(event);
         }

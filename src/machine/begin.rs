@@ -47,7 +47,7 @@ fn resolved(state: &State, id: InstId, now: Timestamp) -> Result<StepStarted, Tr
         return Ok(looks(action, first.then_some(now.run_us + over_us)));
     }
     if let NodeKind::Watch(wanted) = &node.kind {
-        return Ok(looks(watch::action(state, id, wanted)?, None));
+        return Ok(looks(watch::action(state, id, wanted, now)?, None));
     }
     let task = task_of(state, inst.node).ok_or_else(|| format!("`{}` is not a task", inst.path))?;
     let action = match inst.owner {

@@ -53,6 +53,11 @@ pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
     }
 }
 
+/// A look that was cut short and cannot be made again.
+pub(super) fn inconclusive(state: &State, id: InstId, reason: String) -> Event {
+    give_up(state, id, Found { verdict: Verdict::Inconclusive, reason })
+}
+
 /// A step that ends without an attempt, such as one whose templates cannot be resolved.
 pub(super) fn failed(state: &State, id: InstId, verdict: Verdict, reason: String) -> Event {
     let soft = state.node_of(id).severity == Severity::Warn;

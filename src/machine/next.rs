@@ -4,7 +4,7 @@ use super::action::Ended;
 use super::event::{CauseKind, Direction, Event, Outcome, Question, Then, Verdict};
 use super::forward::{advance, ask_in_doubt};
 use super::state::{InstId, State, Status, Timestamp};
-use super::{begin, gate, judge, leave, lock, look, schedule, undo, waiver};
+use super::{begin, gate, judge, leave, lock, look, schedule, undo, waiver, watch};
 use crate::plan::model::NodeKind;
 use crate::runbook::model::{Effect, Repeat};
 
@@ -104,7 +104,13 @@ fn given_up(state: &State, id: InstId) -> bool {
 fn in_doubt(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
     // Looking changes nothing.
-    let Some(task) = begin::task_of(state, inst.node) else { return Some(run_again(state, id, now)) };
+    let Some(task) = begin::task_of(state, inst.node) else {
+        // But what came meanwhile must not be left out in silence.
+        return Some(match watch::lost(state, id) {
+            Some(reason) if !given_up(state, id) => judge::inconclusive(state, id, reason),
+            _ => run_again(state, id, now),
+        });
+    };
     match task.repeat {
         Repeat::Safe => Some(run_again(state, id, now)),
         Repeat::Once => Some(ask_in_doubt(state, id, "")),

@@ -1,6 +1,6 @@
 //! The state of a run: what its events add up to. Only `apply` changes it.
 
-use super::action::{Action, Done, LogMark};
+use super::action::{Action, Done, LogMark, WatchAction};
 use super::event::{Asked, Cause, Direction, Event, Locked, OnHold, Outcome, Parking, RunStarted, Then, Verdict};
 use super::gate::{self, Driver, Gathered};
 use super::lock;
@@ -77,6 +77,8 @@ pub struct Inst {
     pub marks: Vec<LogMark>,
     /// See `marks`; microseconds since 1970.
     pub began_us: Option<i64>,
+    /// What the newest attempt of a watch looks at, and from where on.
+    pub watching: Option<Box<WatchAction>>,
     /// The last result.
     pub done: Option<Done>,
     /// How much had ended when it came, where a table stands beside it.
@@ -381,6 +383,7 @@ impl State {
             latencies_us: Vec::new(),
             marks: Vec::new(),
             began_us: None,
+            watching: None,
             done: None,
             answered_at: 0,
             streak: 0,

@@ -4,10 +4,12 @@ use super::action::WatchSource as Source;
 use super::action::{Action, Done, Ended, ExecAction, LogPosition, ShellAction, Surroundings, WatchAction, Watched};
 use super::event::Verdict;
 use super::names::{Names, Trouble};
-use super::state::{InstId, State, Timestamp};
+use super::state::{InstId, State, Status, Timestamp};
 use crate::plan::model::{NodeKind, Watch, WatchSource};
 use crate::plan::units::duration_words;
 use serde_json::{Map, Value, json};
+
+const BEGINNING: &str = "--since=@";
 
 /// What a step notes as it begins, for watches that look from there on: the logs, and the time for journals.
 pub(super) fn noted(state: &State, id: InstId, now: Timestamp) -> (Vec<String>, Option<i64>) {
@@ -31,8 +33,29 @@ pub(super) fn noted(state: &State, id: InstId, now: Timestamp) -> (Vec<String>, 
     (logs, at_us)
 }
 
+/// Why a watch whose attempt died cannot be looked at again: nobody knows where it began, or what came meanwhile.
+pub(super) fn lost(state: &State, id: InstId) -> Option<String> {
+    let NodeKind::Watch(watch) = &state.node_of(id).kind else { return None };
+    let dead = state.insts[id].watching.as_deref()?;
+    match (&dead.source, &watch.source) {
+        (Source::File(path), _) if dead.since.is_none() => {
+            Some(format!("nobody saw where {path} ended when watching began, so lines that came since are lost"))
+        }
+        (Source::File(_), _) => None,
+        (Source::Command(command), WatchSource::Journal(_)) if has_beginning(command) => None,
+        (Source::Command(_), _) => {
+            Some("nobody saw how it ended, and what came while nobody looked cannot be printed again".into())
+        }
+    }
+}
+
 /// What to watch.
-pub(super) fn action(state: &State, id: InstId, watch: &Watch) -> Result<Action, Trouble> {
+pub(super) fn action(state: &State, id: InstId, watch: &Watch, now: Timestamp) -> Result<Action, Trouble> {
+    let inst = &state.insts[id];
+    // Nobody saw what the attempt saw that died: the same is looked at again, from the same place on.
+    if let (Status::InDoubt, Some(dead)) = (&inst.status, &inst.watching) {
+        return Ok(Action::Watch((**dead).clone()));
+    }
     let names = Names::of(state, id);
     let earlier = |name: &str| state.step_named(id, name).ok_or_else(|| format!("there is no step `{name}` here"));
     let since = watch.since.as_deref().map(|name| Ok::<_, Trouble>((name, earlier(name)?))).transpose()?;
@@ -45,7 +68,7 @@ pub(super) fn action(state: &State, id: InstId, watch: &Watch) -> Result<Action,
         }
         WatchSource::Journal(unit) => {
             let began = since.map(|(name, step)| began(state, step, name)).transpose()?;
-            Source::Command(Box::new(journal(&names.text(unit)?, began)))
+            Source::Command(Box::new(journal(&names.text(unit)?, began.unwrap_or(now.wall_us))))
         }
         WatchSource::Shell(script) => {
             let script = names.script(script)?;
@@ -61,23 +84,22 @@ pub(super) fn action(state: &State, id: InstId, watch: &Watch) -> Result<Action,
     Ok(Action::Watch(WatchAction { source, for_us: watch.time_us, since: from, must, must_not, known_in }))
 }
 
-fn journal(unit: &str, began_us: Option<i64>) -> Action {
+fn journal(unit: &str, began_us: i64) -> Action {
     let mut argv = vec!["journalctl".to_string(), "--follow".into(), "--output=cat".into(), "--quiet".into()];
-    match began_us {
-        Some(us) => {
-            // To the microsecond: what was written earlier in the same second is not since then.
-            let (seconds, rest) = (us.div_euclid(1_000_000), us.rem_euclid(1_000_000));
-            argv.extend(["--no-tail".into(), format!("--since=@{seconds}.{rest:06}")]);
-        }
-        None => argv.push("--lines=0".into()),
-    }
-    argv.push(format!("--unit={unit}"));
+    // To the microsecond: what was written earlier in the same second is not since then.
+    let (seconds, rest) = (began_us.div_euclid(1_000_000), began_us.rem_euclid(1_000_000));
+    argv.extend(["--no-tail".into(), format!("{BEGINNING}{seconds}.{rest:06}"), format!("--unit={unit}")]);
     Action::Exec(ExecAction { argv, around: Surroundings::default() })
+}
+
+/// Journals were once watched from their end on, wherever that was.
+fn has_beginning(journal: &Action) -> bool {
+    matches!(journal, Action::Exec(exec) if exec.argv.iter().any(|word| word.starts_with(BEGINNING)))
 }
 
 fn mark(state: &State, step: InstId, name: &str, path: &str) -> Result<LogPosition, Trouble> {
     let mark = state.insts[step].marks.iter().find(|mark| mark.path == path);
-    mark.map(|mark| mark.position).ok_or_else(|| format!("nobody saw where {path} ended when `{name}` began"))
+    mark.map(|mark| mark.position.clone()).ok_or_else(|| format!("nobody saw where {path} ended when `{name}` began"))
 }
 
 fn began(state: &State, step: InstId, name: &str) -> Result<i64, Trouble> {
@@ -109,6 +131,9 @@ pub(super) fn weigh(watch: &Watch, done: &Done) -> Result<Map<String, Value>, (V
     }
     let time = duration_words(watch.time_us);
     let lines = if seen.lines == 1 { "1 line".to_string() } else { format!("{} lines", seen.lines) };
+    if let Some(reason) = not_seen(&seen) {
+        return Err((Verdict::Inconclusive, reason));
+    }
     let missing = |at: &usize| seen.must.get(*at).is_none_or(Option::is_none);
     if let Some(at) = (0..watch.must.len()).find(missing) {
         return fail(format!("no line for `{}` came in {time}; {lines} came", watch.must[at]));
@@ -124,8 +149,28 @@ pub(super) fn weigh(watch: &Watch, done: &Done) -> Result<Map<String, Value>, (V
         if seen.new_count > u64::from(limit.max) {
             return fail(new_patterns(&seen, limit.max, &limit.baseline));
         }
+        if seen.kinds_full {
+            let reason = "there are more kinds of lines than can be told apart, so nobody can say which are new";
+            return Err((Verdict::Inconclusive, reason.into()));
+        }
     }
     Ok(Map::from_iter([("lines".to_string(), json!(seen.lines)), ("new".to_string(), json!(seen.new))]))
+}
+
+/// What came and was not looked at may be what must not come.
+fn not_seen(seen: &Watched) -> Option<String> {
+    match seen {
+        Watched { unread: 1.., .. } => {
+            Some(format!("more came than could be looked at in time: {} bytes were not looked at", seen.unread))
+        }
+        Watched { too_long: 1, .. } => {
+            Some("a line came that is longer than 1 MiB, and its end was not looked at".into())
+        }
+        Watched { too_long: 2.., .. } => {
+            Some(format!("{} lines came that are longer than 1 MiB, and their ends were not looked at", seen.too_long))
+        }
+        _ => None,
+    }
 }
 
 fn new_patterns(seen: &Watched, max: u32, baseline: &str) -> String {
@@ -175,7 +220,16 @@ mod tests {
         let (both, not) = (wanted(&["ready"], &["panic"], None), wanted(&[], &["panic"], None));
         let limit = |max| wanted(&["ready"], &["panic"], Some(max));
         let gone = || Ended::Unavailable("app.log does not exist".into());
+        let full = Watched { kinds_full: true, ..new.clone() };
+        let (long, unread) = (Watched { too_long: 1, ..ready.clone() }, Watched { unread: 7, ..ready.clone() });
+        let long_panic = Watched { too_long: 1, ..panic.clone() };
         let cases = [
+            (&both, seen(long, Ended::Ok), Verdict::Inconclusive),
+            (&both, seen(long_panic, Ended::Ok), Verdict::Fail),
+            (&both, seen(unread, Ended::Ok), Verdict::Inconclusive),
+            (&limit(1), seen(full.clone(), Ended::Ok), Verdict::Fail),
+            (&limit(2), seen(full.clone(), Ended::Ok), Verdict::Inconclusive),
+            (&both, seen(full, Ended::Ok), Verdict::Pass),
             (&both, seen(ready.clone(), Ended::Ok), Verdict::Pass),
             (&both, seen(ready.clone(), Ended::Exit(0)), Verdict::Pass),
             (&both, seen(ready.clone(), Ended::Exit(1)), Verdict::Fail),
@@ -198,14 +252,16 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_begins_at_its_end_or_where_a_step_began() {
+    fn a_journal_is_watched_from_a_moment_on_so_that_it_can_be_looked_at_again() {
         let words = |began| match journal("app.service", began) {
             Action::Exec(exec) => exec.argv.join(" "),
             other => panic!("{other:?}"),
         };
-        let always = "journalctl --follow --output=cat --quiet";
-        assert_eq!(words(None), format!("{always} --lines=0 --unit=app.service"));
-        let since = words(Some(1_767_225_600_900_000));
-        assert_eq!(since, format!("{always} --no-tail --since=@1767225600.900000 --unit=app.service"));
+        let began = "--no-tail --since=@1767225600.900000";
+        assert_eq!(
+            words(1_767_225_600_900_000),
+            format!("journalctl --follow --output=cat --quiet {began} --unit=app.service")
+        );
+        assert!(has_beginning(&journal("app.service", 0)));
     }
 }

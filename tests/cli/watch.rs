@@ -111,3 +111,37 @@ steps:
     let ran = killed.resume().run();
     assert_eq!(ran.logs("main.quiet"), "listening\nwhile nobody looked\n");
 }
+
+/// A run that was killed while it watched, what came after that, and what is said of it.
+fn killed_while_watching(source: &str, meanwhile: &str) -> Ran {
+    let book = format!("steps: [{{ id: quiet, watch: {{ {source}, for: 2s, must_not: [ERROR] }} }}]");
+    let mut run = Test::book(&book).file("app.log", "old\n").start();
+    run.until_logged("main.quiet");
+    let killed = run.kill();
+    let log = killed.sandbox.read("app.log");
+    killed.sandbox.write("app.log", log + meanwhile);
+    killed.resume().code(1).run()
+}
+
+#[test]
+fn a_watch_that_was_killed_sees_what_came_while_nobody_looked() {
+    let ran = killed_while_watching("file: app.log", "ERROR crash\n");
+    assert_eq!(ran.reason("main.quiet"), "a line came that must not, for `ERROR`: ERROR crash");
+    ran.verified();
+}
+
+#[test]
+fn a_command_that_was_killed_while_it_was_watched_is_inconclusive() {
+    let ran = killed_while_watching("shell: 'while sleep 0.1; do echo fine; done'", "");
+    let wanted = "nobody saw how it ended, and what came while nobody looked cannot be printed again";
+    assert_eq!(ran.reason("main.quiet"), wanted);
+    assert!(ran.log().contains("inconclusive"));
+}
+
+#[test]
+fn a_line_too_long_to_be_looked_at_is_inconclusive() {
+    let print = "printf \"%3000000s\" x; echo";
+    let book = format!("steps: [{{ id: quiet, watch: {{ shell: '{print}', for: 20s, must_not: [ERROR] }} }}]");
+    let ran = Test::book(&book).code(1).run();
+    assert_eq!(ran.reason("main.quiet"), "a line came that is longer than 1 MiB, and its end was not looked at");
+}

@@ -52,7 +52,7 @@ pub use secrets::{SecretRequest, Secrets, ShortSecrets};
 pub use selftest::{MaskerFailed, self_test};
 pub use sources::{SecretSource, close_given, note_given};
 
-use crate::machine::action::{Action, Done, Ended, LogMark};
+use crate::machine::action::{Action, Done, Ended, LogMark, WatchAction, WatchSource};
 use crate::runbook::reach::Reach;
 use attempt::{Attempt, Site, untouched};
 use live::Live;
@@ -221,10 +221,17 @@ impl RealWorld {
         }
     }
 
+    /// A log that is to be watched from now on is watched from where it ends now, whenever that is looked at.
+    pub fn locate(&self, watch: &mut WatchAction) {
+        if let (WatchSource::File(path), None) = (&watch.source, &watch.since) {
+            watch.since = watch::end_of(&self.site.path(path), &self.site.masker);
+        }
+    }
+
     /// Where these logs end now.
     fn marks(&self, logs: Vec<String>) -> Vec<LogMark> {
         let mark = |path: String| {
-            let position = watch::end_of(&self.site.path(&path))?;
+            let position = watch::end_of(&self.site.path(&path), &self.site.masker)?;
             Some(LogMark { path, position })
         };
         logs.into_iter().filter_map(mark).collect()

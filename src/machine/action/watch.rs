@@ -2,6 +2,7 @@
 
 use super::Action;
 use serde::{Deserialize, Serialize};
+use std::ops::Not;
 
 /// New lines of a log, for a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -10,7 +11,8 @@ pub struct WatchAction {
     pub source: WatchSource,
     /// How long, in microseconds.
     pub for_us: u64,
-    /// Where to begin in a file; none is its end at the start of the attempt.
+    /// Where to begin in a file. Whoever starts the attempt fills it in before the intent is written, so that an attempt
+    /// which dies can be made again from the same place on; none is the end of the file when it is opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<LogPosition>,
     /// Patterns of which each must match a line.
@@ -36,12 +38,15 @@ pub enum WatchSource {
 }
 
 /// A place in a log file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
     /// Which file, whatever its name is by now; 0 when there was none yet.
     pub inode: u64,
     /// Bytes from its beginning.
     pub offset: u64,
+    /// Sum of the up to 4 KiB before it, secrets masked: tells a file that was cut and has grown as long again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 /// Where a log ended when an attempt began.
@@ -79,4 +84,17 @@ pub struct Watched {
     /// How often the file was replaced or cut meanwhile.
     #[serde(default)]
     pub rotations: u32,
+    /// There were more kinds of lines than can be told apart, so nobody can say which are new.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub kinds_full: bool,
+    /// Lines that were looked at only in part, because they are longer than 1 MiB.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub too_long: u64,
+    /// Bytes that were there when the time was over and were not looked at, because they were too many.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unread: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

@@ -1,7 +1,7 @@
 //! Blocks, steps and their attempts.
 
 use super::{arm, find, finish, is_to_begin};
-use crate::machine::action::{Done, Ended};
+use crate::machine::action::{Action, Done, Ended};
 use crate::machine::event::{Event, StepStarted, Verdict};
 use crate::machine::gate;
 use crate::machine::schedule;
@@ -117,6 +117,9 @@ pub(super) fn started(state: &mut State, event: &Event, started: &StepStarted) -
     inst.attempt = started.attempt;
     inst.undo = inst.undo.take().or_else(|| started.undo.clone());
     inst.poll_until_us = inst.poll_until_us.or(started.poll_until_us);
+    if let Action::Watch(watch) = &started.action {
+        inst.watching = Some(Box::new(watch.clone()));
+    }
     state.active.insert(id);
     state.in_flight += 1;
     if state.is_guard(id) {

@@ -81,6 +81,13 @@ pub(super) fn manual(id: &str, evidence: &[(&str, bool)]) -> Piece {
     piece(id, Kind::Plain(NodeKind::Manual { words: t("Do it by hand"), evidence }))
 }
 
+pub(super) fn watch(id: &str, log: &str) -> Piece {
+    let source = WatchSource::File(t(log));
+    let watch =
+        Watch { source, time_us: 1_000_000, since: None, must: Vec::new(), must_not: Vec::new(), new_patterns: None };
+    Piece { effect: Effect::Read, ..piece(id, Kind::Plain(NodeKind::Watch(Box::new(watch)))) }
+}
+
 pub(super) fn wait(id: &str, time: &str) -> Piece {
     piece(id, Kind::Plain(NodeKind::Wait(t(time))))
 }

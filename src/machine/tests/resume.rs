@@ -2,8 +2,8 @@
 
 use super::book::*;
 use super::dialogue::Run;
-use crate::machine::action::Ended;
-use crate::machine::event::Answer;
+use crate::machine::action::{Action, Ended, LogPosition};
+use crate::machine::event::{Answer, Event};
 use crate::runbook::model::Repeat;
 
 fn crashed(middle: Piece) -> Run {
@@ -135,4 +135,33 @@ fn a_step_safe_to_repeat_is_not_repeated_once_the_run_stopped_going_forward() {
     run.fails("p.g.y");
     run.said();
     assert_eq!(run.resume(), "resume [p.g.x], fail p.g.x, turn undo, start p.g.x~undo");
+}
+
+#[test]
+fn a_watch_in_doubt_goes_on_from_its_mark_and_without_one_is_inconclusive() {
+    let position = LogPosition { inode: 7, offset: 42, before: None };
+    let died = |mark: Option<LogPosition>| {
+        let mut run = Run::of(Book::new(vec![watch("w", "app.log"), step("after")]));
+        // As the driver does before the intent is written.
+        for event in &mut run.log {
+            if let Event::StepStarted(started) = event
+                && let Action::Watch(watch) = &mut started.action
+            {
+                watch.since = mark.clone();
+            }
+        }
+        run.state = run.replayed();
+        run.said();
+        run
+    };
+    let mut known = died(Some(position.clone()));
+    assert_eq!(known.resume(), "resume [p.w], start p.w#2");
+    match known.log.last() {
+        Some(Event::StepStarted(again)) => match &again.action {
+            Action::Watch(watch) => assert_eq!(watch.since, Some(position)),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(died(None).resume(), "resume [p.w], inconclusive p.w, turn always, end failed");
 }

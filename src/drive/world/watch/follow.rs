@@ -1,23 +1,31 @@
-//! A log file followed by its name. A log that is renamed and made anew is read to its end and then in its next file;
-//! one that is cut to nothing is read from its beginning again.
+//! A log followed by its name. Where it is renamed and made anew, the old file is read on beside the new one: whoever has
+//! it open may still write to it. Where it is cut, it is read from its beginning again, and if there is a copy of what it
+//! was, that is read on too.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::collections::VecDeque;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::super::mask::Masker;
+use super::part::{Part, find};
 use crate::machine::action::{Ended, LogPosition};
+
+/// So many files that a log was before are read on; the oldest is left first.
+const EARLIER: usize = 32;
+
+/// Is shown what is new, and says when it has seen enough.
+pub(super) type Seer<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 
 pub(super) struct Follow {
     path: PathBuf,
-    open: Option<Open>,
-    rotations: u32,
-}
-
-struct Open {
-    file: File,
-    inode: u64,
-    offset: u64,
+    current: Option<Part>,
+    /// What the log was before, the oldest first.
+    earlier: VecDeque<Part>,
+    renamed: u32,
+    /// Cuts of files that are not followed any more.
+    cuts: u32,
 }
 
 /// Why a log cannot be followed.
@@ -40,7 +48,7 @@ impl Lost {
             Lost::Io(error) => Ended::Failed(format!("{path} cannot be read: {error}")),
             Lost::NotAFile => Ended::Failed(format!("{path} is not a file")),
             Lost::Gone => Ended::Unavailable(format!(
-                "{path} was rotated since, and its earlier file is not beside it: lines between are lost"
+                "{path} was rotated since, and its earlier file is not beside it as it was: lines between are lost"
             )),
         }
     }
@@ -48,129 +56,131 @@ impl Lost {
 
 impl Follow {
     /// Begins at `since`, or at the end of what is there. A file that does not exist yet is waited for.
-    pub(super) fn begin(path: &Path, since: Option<LogPosition>) -> Result<Follow, Lost> {
-        let mut follow = Follow { path: path.to_owned(), open: None, rotations: 0 };
-        match since {
+    pub(super) fn begin(path: &Path, since: Option<&LogPosition>, masker: &Masker) -> Result<Follow, Lost> {
+        let mut follow = Follow { path: path.to_owned(), current: None, earlier: VecDeque::new(), renamed: 0, cuts: 0 };
+        follow.current = match since {
             None => {
-                follow.open = open(path)?;
-                if let Some(open) = &mut follow.open {
-                    open.offset = open.file.metadata().map_err(Lost::Io)?.len();
-                }
+                let mut part = Part::open(path)?;
+                part.as_mut().map_or(Ok(()), Part::go_to_end).map_err(Lost::Io)?;
+                part
             }
             // There was no file then: all of the one that came since is new.
-            Some(position) if position.inode == 0 => follow.open = open(path)?,
-            Some(position) => {
-                let mut found = find(path, position.inode)?.ok_or(Lost::Gone)?;
-                found.offset = position.offset.min(found.file.metadata().map_err(Lost::Io)?.len());
-                follow.open = Some(found);
+            Some(place) if place.inode == 0 => Part::open(path)?,
+            Some(place) => {
+                let mut part = find(path, |_, part| Ok(part.inode == place.inode))?.ok_or(Lost::Gone)?;
+                if !part.go_to_noted(place, masker).map_err(Lost::Io)? {
+                    follow.cuts += 1;
+                    let is_copy =
+                        |_: &str, copy: &mut Part| Ok(place.before.is_some() && copy.go_to_noted(place, masker)?);
+                    follow.earlier.extend(find(path, is_copy)?);
+                }
+                Some(part)
             }
-        }
+        };
         Ok(follow)
     }
 
-    /// Everything that is new, through however many files it goes.
-    pub(super) fn read(&mut self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+    /// Shows everything that is new, through however many files it goes, unless `see` has seen enough.
+    pub(super) fn read(&mut self, see: Seer<'_>) -> Result<ControlFlow<()>, Lost> {
         loop {
-            if let Some(open) = &mut self.open {
-                open.rest(&mut see, &mut self.rotations)?;
-            }
-            let now = match std::fs::metadata(&self.path) {
-                Ok(now) => now,
-                // Between rename and create there is no file for a moment.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            match &mut self.open {
-                Some(open) if open.inode == now.ino() => return Ok(()),
-                Some(old) => {
-                    // What was written between the last read and the rename.
-                    old.rest(&mut see, &mut self.rotations)?;
-                    self.rotations += 1;
+            for part in self.earlier.iter_mut().chain(&mut self.current) {
+                if part.rest(see).map_err(Lost::Io)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
-                None => {}
             }
-            self.open = open(&self.path).map_err(|lost| match lost {
-                Lost::Io(error) => error,
-                _ => io::Error::other("it is not a file"),
-            })?;
-            if self.open.is_none() {
-                return Ok(());
+            if self.find_copies(see)? {
+                continue;
             }
+            let is_followed = |inode| self.current.as_ref().is_some_and(|current| current.inode == inode);
+            match std::fs::metadata(&self.path) {
+                Ok(now) if is_followed(now.ino()) => return Ok(ControlFlow::Continue(())),
+                _ => {}
+            }
+            // Between rename and create there is no file for a moment.
+            let Some(now) = Part::open(&self.path)? else { return Ok(ControlFlow::Continue(())) };
+            if let Some(old) = self.current.take() {
+                self.renamed += 1;
+                self.find_between(&old, &now)?;
+                self.earlier.push_back(old);
+            }
+            self.current = Some(now);
+            self.leave_oldest(see);
+        }
+    }
+
+    /// The log may have been renamed several times since it was looked at: what it was between is younger than what it was,
+    /// and older than what it is.
+    fn find_between(&mut self, old: &Part, now: &Part) -> Result<(), Lost> {
+        while let Some(between) = find(&self.path, |ending, part| {
+            let is_known = [old, now].into_iter().chain(&self.earlier).any(|known| known.inode == part.inode);
+            Ok(!is_known && is_of_rotation(ending) && part.born > old.born && part.born < now.born)
+        })? {
+            if between.is_compressed().map_err(Lost::Io)? {
+                return Err(Lost::Gone);
+            }
+            self.renamed += 1;
+            self.earlier.push_back(between);
+        }
+        Ok(())
+    }
+
+    fn leave_oldest(&mut self, see: Seer<'_>) {
+        while self.earlier.len() > EARLIER
+            && let Some(mut oldest) = self.earlier.pop_front()
+        {
+            oldest.show_half(true, see);
+            self.cuts += oldest.cuts;
+        }
+    }
+
+    /// Whoever cuts a log may copy it first; what was written between the last look and the cut stands only there.
+    fn find_copies(&mut self, see: Seer<'_>) -> Result<bool, Lost> {
+        let Some(current) = &mut self.current else { return Ok(false) };
+        let mut found = false;
+        for left in current.left.drain(..) {
+            match find(&self.path, |_, copy| copy.go_on_from(&left))? {
+                Some(copy) => {
+                    self.earlier.push_back(copy);
+                    found = true;
+                }
+                None => left.show_half(see),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Shows the last lines, which nobody has ended.
+    pub(super) fn finish(&mut self, see: Seer<'_>) {
+        for part in &mut self.earlier {
+            part.show_half(true, see);
+        }
+        if let Some(part) = &mut self.current {
+            part.show_half(false, see);
         }
     }
 
     pub(super) fn is_there(&self) -> bool {
-        self.open.is_some()
+        self.current.is_some()
     }
 
-    pub(super) fn position(&self) -> Option<LogPosition> {
-        self.open.as_ref().map(|open| LogPosition { inode: open.inode, offset: open.offset })
+    /// Bytes that are there and were not shown.
+    pub(super) fn unseen(&self) -> u64 {
+        self.earlier.iter().chain(&self.current).map(Part::unseen).sum()
     }
 
+    pub(super) fn position(&self, masker: &Masker) -> Option<LogPosition> {
+        self.current.as_ref().map(|part| part.position(masker))
+    }
+
+    /// How often it was replaced or cut.
     pub(super) fn rotations(&self) -> u32 {
-        self.rotations
+        self.renamed + self.cuts + self.earlier.iter().chain(&self.current).map(|part| part.cuts).sum::<u32>()
     }
 }
 
-impl Open {
-    fn rest(&mut self, see: &mut impl FnMut(&[u8]), rotations: &mut u32) -> io::Result<()> {
-        if self.file.metadata()?.len() < self.offset {
-            self.offset = 0;
-            *rotations += 1;
-        }
-        self.file.seek(SeekFrom::Start(self.offset))?;
-        let mut piece = vec![0; 64 * 1024];
-        loop {
-            match self.file.read(&mut piece)? {
-                0 => return Ok(()),
-                size => {
-                    self.offset += size as u64;
-                    see(&piece[..size]);
-                }
-            }
-        }
-    }
-}
-
-/// Where a log ends now; what cannot be read ends nowhere.
-pub(in crate::drive::world) fn end_of(path: &Path) -> Option<LogPosition> {
-    match std::fs::metadata(path) {
-        Ok(now) => now.is_file().then(|| LogPosition { inode: now.ino(), offset: now.len() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(LogPosition::default()),
-        Err(_) => None,
-    }
-}
-
-fn open(path: &Path) -> Result<Option<Open>, Lost> {
-    // Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Lost::Io(error)),
-    };
-    let now = file.metadata().map_err(Lost::Io)?;
-    if !now.is_file() {
-        return Err(Lost::NotAFile);
-    }
-    Ok(Some(Open { file, inode: now.ino(), offset: 0 }))
-}
-
-/// The file of this inode: the log itself, or what it was renamed to in the same directory.
-fn find(path: &Path, inode: u64) -> Result<Option<Open>, Lost> {
-    if let Some(open) = open(path)?
-        && open.inode == inode
-    {
-        return Ok(Some(open));
-    }
-    let beside = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    for entry in std::fs::read_dir(beside).map_err(Lost::Io)? {
-        let entry = entry.map_err(Lost::Io)?;
-        let is_it = entry.metadata().is_ok_and(|found| found.is_file() && found.ino() == inode);
-        if is_it && entry.file_name().to_string_lossy().starts_with(&name) {
-            return open(&entry.path());
-        }
-    }
-    Ok(None)
+/// Whether a rotation gives such names, `app.log.1` or `app.log-20261121.gz`: `app.log.audit` is a log of its own.
+fn is_of_rotation(ending: &str) -> bool {
+    let packed = [".gz", ".xz", ".bz2", ".zst"];
+    let ending = packed.iter().find_map(|packed| ending.strip_suffix(packed)).unwrap_or(ending);
+    ending.contains(|c: char| c.is_ascii_digit()) && !ending.contains(|c: char| c.is_alphabetic() && c != 'T')
 }

@@ -2,12 +2,15 @@
 //! step's output, masked.
 
 mod follow;
+mod kind;
 mod lines;
+mod part;
 
-pub(super) use follow::end_of;
+pub(super) use part::end_of;
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,12 +20,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::attempt::{Attempt, untouched};
 use super::command;
 use super::live::{Live, Stream};
+use super::output::Sink;
 use crate::machine::action::{Action, Done, Ended, WatchAction, WatchSource, Watched};
 use follow::{Follow, Lost};
 use lines::Lines;
 
 /// How often a file is looked at.
 const EVERY: Duration = Duration::from_millis(100);
+/// How long it may take to look at what is there when the time is over.
+const REST: Duration = Duration::from_secs(5);
 
 /// Watch until the time is over, something forbidden comes, or the attempt is cancelled.
 pub(super) fn run(attempt: &Attempt, wanted: &WatchAction) -> Done {
@@ -58,45 +64,100 @@ fn know(path: &Path, lines: &Mutex<Lines>) -> io::Result<()> {
 }
 
 fn file(attempt: &Attempt, path: &Path, wanted: &WatchAction, lines: &Arc<Mutex<Lines>>) -> Done {
-    let mut sink = attempt.sink(Stream::Stdout).observed(observer(lines));
-    let mut done = Done::default();
-    let mut follow = match Follow::begin(path, wanted.since) {
+    let masker = &attempt.site.masker;
+    let mut follow = match Follow::begin(path, wanted.since.as_ref(), masker) {
         Ok(follow) => follow,
         Err(lost) => return untouched(lost.into_ended(path)),
     };
+    let mut sink = attempt.sink(Stream::Stdout).observed(observer(lines));
     let until = Instant::now() + Duration::from_micros(wanted.for_us);
+    let looked = look(attempt, &mut follow, until, lines, &mut sink);
+    let looked = looked.and_then(|unread| last_lines(&mut follow, &mut sink).map(|()| unread));
+    let mut done = Done::default();
+    let unread;
+    (done.ended, unread) = match looked {
+        Ok(unread) if follow.is_there() => (Ended::Ok, unread),
+        Ok(_) => (Ended::Unavailable(format!("{} does not exist", path.display())), 0),
+        Err(Stopped::Lost(lost)) => (lost.into_ended(path), 0),
+        Err(Stopped::Cancelled) => (Ended::Cancelled, 0),
+        Err(Stopped::NotStored(error)) => {
+            attempt.output_lost(&error);
+            (Ended::Failed(format!("its output could not be stored: {error}")), 0)
+        }
+    };
+    attempt.finish_stream(sink, Stream::Stdout, &mut done);
+    let (position, rotations) = (follow.position(masker), follow.rotations());
+    done.watched = Some(Watched { position, rotations, unread, ..locked(lines).seen() });
+    done
+}
+
+/// Why looking at a file ended before its time.
+enum Stopped {
+    Lost(Lost),
+    NotStored(io::Error),
+    Cancelled,
+}
+
+/// Looks until the time is over or something forbidden came. What is there when the time is over is looked at too, within
+/// [`REST`]; the result is how many bytes of it were not.
+fn look(
+    attempt: &Attempt,
+    follow: &mut Follow,
+    until: Instant,
+    lines: &Mutex<Lines>,
+    sink: &mut Sink,
+) -> Result<u64, Stopped> {
+    let is_cancelled = || attempt.live.cancelled().is_some();
+    let mut rest = None;
     loop {
-        let last = Instant::now() >= until;
+        if rest.is_none() && Instant::now() >= until {
+            rest = Some(follow.unseen());
+        }
         let mut stored = Ok(());
-        let read = follow.read(|piece| {
-            if stored.is_ok() {
-                stored = sink.write(piece);
+        let read = follow.read(&mut |piece| {
+            stored = sink.write(piece);
+            let over = match &mut rest {
+                None => Instant::now() >= until,
+                Some(rest) => {
+                    *rest = rest.saturating_sub(piece.len() as u64);
+                    *rest == 0 || Instant::now() >= until + REST
+                }
+            };
+            match over || stored.is_err() || is_cancelled() || locked(lines).forbidden_came() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         });
-        if let Err(error) = stored {
-            attempt.output_lost(&error);
-            done.ended = Ended::Failed(format!("its output could not be stored: {error}"));
-            break;
+        stored.map_err(Stopped::NotStored)?;
+        let flow = read.map_err(Stopped::Lost)?;
+        if is_cancelled() {
+            return Err(Stopped::Cancelled);
         }
-        if let Err(error) = read {
-            done.ended = Lost::Io(error).into_ended(path);
-            break;
+        if locked(lines).forbidden_came() {
+            return Ok(0);
         }
-        if attempt.live.cancelled().is_some() {
-            done.ended = Ended::Cancelled;
-            break;
+        match (flow, rest) {
+            (ControlFlow::Continue(()), None) => {
+                sleep(&attempt.live, until.saturating_duration_since(Instant::now()).min(EVERY));
+            }
+            // The time ended while there was more to read.
+            (ControlFlow::Break(()), None) => {}
+            (ControlFlow::Continue(()), Some(_)) => return Ok(0),
+            (ControlFlow::Break(()), Some(rest)) => return Ok(rest),
         }
-        if last || locked(lines).forbidden_came() {
-            break;
-        }
-        sleep(&attempt.live, until.saturating_duration_since(Instant::now()).min(EVERY));
     }
-    if matches!(done.ended, Ended::Ok) && !follow.is_there() {
-        done.ended = Ended::Unavailable(format!("{} does not exist", path.display()));
-    }
-    attempt.finish_stream(sink, Stream::Stdout, &mut done);
-    done.watched = Some(Watched { position: follow.position(), rotations: follow.rotations(), ..locked(lines).seen() });
-    done
+}
+
+/// A last line without its end counts as it stands.
+fn last_lines(follow: &mut Follow, sink: &mut Sink) -> Result<(), Stopped> {
+    let mut stored = Ok(());
+    follow.finish(&mut |piece| {
+        if stored.is_ok() {
+            stored = sink.write(piece);
+        }
+        ControlFlow::Continue(())
+    });
+    stored.map_err(Stopped::NotStored)
 }
 
 /// A command that ends by itself before the time is over has said all there is.
