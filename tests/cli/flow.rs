@@ -160,7 +160,7 @@ steps:
 ";
     let ran = Test::book(body).run();
     assert_eq!(ran.reason("main.drained"), "9 → 6 → 3 → 0, decreasing");
-    let stuck = body.replace("echo $((12 - 3 * $(wc -l < trace)))", "echo 7").replace("max: 5s", "max: 60ms");
+    let stuck = body.replace("echo $((12 - 3 * $(wc -l < trace)))", "echo 7").replace("max: 5s", "max: 1s");
     let stuck = Test::book(&stuck).code(1).run();
     let reason = stuck.reason("main.drained");
     assert!(reason.ends_with("→ 7, steady and not decreasing)"), "{reason}");

@@ -168,7 +168,9 @@ fn thirty_requests_are_not_enough_for_the_first_stage_however_long_it_is_looked_
 #[ignore = "needs nginx; tests/run runs it"]
 fn when_green_serves_on_nginx_blue_is_deployed_to_and_what_is_on_record_must_agree() {
     let host = Host::fresh();
+    let load = host.load(100);
     host.run("deploy-bluegreen.yml").input("version", "v1.0.1").input("soak", "1s").answer("g").start().must_end(0);
+    saw_nothing(&load.testify());
     assert_eq!(host.serving().0, "green");
     let record = host.dir.join("ACTIVE");
     host.also(&format!("state_file: {}", record.display()));

@@ -9,7 +9,7 @@ use crate::machine::event::{Event, Then, Verdict};
 use crate::machine::forward::{block_over, start_task};
 use crate::machine::judge::failed;
 use crate::machine::state::{InstId, State, Status, Timestamp};
-use crate::plan::model::Decision;
+use crate::plan::model::{Decision, NodeKind};
 
 /// Looks without data, beyond those that fill a window, after which there will be none.
 const PATIENCE: u64 = 5;
@@ -80,6 +80,8 @@ pub(in crate::machine) fn ends(state: &State, id: InstId, over: Event, now: Time
     };
     match said.ruling {
         ruling if ruling.passes() || is_let_pass(state, guard, said) => Some(over),
+        // Each stage was judged by criteria of its own, and in the end nobody is on the canary any more.
+        Ruling::Inconclusive | Ruling::Extend if matches!(state.node_of(id).kind, NodeKind::Stages(_)) => Some(over),
         Ruling::Inconclusive | Ruling::Extend if inst.lookout.idle_looks >= patience(state, guard, decision) => {
             without_data(state, id, guard, decision, said, now)
         }
