@@ -117,6 +117,7 @@ pub(super) fn started(state: &mut State, event: &Event, started: &StepStarted) -
     inst.attempt = started.attempt;
     inst.undo = inst.undo.take().or_else(|| started.undo.clone());
     inst.poll_until_us = inst.poll_until_us.or(started.poll_until_us);
+    inst.latencies.sent(&started.action, started.at_us);
     state.active.insert(id);
     state.in_flight += 1;
     if started.attempt == 1 {
@@ -141,8 +142,8 @@ pub(super) fn attempt_finished(
         return Err(IllegalEvent::new(event, "this attempt is not running"));
     }
     inst.touched |= done.changed != Some(false);
-    if done.http.is_some() && measured {
-        inst.latencies_us.push(done.duration_us);
+    if measured {
+        inst.latencies.over(done);
     }
     if attempt == 1 {
         inst.marks.clone_from(&done.marks);
