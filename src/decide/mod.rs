@@ -37,6 +37,7 @@ pub use quantity::{Limit, Quantity};
 pub use reduce::{Bucket, Reducer, histogram_quantile, increase, quantile, rate, ratio, within_buckets};
 pub use ruling::Ruling;
 pub use sample::{Measured, Missing, Sample};
+pub(crate) use state::LONGEST_KEPT_US;
 pub use state::{Baseline, TableState};
 pub use step::{remember, ruling as rule, step};
 pub use table::{Condition, HitPolicy, MAX_ROWS, Metric, Row, Table, TableError};

@@ -11,6 +11,10 @@ use super::table::Table;
 use super::unit::Unit;
 use super::window::{Hold, Point, Streak, Stretch};
 
+/// How old a value may be that its source has stamped, where nothing else is stated: as old as Prometheus takes a series for
+/// present, in microseconds.
+pub(crate) const LONGEST_KEPT_US: u64 = 5 * 60 * 1_000_000;
+
 /// What a table remembers between samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableState {
@@ -170,7 +174,7 @@ impl TableState {
         // How fast a source renews its values is not known; that somebody looks can be asked for.
         let is_stale = match table.metrics.get(metric).and_then(|m| m.stale_after_us) {
             Some(stale_after_us) => age_us > stale_after_us,
-            None => unseen_us > table.gap_us(),
+            None => unseen_us > table.gap_us() || age_us > LONGEST_KEPT_US.max(table.gap_us()),
         };
         if is_stale { Err(Missing::Stale { age_us }) } else { Ok((value, newest)) }
     }

@@ -11,3 +11,4 @@ mod random;
 mod rounds;
 mod stages;
 mod steps;
+mod truth;

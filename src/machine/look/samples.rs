@@ -14,10 +14,6 @@ use crate::runbook::model::Reduce;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// How old a value may be that its source has stamped, where nothing else is stated: as old as Prometheus takes a series
-/// for present, in microseconds.
-const LONGEST_KEPT_US: u64 = 5 * 60 * 1_000_000;
-
 /// The query that counts what is behind a metric.
 fn evidence_name(metric: &str) -> String {
     format!("{metric}#samples")
@@ -197,7 +193,7 @@ impl Look<'_> {
         let wall_us = self.time.when.wall_us;
         let at_us = metric.and_then(|metric| self.stamped_us(metric)).unwrap_or(wall_us);
         let age_us = wall_us.saturating_sub(at_us);
-        let longest_us = metric.and_then(|metric| metric.stale_after_us).unwrap_or(LONGEST_KEPT_US);
+        let longest_us = metric.and_then(|metric| metric.stale_after_us).unwrap_or(decide::LONGEST_KEPT_US);
         match found {
             Ok(_) if age_us > longest_us => Sample::missing(wall_us, Missing::Stale { age_us }),
             Ok(value) => Sample { at_us, value },
