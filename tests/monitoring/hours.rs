@@ -140,7 +140,7 @@ impl Hours {
             let to_wall = wall.map(|at| (at - self.now.wall_us).max(0) as u64);
             let Some(jump) = [to_run, to_wall].into_iter().flatten().min() else { return self };
             if self.now.run_us + jump > until {
-                self.pass(until - self.now.run_us);
+                self.pass(until.saturating_sub(self.now.run_us));
                 return self;
             }
             self.pass(jump);

@@ -159,7 +159,8 @@ fn page(failed: Option<u64>, all: Option<u64>) -> impl Fn(&str, u64) -> ReadValu
 }
 
 fn last(run: &Hours) -> Ruling {
-    run.rulings("main.look").last().expect("a look").1
+    let rulings = run.rulings("main.look");
+    rulings.last().unwrap_or_else(|| panic!("no look: {:?}", run.events.iter().map(|(_, e)| e).filter(|e| matches!(e, Event::StepFinished { .. } | Event::BlockFinished { .. })).collect::<Vec<_>>())).1
 }
 
 #[test]
@@ -204,7 +205,7 @@ steps:
     for_each:
       in: [fast1, fast2, unanswered1, unanswered2]
       as: item
-      key: "{{ item }}"
+      key: item
       collect: true
       steps:
         - { id: get, severity: warn, timeout: 1s, http: { get: "http://127.0.0.1/{{ item }}" } }

@@ -39,7 +39,7 @@ fn so_much_or_more_holds_only_what_any_more_would_hold_too() {
 fn so_much_or_more_is_told_as_that() {
     let rows = vec![row(&[("p95", cell("> 1s"))], 0, Ruling::Abort)];
     let decision = Watch::of(table(HitPolicy::Worst, rows)).sampled(T0, [("p95".to_string(), at_least(2.0))].into());
-    assert_eq!(decision.sentence(), "p95 at least 2s > 1s");
+    assert_eq!(decision.sentence(), "p95 at least 2s > 1s since 02:14:05, 1 sample");
 }
 
 /// How many of so many series of pure noise, each value the mean of the last six, are told to have a trend.
