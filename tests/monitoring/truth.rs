@@ -160,7 +160,19 @@ fn page(failed: Option<u64>, all: Option<u64>) -> impl Fn(&str, u64) -> ReadValu
 
 fn last(run: &Hours) -> Ruling {
     let rulings = run.rulings("main.look");
-    rulings.last().unwrap_or_else(|| panic!("no look: {:?}", run.events.iter().map(|(_, e)| e).filter(|e| matches!(e, Event::StepFinished { .. } | Event::BlockFinished { .. })).collect::<Vec<_>>())).1
+    rulings
+        .last()
+        .unwrap_or_else(|| {
+            panic!(
+                "no look: {:?}",
+                run.events
+                    .iter()
+                    .map(|(_, e)| e)
+                    .filter(|e| matches!(e, Event::StepFinished { .. } | Event::BlockFinished { .. }))
+                    .collect::<Vec<_>>()
+            )
+        })
+        .1
 }
 
 #[test]
@@ -171,6 +183,16 @@ fn a_series_of_failures_that_is_not_there_yet_counts_nothing_where_that_was_said
     let mut run = Hours::of(&RATIO.replace("absent: 0, ", ""), page(None, Some(10)));
     run.go(5 * MINUTE);
     assert_eq!(last(&run), Ruling::Inconclusive);
+}
+
+#[test]
+fn a_series_that_counts_as_zero_is_never_read_alone() {
+    let book = RATIO.replace("errors: \"< 5%\"", "failed: \"< 5\"").replace("errors: \">= 5%\"", "failed: \">= 5\"");
+    for (all, ruling) in [(Some(10), Ruling::Ok), (None, Ruling::Inconclusive)] {
+        let mut run = Hours::of(&book, page(None, all));
+        run.go(5 * MINUTE);
+        assert_eq!(last(&run), ruling);
+    }
 }
 
 #[test]

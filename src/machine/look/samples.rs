@@ -30,9 +30,27 @@ pub(super) fn needed<'a>(state: &'a State, id: InstId, mut wanted: Vec<&'a str>)
         if let MetricSource::Ratio { of, to } = &metric.source {
             wanted.extend([of.as_str(), to]);
         }
+        if metric.absent_is_zero {
+            // That something else is there must be seen in the same look.
+            wanted.extend(beside(&state.plan, metric).next().map(|other| other.name.as_str()));
+        }
         found.push(metric);
     }
     found
+}
+
+/// Other metrics that are read from the same page or server.
+fn beside<'a>(plan: &'a Plan, metric: &'a Metric) -> impl Iterator<Item = &'a Metric> {
+    fn place(metric: &Metric) -> Option<(bool, &str)> {
+        match &metric.source {
+            MetricSource::Prometheus { url, .. } => Some((false, &url.text)),
+            MetricSource::Scrape { url, .. } => Some((true, &url.text)),
+            _ => None,
+        }
+    }
+    let here = place(metric);
+    let of_scope = plan.metrics.iter().filter(move |other| other.scope == metric.scope);
+    of_scope.filter(move |other| other.name != metric.name && here.is_some() && place(other) == here)
 }
 
 pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
@@ -264,19 +282,11 @@ impl Look<'_> {
     /// Whether there being no such series means that nothing was counted: only where that was said, and something else that
     /// was asked of the same place is there.
     fn counts_as_zero(&self, metric: &Metric) -> bool {
-        let place = |metric: &Metric| match &metric.source {
-            MetricSource::Prometheus { url, .. } => Some((false, url.text.clone())),
-            MetricSource::Scrape { url, .. } => Some((true, url.text.clone())),
-            _ => None,
-        };
         let is_there = |other: &Metric| {
             let found = self.reading(&other.name).map(|reading| &reading.value);
             matches!(found, Some(ReadValue::Number(_) | ReadValue::Buckets(_) | ReadValue::Series(_)))
         };
-        let of_scope = self.state.plan.metrics.iter().filter(|other| other.scope == metric.scope);
-        let here = place(metric);
-        metric.absent_is_zero
-            && of_scope.filter(|other| other.name != metric.name && place(other) == here).any(is_there)
+        metric.absent_is_zero && beside(&self.state.plan, metric).any(is_there)
     }
 
     fn reading(&self, name: &str) -> Option<&Reading> {
