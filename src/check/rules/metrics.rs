@@ -120,7 +120,11 @@ fn absent(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
     }
     let MetricSource::Ratio { of, .. } = &metric.source else { return };
     let part = metrics.iter().find(|part| part.name == of.value);
-    let Some(part) = part.filter(|part| selects(part) && !part.absent_is_zero) else { return };
+    // What is a whole elsewhere is no rare thing that comes later.
+    let is_whole = |part: &Metric| {
+        metrics.iter().any(|other| matches!(&other.source, MetricSource::Ratio { to, .. } if to.value == part.name))
+    };
+    let Some(part) = part.filter(|part| selects(part) && !part.absent_is_zero && !is_whole(part)) else { return };
     let message = format!("before `{}` counts anything the ratio `{}` may have no data", part.name, metric.name);
     let problem = Diagnostic::advice(Code::ABSENT_SERIES, message, part.place.clone());
     found.push(problem.help("add `absent: 0` if a series that is not there has counted nothing"));
