@@ -161,12 +161,13 @@ fn screen(plan: &Plan, at_us: u64, seen: &Seen) -> String {
 fn value_words(plan: &Plan, name: &str, sample: &Sample) -> String {
     let unit = plan.metrics.iter().find(|m| m.scope == 0 && m.name == name).and_then(|m| m.unit);
     match &sample.value {
-        Measured::Number { value, evidence, gone } => {
+        Measured::Number { value, evidence, gone, at_least } => {
+            let least = if *at_least { "at least " } else { "" };
             let unit = unit.map(|unit: Unit| unit.to_string()).unwrap_or_default();
             let gap = if unit.is_empty() || unit == "%" { "" } else { " " };
             let behind = evidence.map(|n| format!("  ({n} samples)")).unwrap_or_default();
             let lost = if *gone == 0 { String::new() } else { format!("  ({gone} series vanished)") };
-            format!("{value}{gap}{unit}{behind}{lost}")
+            format!("{least}{value}{gap}{unit}{behind}{lost}")
         }
         Measured::Text(text) => text.clone(),
         Measured::NoData(why) => format!("no data: {why}"),

@@ -93,6 +93,21 @@ impl Bounds {
         }
     }
 
+    /// Whether everything from `bound` on is inside, or nothing; none when it depends on how much more it is.
+    pub(super) fn holds_from(&self, bound: f64) -> Option<bool> {
+        let inside = |value| self.holds(value, None);
+        let above = |limit: Limit| limit.against(f64::NAN).is_some_and(|limit| bound > limit);
+        match self {
+            Bounds::Compare { op: Op::Gt | Op::Ge, .. } => inside(bound).filter(|holds| *holds),
+            Bounds::Compare { op: Op::Lt | Op::Le, .. } => inside(bound).filter(|holds| !*holds),
+            Bounds::Compare { op: Op::Eq | Op::Ne, limit } => inside(bound).filter(|_| above(*limit)),
+            Bounds::Range { high, high_open, .. } => {
+                let at_the_end = *high_open && high.against(f64::NAN) == Some(bound);
+                (above(*high) || at_the_end).then_some(false)
+            }
+        }
+    }
+
     /// Its limits, the lower first.
     pub fn limits(&self) -> impl Iterator<Item = Limit> {
         let (one, two) = match *self {

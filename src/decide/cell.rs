@@ -226,6 +226,14 @@ impl Cell {
         }
     }
 
+    /// What the newest value must be inside by itself, without another one.
+    pub(super) fn absolute_bounds(&self) -> Option<&Bounds> {
+        match self {
+            Cell::Value(bounds) | Cell::Consecutive { bounds, .. } => Some(bounds),
+            _ => None,
+        }
+    }
+
     /// Whether its limits are shares; none where it has no limits of its own.
     pub(super) fn share_limits(&self) -> Option<bool> {
         match self {

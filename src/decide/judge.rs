@@ -6,6 +6,7 @@ use super::bounds::Bounds;
 use super::cell::{Cell, Direction};
 use super::decision::Truth;
 use super::line;
+use super::moment::Moment;
 use super::quantity::Limit;
 use super::sample::Missing;
 use super::state::{TableState, Value};
@@ -20,6 +21,8 @@ pub(super) struct Look<'a> {
     pub(super) table: &'a Table,
     pub(super) state: &'a TableState,
     pub(super) now_us: u64,
+    /// Samples further apart than this have a gap between them. What reading itself took is no gap.
+    pub(super) gap_us: u64,
 }
 
 /// What was held against a condition. Putting it into words takes longer than judging it, and mostly nobody asks.
@@ -31,6 +34,8 @@ pub(super) enum Found {
     Text,
     /// The newest value.
     Value(f64),
+    /// The newest value, and nobody knows how much more it is.
+    AtLeast(f64),
     /// The newest value, and the one it is compared with.
     Against(f64, f64),
     /// The newest value, and how many samples in a row were inside, of how many.
@@ -43,6 +48,10 @@ pub(super) enum Found {
 }
 
 impl<'a> Look<'a> {
+    pub(super) fn at(table: &'a Table, state: &'a TableState, when: Moment) -> Look<'a> {
+        Look { table, state, now_us: when.now_us, gap_us: table.gap_us().saturating_add(when.reading_us) }
+    }
+
     /// The conditions of a row, each with how many samples in a row were inside.
     pub(super) fn cells(&self, row: usize) -> impl Iterator<Item = (&'a Condition, Streak)> {
         let before: usize = self.table.rows[..row].iter().map(|row| row.conditions.len()).sum();
@@ -56,6 +65,7 @@ impl<'a> Look<'a> {
     fn number(&self, metric: &str) -> Result<f64, Missing> {
         match self.value(metric)? {
             Value::Number(number) => Ok(*number),
+            Value::AtLeast(bound) => Err(Missing::AtLeast { bound: *bound }),
             Value::Text(_) => Err(Missing::WrongKind),
         }
     }
@@ -63,11 +73,14 @@ impl<'a> Look<'a> {
     /// Counts the newest sample, where a condition is about samples in a row.
     pub(super) fn count(&self, condition: &Condition, streak: &mut Streak) {
         if let Cell::Consecutive { bounds, .. } = &condition.cell
-            && let Some(at_us) = self.state.newest_us(&condition.metric)
+            && let Some((at_us, seen_us)) = self.state.newest_us(&condition.metric)
         {
-            let number = self.number(&condition.metric);
-            let is_inside = number.is_ok_and(|number| bounds.holds(number, None) == Some(true));
-            streak.count(at_us, is_inside, self.table.gap_us());
+            let is_inside = match self.value(&condition.metric) {
+                Ok(Value::Number(number)) => bounds.holds(*number, None) == Some(true),
+                Ok(Value::AtLeast(bound)) => bounds.holds_from(*bound) == Some(true),
+                _ => false,
+            };
+            streak.count(at_us, seen_us, is_inside, self.gap_us);
         }
     }
 
@@ -81,6 +94,10 @@ impl<'a> Look<'a> {
         if let Cell::Text { not, any_of } = &condition.cell {
             let Value::Text(text) = self.value(metric)? else { return Err(Missing::WrongKind) };
             return Ok((Found::Text, yes(any_of.contains(text) != *not)));
+        }
+        if let (Value::AtLeast(bound), Some(bounds)) = (self.value(metric)?, condition.cell.absolute_bounds()) {
+            let truth = bounds.holds_from(*bound).ok_or(Missing::AtLeast { bound: *bound })?;
+            return Ok((Found::AtLeast(*bound), self.in_a_row(&condition.cell, streak, truth)));
         }
         let value = self.number(metric)?;
         let against = |bounds: &Bounds, other: f64| {
@@ -101,26 +118,32 @@ impl<'a> Look<'a> {
                 Ok((Found::Slope(slope), yes(truth)))
             }),
             Cell::Trend { direction, over_us } => self.over_window(metric, *over_us, |points| {
-                let found = line::trend(points)?;
+                let found = line::trend(&self.independent(metric, points))?;
                 Ok((Found::Trend(found), yes(found == *direction)))
             }),
             Cell::Compared { with, outcome, over_us, tolerance, confidence } => {
                 self.over_window(with, *over_us, |main| {
                     self.over_window(metric, *over_us, |points| {
                         let (confidence, tolerance) = (confidence.base(), tolerance.base());
-                        let found = stats::compare(&values(points), &values(main), confidence, tolerance)?;
+                        let (canary, main) = (self.independent(metric, points), self.independent(with, main));
+                        let found = stats::compare(&values(&canary), &values(&main), confidence, tolerance)?;
                         Ok((Found::Compared(found), yes(found == *outcome)))
                     })
                 })
             }
             Cell::Consecutive { count, bounds } => {
-                let truth = match bounds.holds(value, None).ok_or(Missing::NotANumber)? {
-                    false => Truth::No,
-                    true if streak.count >= *count => Truth::Yes,
-                    true => Truth::Pending { remaining_us: 0 },
-                };
+                let truth = bounds.holds(value, None).ok_or(Missing::NotANumber)?;
+                let truth = self.in_a_row(&condition.cell, streak, truth);
                 Ok((Found::InARow(value, streak.count.min(*count), *count), truth))
             }
+        }
+    }
+
+    /// What it means that the newest value is inside, or is not: some conditions want more than one.
+    fn in_a_row(&self, cell: &Cell, streak: Streak, inside: bool) -> Truth {
+        match cell {
+            Cell::Consecutive { count, .. } if inside && streak.count < *count => Truth::Pending { remaining_us: 0 },
+            _ => yes(inside),
         }
     }
 
@@ -138,6 +161,26 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Of values that are each of a while, only so many that their whiles do not overlap: what two of them have in common
+    /// would count twice.
+    fn independent(&self, metric: &str, points: &[Point]) -> Vec<Point> {
+        let mut points = points.to_vec();
+        let Some(window_us) = self.table.metrics.get(metric).and_then(|known| known.window_us) else { return points };
+        // Looks are never exactly as far apart as they should be.
+        let apart_us = window_us.saturating_sub(self.table.every_us / 2);
+        let mut next_us = u64::MAX;
+        points.reverse();
+        points.retain(|point| {
+            let kept = point.at_us <= next_us;
+            if kept {
+                next_us = point.at_us.saturating_sub(apart_us);
+            }
+            kept
+        });
+        points.reverse();
+        points
+    }
+
     /// How a condition stands, as one phrase: `error_ratio 6.2% > 5%`.
     pub(super) fn words(&self, condition: &Condition, found: Found, truth: &Truth) -> String {
         let Condition { metric, cell } = condition;
@@ -151,6 +194,9 @@ impl<'a> Look<'a> {
                 _ => String::new(),
             },
             (_, Found::Value(value)) => phrase(metric, &beside(value, unit, cell), cell, is_true),
+            (_, Found::AtLeast(value)) => {
+                phrase(metric, &format!("at least {}", words::value(value, unit)), cell, is_true)
+            }
             (_, Found::Against(value, other)) => {
                 let text = phrase(metric, &words::value(value, unit), cell, is_true);
                 format!("{text} of {}", words::value(other, unit))

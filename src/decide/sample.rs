@@ -31,6 +31,9 @@ pub enum Measured {
         /// How many of the counters behind it vanished meanwhile: what they counted last is unknown.
         #[serde(default, skip_serializing_if = "is_zero")]
         gone: u64,
+        /// It is so much or more: what took longest was not waited for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_least: bool,
     },
     /// A text, for metrics with names as values.
     Text(String),
@@ -70,6 +73,12 @@ pub enum Missing {
         #[serde(with = "decimal")]
         bound: f64,
     },
+    /// It is so much or more, by an unknown amount: too little is known for this condition.
+    AtLeast {
+        /// The least it can be; stored as decimal text.
+        #[serde(with = "decimal")]
+        bound: f64,
+    },
     /// No baseline was taken before the change.
     NoBaseline,
     /// The value it is compared with gives no limit, such as a multiple of a negative number.
@@ -82,7 +91,7 @@ impl Sample {
     /// A number with the count of observations behind it. A number that is not finite is no data.
     pub fn number(at_us: u64, value: f64, evidence: Option<u64>) -> Sample {
         let value = match value.is_finite() {
-            true => Measured::Number { value, evidence, gone: 0 },
+            true => Measured::Number { value, evidence, gone: 0, at_least: false },
             false => Measured::NoData(Missing::NotANumber),
         };
         Sample { at_us, value }
@@ -120,6 +129,9 @@ impl fmt::Display for Missing {
             Missing::TooFew { have, need } => write!(f, "{have} of {need} observations needed"),
             Missing::BeyondBuckets { bound } => {
                 write!(f, "above the last bucket bound {}, nobody knows how far", words::number(*bound))
+            }
+            Missing::AtLeast { bound } => {
+                write!(f, "at least {}, nobody knows how much more", words::number(*bound))
             }
             Missing::NoBaseline => f.write_str("no baseline was taken before the change"),
             Missing::NothingToCompare => f.write_str("the other value gives no limit"),

@@ -31,7 +31,7 @@ pub(super) struct Standing<'a> {
 
 impl<'a> Standing<'a> {
     pub(super) fn of(look: Look<'a>, rows: Vec<RowStanding>) -> Standing<'a> {
-        let Look { table, state, now_us } = look;
+        let Look { table, state, now_us, .. } = look;
         let (mut missing, mut uncovered) = (Vec::new(), Vec::new());
         let covering = covering(table, &rows);
         for (metric, cover) in &covering {
@@ -123,6 +123,7 @@ impl<'a> Standing<'a> {
         let unit = |metric| self.look.table.unit(metric);
         self.uncovered.iter().map(move |(metric, value)| match value {
             Value::Number(number) => (*metric, words::value(*number, unit(metric))),
+            Value::AtLeast(bound) => (*metric, format!("at least {}", words::value(*bound, unit(metric)))),
             Value::Text(text) => (*metric, format!("\"{text}\"")),
         })
     }

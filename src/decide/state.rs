@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::moment::Moment;
 use super::reduce::Reducer;
 use super::sample::{Measured, Missing, Sample, decimal};
 use super::table::Table;
 use super::unit::Unit;
 use super::window::{Hold, Point, Streak, Stretch};
+
+/// How old a value may be that its source has stamped, where nothing else is stated: as old as Prometheus takes a series for
+/// present, in microseconds.
+pub(crate) const LONGEST_KEPT_US: u64 = 5 * 60 * 1_000_000;
 
 /// What a table remembers between samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,13 +44,18 @@ pub struct Baseline {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct MetricState {
     newest: Option<Reading>,
+    /// The time of the newest sample that its source stamped itself, as it stands there.
+    stamped_us: Option<u64>,
     stretch: Stretch,
 }
 
 /// The newest sample of a metric, as it is judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reading {
+    /// When it was so.
     at_us: u64,
+    /// When it was last looked at: a source may say the same thing for a while.
+    seen_us: u64,
     /// Its value, if enough is behind it.
     value: Result<Value, Missing>,
     /// How many observations are behind it, where somebody counts them.
@@ -58,6 +68,8 @@ pub(super) struct Reading {
 pub(super) enum Value {
     /// In the base unit.
     Number(#[serde(with = "decimal")] f64),
+    /// So much or more, in the base unit.
+    AtLeast(#[serde(with = "decimal")] f64),
     Text(String),
 }
 
@@ -110,13 +122,21 @@ impl TableState {
         }
     }
 
-    /// Takes in a newer sample of a metric of the table; what is known already or older is left alone, and what is from
-    /// the future counts as of now.
-    pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: &Sample, now_us: u64) {
-        let at_us = sample.at_us.min(now_us);
-        if self.newest_us(metric).is_some_and(|newest| newest >= at_us) {
-            return;
+    /// Takes in a newer sample of a metric of the table. One that is known already is seen once more, an older one is left
+    /// alone, and what is from the future counts as of now.
+    pub(super) fn admit(&mut self, table: &Table, metric: &str, sample: &Sample, when: Moment) {
+        let gap_us = table.gap_us().saturating_add(when.reading_us);
+        // The source has given it a time of its own.
+        let stamped_us = (sample.at_us != when.wall_us).then_some(sample.at_us);
+        if let Some(known) = self.metrics.iter_mut().find(|(name, _)| name == metric).map(|(_, state)| state) {
+            match (stamped_us, known.stamped_us) {
+                (Some(stamped), Some(newest)) if stamped == newest => return known.see_again(when, gap_us),
+                (Some(stamped), Some(newest)) if stamped < newest => return,
+                (None, _) if known.newest.as_ref().is_some_and(|newest| newest.seen_us >= when.now_us) => return,
+                _ => {}
+            }
         }
+        let at_us = when.now_us.saturating_sub(when.age_us(sample.at_us));
         let value = usable(table, metric, sample);
         let (evidence, gone) = match sample.value {
             Measured::Number { evidence, gone, .. } => (evidence, gone),
@@ -130,15 +150,16 @@ impl TableState {
         if let Ok(Value::Number(value)) = value {
             let of_metric = table.conditions().filter(|(_, condition)| condition.reads().any(|name| name == metric));
             if let Some(keep_us) = of_metric.filter_map(|(_, condition)| condition.cell.over_us()).max() {
-                state.stretch.push(Point { at_us, value }, table.gap_us(), keep_us);
+                state.stretch.push(Point { at_us, value }, when.now_us, gap_us, keep_us);
             }
         }
-        state.newest = Some(Reading { at_us, value, evidence, gone });
+        state.stamped_us = stamped_us.or(state.stamped_us);
+        state.newest = Some(Reading { at_us, seen_us: when.now_us, value, evidence, gone });
     }
 
-    /// The newest sample of a metric, whatever it says.
-    pub(super) fn newest_us(&self, metric: &str) -> Option<u64> {
-        self.of(metric)?.newest.as_ref().map(|newest| newest.at_us)
+    /// Since when the newest sample of a metric is so, whatever it says, and when it was last seen.
+    pub(super) fn newest_us(&self, metric: &str) -> Option<(u64, u64)> {
+        self.of(metric)?.newest.as_ref().map(|newest| (newest.at_us, newest.seen_us))
     }
 
     /// The values of a metric since the last gap.
@@ -154,9 +175,13 @@ impl TableState {
     pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<(&Value, &Reading), Missing> {
         let newest = self.of(metric).and_then(|state| state.newest.as_ref()).ok_or(Missing::NotYet)?;
         let value = newest.value.as_ref().map_err(Missing::clone)?;
-        let age_us = now_us.saturating_sub(newest.at_us);
-        let stale_after_us = table.metrics.get(metric).and_then(|m| m.stale_after_us).unwrap_or(table.gap_us());
-        if age_us > stale_after_us { Err(Missing::Stale { age_us }) } else { Ok((value, newest)) }
+        let (age_us, unseen_us) = (now_us.saturating_sub(newest.at_us), now_us.saturating_sub(newest.seen_us));
+        // How fast a source renews its values is not known; that somebody looks can be asked for.
+        let is_stale = match table.metrics.get(metric).and_then(|m| m.stale_after_us) {
+            Some(stale_after_us) => age_us > stale_after_us,
+            None => unseen_us > table.gap_us() || age_us > LONGEST_KEPT_US.max(table.gap_us()),
+        };
+        if is_stale { Err(Missing::Stale { age_us }) } else { Ok((value, newest)) }
     }
 
     /// The baseline of a metric in the base unit.
@@ -166,18 +191,34 @@ impl TableState {
     }
 }
 
+impl MetricState {
+    /// The newest sample is still the newest.
+    fn see_again(&mut self, when: Moment, gap_us: u64) {
+        if let Some(newest) = &mut self.newest {
+            newest.seen_us = when.now_us;
+            if let Ok(Value::Number(_)) = newest.value {
+                self.stretch.see_again(when.now_us, gap_us);
+            }
+        }
+    }
+}
+
 /// The value of a sample in the base unit, if enough is behind it.
 fn usable(table: &Table, metric: &str, sample: &Sample) -> Result<Value, Missing> {
     match &sample.value {
         Measured::NoData(why) => Err(why.clone()),
         Measured::Text(text) => Ok(Value::Text(text.clone())),
-        Measured::Number { value, evidence, .. } => {
+        Measured::Number { value, evidence, at_least, .. } => {
             let have = evidence.unwrap_or(0);
             match table.metrics.get(metric).and_then(|m| m.min_samples) {
                 Some(need) if have < need => Err(Missing::TooFew { have, need }),
                 _ => {
                     let base = table.unit(metric).to_base(*value);
-                    if base.is_finite() { Ok(Value::Number(base)) } else { Err(Missing::NotANumber) }
+                    match (base.is_finite(), at_least) {
+                        (false, _) => Err(Missing::NotANumber),
+                        (true, false) => Ok(Value::Number(base)),
+                        (true, true) => Ok(Value::AtLeast(base)),
+                    }
                 }
             }
         }

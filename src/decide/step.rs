@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::decision::{Because, Decision, RowStatus, Truth};
 use super::judge::Look;
+use super::moment::Moment;
 use super::ruling::Ruling;
 use super::sample::Sample;
 use super::standing::{RowStanding, Standing};
@@ -13,6 +14,7 @@ use super::window::Hold;
 
 /// Takes in the samples and decides. Samples of metrics the table does not name are left alone; a sample that is not
 /// newer than the last one adds nothing; one from the future counts as of now. The table must pass [`Table::check`].
+/// Times of one table never run backwards; how old a sample is, is taken against the time of day of the same moment.
 ///
 /// What decides, under `hit: worst`, is the most severe of:
 /// - the rows that fire;
@@ -27,10 +29,11 @@ pub fn step(
     table: &Table,
     mut state: TableState,
     samples: &BTreeMap<String, Sample>,
-    now_us: u64,
+    when: impl Into<Moment>,
 ) -> (TableState, Decision) {
-    let rows = take_in(table, &mut state, samples, now_us);
-    let decision = Standing::of(Look { table, state: &state, now_us }, rows).decision();
+    let when = when.into();
+    let rows = take_in(table, &mut state, samples, when);
+    let decision = Standing::of(Look::at(table, &state, when), rows).decision();
     (state, decision)
 }
 
@@ -40,13 +43,14 @@ pub fn remember(
     table: &Table,
     state: &mut TableState,
     samples: &BTreeMap<String, Sample>,
-    now_us: u64,
+    when: impl Into<Moment>,
     because: Because,
 ) -> Vec<String> {
-    let rows = take_in(table, state, samples, now_us);
+    let when = when.into();
+    let rows = take_in(table, state, samples, when);
     match because {
         Because::Row(_) | Because::Pending(_) => Vec::new(),
-        Because::Otherwise | Because::NoData => Standing::of(Look { table, state, now_us }, rows).at_issue(because),
+        Because::Otherwise | Because::NoData => Standing::of(Look::at(table, state, when), rows).at_issue(because),
     }
 }
 
@@ -55,25 +59,31 @@ pub fn ruling(
     table: &Table,
     mut state: TableState,
     samples: &BTreeMap<String, Sample>,
-    now_us: u64,
+    when: impl Into<Moment>,
 ) -> (Ruling, Because, String) {
-    let rows = take_in(table, &mut state, samples, now_us);
-    let standing = Standing::of(Look { table, state: &state, now_us }, rows);
+    let when = when.into();
+    let rows = take_in(table, &mut state, samples, when);
+    let standing = Standing::of(Look::at(table, &state, when), rows);
     (standing.action, standing.because, standing.sentence())
 }
 
 /// Takes in the samples, and says how each row stands then.
-fn take_in(table: &Table, state: &mut TableState, samples: &BTreeMap<String, Sample>, now_us: u64) -> Vec<RowStanding> {
+fn take_in(
+    table: &Table,
+    state: &mut TableState,
+    samples: &BTreeMap<String, Sample>,
+    when: Moment,
+) -> Vec<RowStanding> {
     state.fit(table);
     for (metric, sample) in samples.iter().filter(|(metric, _)| table.looks_at(metric)) {
-        state.admit(table, metric, sample, now_us);
+        state.admit(table, metric, sample, when);
     }
     let mut streaks = std::mem::take(&mut state.streaks);
-    let look = Look { table, state, now_us };
+    let look = Look::at(table, state, when);
     table.conditions().zip(&mut streaks).for_each(|((_, condition), streak)| look.count(condition, streak));
     state.streaks = streaks;
     let mut holds = std::mem::take(&mut state.holds);
-    let look = Look { table, state, now_us };
+    let look = Look::at(table, state, when);
     let rows = holds.iter_mut().enumerate().map(|(row, hold)| look_at_row(&look, row, hold)).collect();
     state.holds = holds;
     rows
@@ -95,8 +105,9 @@ fn look_at_row(look: &Look<'_>, index: usize, held: &mut Option<Hold>) -> RowSta
             RowStatus::Pending
         }
         Truth::Yes => {
-            let (from_us, to_us) = evidence(look, row);
-            let hold = held.map_or_else(|| Hold::begin(from_us), |hold| hold.again(to_us, look.table.gap_us()));
+            let (from_us, to_us, seen_us) = evidence(look, row);
+            let begin = || Hold::begin(from_us, seen_us);
+            let hold = held.map_or_else(begin, |hold| hold.again(to_us, seen_us, look.gap_us));
             *held = Some(hold);
             remaining_us = for_us.saturating_sub(hold.held_us());
             if remaining_us == 0 { RowStatus::Fired } else { RowStatus::Pending }
@@ -118,8 +129,12 @@ fn all(look: &Look<'_>, row: usize) -> Truth {
     truths.max_by_key(weight).unwrap_or(Truth::No)
 }
 
-/// From which time on all its metrics have their present value, and up to which all of them are known.
-fn evidence(look: &Look<'_>, row: &Row) -> (u64, u64) {
-    let times = || row.conditions.iter().flat_map(|c| c.reads()).filter_map(|m| look.state.newest_us(m));
-    (times().max().unwrap_or(look.now_us), times().min().unwrap_or(look.now_us))
+/// From which time on all its metrics have their present value, up to which all of them are known, and when all were last
+/// seen.
+fn evidence(look: &Look<'_>, row: &Row) -> (u64, u64, u64) {
+    let mut times = row.conditions.iter().flat_map(|c| c.reads()).filter_map(|m| look.state.newest_us(m));
+    let Some((at_us, seen_us)) = times.next() else { return (look.now_us, look.now_us, look.now_us) };
+    times.fold((at_us, at_us, seen_us), |(from, to, seen), (at_us, seen_us)| {
+        (from.max(at_us), to.min(at_us), seen.min(seen_us))
+    })
 }

@@ -48,6 +48,10 @@ pub struct Metric {
     /// How old the newest sample may be, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_after_us: Option<u64>,
+    /// Over how long each of its values is taken, in microseconds; none where each is of one moment. What is counted since
+    /// looking began is of all the time: `u64::MAX`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_us: Option<u64>,
 }
 
 /// One row: if all conditions hold, and have held long enough, the table asks for this.

@@ -14,6 +14,8 @@ const MAX_POINTS: usize = 20_000;
 pub(super) struct Stretch {
     /// When it began: the first sample after the last gap.
     since_us: u64,
+    /// When its newest point was last seen.
+    seen_us: u64,
     points: VecDeque<Point>,
 }
 
@@ -39,6 +41,8 @@ pub(super) enum Window {
 pub(super) struct Hold {
     pub(super) since_us: u64,
     pub(super) last_us: u64,
+    /// When that was last seen.
+    pub(super) seen_us: u64,
     pub(super) samples: u64,
 }
 
@@ -47,14 +51,20 @@ pub(super) struct Hold {
 pub(super) struct Streak {
     pub(super) count: u32,
     last_us: Option<u64>,
+    /// When that was last seen.
+    seen_us: u64,
 }
 
 impl Stretch {
-    /// Adds a newer value; after a gap everything older is forgotten.
-    pub(super) fn push(&mut self, point: Point, gap_us: u64, keep_us: u64) {
-        let after_gap = self.points.back().is_none_or(|last| point.at_us.saturating_sub(last.at_us) > gap_us);
-        if after_gap {
-            *self = Stretch { since_us: point.at_us, points: VecDeque::new() };
+    /// Adds a newer value, seen now; after a gap in which nobody saw anything everything older is forgotten.
+    pub(super) fn push(&mut self, point: Point, seen_us: u64, gap_us: u64, keep_us: u64) {
+        let last_us = self.points.back().map(|last| last.at_us);
+        if last_us.is_none() || seen_us.saturating_sub(self.seen_us) > gap_us {
+            *self = Stretch { since_us: point.at_us, seen_us, points: VecDeque::new() };
+        }
+        self.seen_us = seen_us;
+        if last_us.is_some() && self.points.back().is_some_and(|last| last.at_us >= point.at_us) {
+            return;
         }
         self.points.push_back(point);
         let from = point.at_us.saturating_sub(keep_us);
@@ -63,6 +73,13 @@ impl Stretch {
             if self.points.len() >= MAX_POINTS {
                 self.since_us = self.points.front().map_or(self.since_us, |p| p.at_us);
             }
+        }
+    }
+
+    /// The newest value is still the newest.
+    pub(super) fn see_again(&mut self, seen_us: u64, gap_us: u64) {
+        if seen_us.saturating_sub(self.seen_us) <= gap_us {
+            self.seen_us = seen_us;
         }
     }
 
@@ -81,16 +98,17 @@ impl Stretch {
 
 impl Hold {
     /// A row that holds from here on.
-    pub(super) fn begin(at_us: u64) -> Hold {
-        Hold { since_us: at_us, last_us: at_us, samples: 1 }
+    pub(super) fn begin(at_us: u64, seen_us: u64) -> Hold {
+        Hold { since_us: at_us, last_us: at_us, seen_us, samples: 1 }
     }
 
-    /// The row holds at this time too. The same time again adds nothing; after a gap it begins anew.
-    pub(super) fn again(self, at_us: u64, gap_us: u64) -> Hold {
+    /// The row holds at this time too, as was seen now. The same time again adds nothing; after a gap in which nobody saw
+    /// anything it begins anew.
+    pub(super) fn again(self, at_us: u64, seen_us: u64, gap_us: u64) -> Hold {
         match at_us.saturating_sub(self.last_us) {
-            0 => self,
-            passed if passed > gap_us => Hold::begin(at_us),
-            _ => Hold { last_us: at_us, samples: self.samples + 1, ..self },
+            _ if seen_us.saturating_sub(self.seen_us) > gap_us => Hold::begin(at_us, seen_us),
+            0 => Hold { seen_us, ..self },
+            _ => Hold { last_us: at_us, seen_us, samples: self.samples + 1, ..self },
         }
     }
 
@@ -100,18 +118,20 @@ impl Hold {
 }
 
 impl Streak {
-    /// Counts a sample; one that is known already counts once.
-    pub(super) fn count(&mut self, at_us: u64, inside: bool, gap_us: u64) {
-        if self.last_us.is_some_and(|last| last >= at_us) {
+    /// Counts a sample that was seen now; one that is known already counts once.
+    pub(super) fn count(&mut self, at_us: u64, seen_us: u64, inside: bool, gap_us: u64) {
+        let unbroken = self.last_us.is_some() && seen_us.saturating_sub(self.seen_us) <= gap_us;
+        let is_known = self.last_us.is_some_and(|last| last >= at_us);
+        if is_known && unbroken {
+            self.seen_us = seen_us;
             return;
         }
-        let unbroken = self.last_us.is_some_and(|last| at_us - last <= gap_us);
         self.count = match (inside, unbroken) {
             (false, _) => 0,
             (true, true) => self.count.saturating_add(1),
             (true, false) => 1,
         };
-        self.last_us = Some(at_us);
+        (self.last_us, self.seen_us) = (Some(at_us), seen_us);
     }
 }
 
@@ -124,7 +144,7 @@ mod tests {
     fn stretch(times_s: impl IntoIterator<Item = u64>) -> Stretch {
         let mut stretch = Stretch::default();
         for s in times_s {
-            stretch.push(Point { at_us: s * S, value: s as f64 }, 2 * S, 10 * S);
+            stretch.push(Point { at_us: s * S, value: s as f64 }, s * S, 2 * S, 10 * S);
         }
         stretch
     }
@@ -149,7 +169,7 @@ mod tests {
     fn a_stretch_does_not_grow_without_end() {
         let mut long = Stretch::default();
         for at in 0..MAX_POINTS as u64 + 50 {
-            long.push(Point { at_us: at, value: 0.0 }, 1, u64::MAX);
+            long.push(Point { at_us: at, value: 0.0 }, at, 1, u64::MAX);
         }
         assert_eq!(long.points.len(), MAX_POINTS);
         assert_eq!(long.window(MAX_POINTS as u64 - 1), Window::Full(long.points.iter().copied().collect()));
@@ -158,9 +178,11 @@ mod tests {
 
     #[test]
     fn a_hold_counts_each_sample_once_and_starts_again_after_a_gap() {
-        let hold = Hold::begin(10).again(12, 2).again(12, 2).again(14, 2);
+        let hold = Hold::begin(10, 10).again(12, 12, 2).again(12, 12, 2).again(14, 14, 2);
         assert_eq!((hold.held_us(), hold.samples), (4, 3));
-        assert_eq!(hold.again(17, 2), Hold::begin(17));
+        assert_eq!(hold.again(17, 17, 2), Hold::begin(17, 17));
+        let slow_source = hold.again(14, 16, 2).again(14, 18, 2).again(19, 20, 2);
+        assert_eq!((slow_source.held_us(), slow_source.samples), (9, 4), "somebody looked all the time");
     }
 
     #[test]
@@ -168,7 +190,7 @@ mod tests {
         let mut streak = Streak::default();
         let mut counted = Vec::new();
         for (at, inside) in [(1, true), (2, true), (2, true), (3, false), (4, true), (5, true), (9, true)] {
-            streak.count(at, inside, 2);
+            streak.count(at, at, inside, 2);
             counted.push(streak.count);
         }
         assert_eq!(counted, [1, 2, 2, 0, 1, 2, 1]);

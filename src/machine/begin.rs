@@ -29,6 +29,7 @@ fn resolved(state: &State, id: InstId, now: Timestamp) -> Result<StepStarted, Tr
     let names = Names::of(state, id);
     let node = state.node_of(id);
     let (marks, at_us) = watch::noted(state, id, now);
+    let at_us = at_us.or_else(|| look::is_timed(state, id).then_some(now.wall_us));
     let looks = |action: Action, poll_until_us| StepStarted {
         path: inst.path.clone(),
         attempt: inst.attempt + 1,

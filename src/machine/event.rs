@@ -154,6 +154,9 @@ pub enum Event {
         /// Run time (microseconds) of the next look; none when something else follows.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         again_us: Option<u64>,
+        /// When, in run time (microseconds): tables go by it, since clocks are set. Older logs have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run_us: Option<u64>,
     },
     /// A step looks longer than was planned.
     Extended {

@@ -2,7 +2,7 @@
 
 use super::apply::{find, finish};
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Then, Verdict};
-use super::look::{Said, looks_back, remember, with_baselines};
+use super::look::{Said, look_time, looks_back, remember, with_baselines};
 use super::state::{IllegalEvent, InstId, State, Status};
 use crate::decide;
 use crate::plan::model::NodeKind;
@@ -12,11 +12,12 @@ use serde_json::Map;
 pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
     let illegal = |met: &str| IllegalEvent::new(event, met);
     match event {
-        Event::Looked { path, at_us, samples, ruling, cause, because, again_us } => {
+        Event::Looked { path, at_us, samples, ruling, cause, because, again_us, run_us } => {
             let id = find(state, event, path)?;
             if state.insts[id].status != Status::Answered {
                 return Err(illegal("nothing was read"));
             }
+            let time = look_time(state, id, *at_us, *run_us);
             let plan = state.plan.clone();
             let node = plan.node(state.insts[id].node);
             // The ruling stands in the event; what the table remembers is folded again from the samples.
@@ -24,24 +25,29 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
                 NodeKind::Decide(decision) => {
                     let memory = std::mem::take(&mut state.insts[id].lookout.memory);
                     let mut memory = with_baselines(state, id, memory);
-                    let about = decide::remember(&decision.table, &mut memory, samples, *at_us, *cause);
+                    let about = decide::remember(&decision.table, &mut memory, samples, time.when, *cause);
                     let lookout = &mut state.insts[id].lookout;
                     lookout.memory = memory;
                     lookout.judged_wall_us = *at_us as i64;
-                    lookout.judged_us = again_us.map_or(0, |at| at.saturating_sub(decision.table.every_us));
+                    lookout.began_us = run_us.unwrap_or(0).saturating_sub(time.when.reading_us);
                     about
                 }
                 NodeKind::Baseline(_) => {
-                    state.insts[id].lookout.taken.push(samples.clone());
+                    state.insts[id].lookout.taken.push((time.when.now_us, samples.clone()));
                     Vec::new()
                 }
                 _ => return Err(illegal("it does not look at metrics")),
             };
             let inst = &mut state.insts[id];
             let lookout = &mut inst.lookout;
-            if let Some(done) = &inst.done {
-                remember(lookout, done, *at_us, |name| looks_back(&plan, node.scope, name));
+            let back_us = |name: &str| looks_back(&plan, node.scope, name);
+            if time.lost {
+                lookout.forget_counts(back_us);
             }
+            if let Some(done) = &inst.done {
+                remember(lookout, done, time.when.now_us, back_us);
+            }
+            lookout.clock.looked(&time, *run_us);
             if ruling.passes() {
                 (lookout.accepted, lookout.level) = (None, 0);
             }

@@ -4,7 +4,7 @@ use super::action::{Action, Done, LogMark, WatchAction};
 use super::event::{Asked, Cause, Direction, Event, Locked, OnHold, Outcome, Parking, RunStarted, Then, Verdict};
 use super::gate::{self, Driver, Gathered};
 use super::lock;
-use super::look::Lookout;
+use super::look::{Latencies, Lookout};
 use super::plans::Plans;
 use super::schedule::Zero;
 use super::trail::Trail;
@@ -72,7 +72,7 @@ pub struct Inst {
     /// What a table remembers.
     pub lookout: Box<Lookout>,
     /// Durations of its requests, where a metric is made of them.
-    pub latencies_us: Vec<u64>,
+    pub latencies: Latencies,
     /// Where logs ended when it began, and when that was, if a later step looks from there on.
     pub marks: Vec<LogMark>,
     /// See `marks`; microseconds since 1970.
@@ -380,7 +380,7 @@ impl State {
             guard_inst: None,
             ask_inst: None,
             lookout: Box::default(),
-            latencies_us: Vec::new(),
+            latencies: Latencies::default(),
             marks: Vec::new(),
             began_us: None,
             watching: None,

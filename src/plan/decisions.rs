@@ -58,6 +58,7 @@ impl Builder<'_> {
             min_samples: metric.min_samples.as_ref().and_then(|text| self.count(text, at)),
             stale_after_us: metric.stale_after.as_ref().and_then(|t| self.us(t, at)),
             timeout_us: metric.timeout.as_ref().and_then(|t| self.us(t, at)),
+            absent_is_zero: metric.absent_is_zero,
             baseline_us: metric.baseline.as_ref().and_then(|t| self.us(t, at)),
         })
     }

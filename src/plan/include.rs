@@ -12,6 +12,9 @@ const DEEPEST: usize = 16;
 /// No further runbook is included in a plan of so many steps and blocks.
 const LARGEST: usize = 50_000;
 
+/// The words for a baseline that would be taken of what the run itself has made.
+const TOO_LATE: &str = "the baseline of a runbook that is run would be taken after the first change";
+
 impl Builder<'_> {
     pub(super) fn include(&mut self, run: &doc::Run, step: &doc::Step, at: &Position<'_>) -> NodeKind {
         let nothing = NodeKind::Sequence(Vec::new());
@@ -52,7 +55,12 @@ impl Builder<'_> {
         let inside = Position { scope: inner, source: &source, metrics: &book.metrics };
         self.refuse_inner_schedule(&book, &run.runbook.place);
         self.hold_commands(&book, inner);
+        let changed = self.nodes.iter().any(|node| node.effect != doc::Effect::Read);
         self.metrics(&book, &inside);
+        if let Some(metric) = book.metrics.iter().find(|metric| changed && metric.baseline.is_some()) {
+            let message = format!("{TOO_LATE}: `{}` of `{}`", metric.name, book.name.value);
+            self.problem(Code::BASELINE_TOO_LATE, &message, &run.runbook.place, "run it before the first change");
+        }
         let body = self.body(&book, &inside);
         let always = self.optional_steps("always", &book.always, &book, &inside);
         self.open.pop();

@@ -28,7 +28,7 @@ impl Builder<'_> {
         let about = at.metrics.iter().map(|metric| Ok((metric.name.clone(), metric.about(&fill)?)));
         let about = about.collect::<Result<_, doc::CellProblem>>();
         let metrics = self.reported(about).unwrap_or_default();
-        let common = Common { every_us, share: share.as_ref(), extend: extend.as_ref(), metrics };
+        let mut common = Common { every_us, share: share.as_ref(), extend: extend.as_ref(), metrics };
         let body = self.sequence("stage", &stages.steps, place, at);
         let mut table: Vec<Stage> = Vec::new();
         for stage in &stages.table {
@@ -40,6 +40,8 @@ impl Builder<'_> {
                     self.reported(resolved).unwrap_or_default()
                 }
             };
+            let noted = doc::note_windows(&mut common.metrics, &criteria, at.metrics, &self.filler(at));
+            self.reported(noted);
             let wait_us = stage.wait.as_ref().and_then(|wait| self.us(wait, at));
             let node = self.stage(stage, &criteria, wait_us, body, &common, at);
             table.push(Stage { percent: stage.percent, wait_us, criteria, node, at: line_of(&stage.place) });

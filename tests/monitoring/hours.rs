@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use runbook::decide::Ruling;
-use runbook::machine::action::{Action, Done, Ended, ReadValue, Reading, SampleAction};
+use runbook::machine::action::{Action, Done, Ended, HttpAnswer, ReadValue, Reading, SampleAction};
 use runbook::machine::event::{Answer, Event, RunStarted, StepStarted, Verdict};
 use runbook::machine::{Input, State, Timestamp, accept, apply, next};
 use runbook::plan::{Library, Plan, Request, Unreadable, build};
@@ -30,6 +30,12 @@ pub(crate) struct Hours {
     /// Steps whose names end so never end by themselves.
     pub(crate) endless: &'static str,
     pub(crate) cancelled: bool,
+    /// How long it takes to read metrics, in microseconds.
+    pub(crate) reading_us: u64,
+    /// The time that sources give their values, in microseconds since 1970.
+    pub(crate) stamped_us: Option<u64>,
+    /// Requests of steps whose names end so get no answer within a second.
+    pub(crate) unanswered: &'static str,
 }
 
 struct Alone;
@@ -78,6 +84,9 @@ impl Hours {
             working: Vec::new(),
             endless: "endless",
             cancelled: false,
+            reading_us: 0,
+            stamped_us: None,
+            unanswered: "unanswered",
         };
         hours.commit(Event::RunStarted(RunStarted {
             run: "r".into(),
@@ -118,6 +127,9 @@ impl Hours {
                 return self;
             }
             if let Some(at) = self.working.iter().position(|step| self.ends(self.step(*step))) {
+                if matches!(self.step(self.working[at]).action, Action::Sample(_)) {
+                    self.pass(self.reading_us);
+                }
                 let input = self.answer_of(self.step(self.working[at]));
                 self.working.remove(at);
                 self.input(input);
@@ -128,7 +140,7 @@ impl Hours {
             let to_wall = wall.map(|at| (at - self.now.wall_us).max(0) as u64);
             let Some(jump) = [to_run, to_wall].into_iter().flatten().min() else { return self };
             if self.now.run_us + jump > until {
-                self.pass(until - self.now.run_us);
+                self.pass(until.saturating_sub(self.now.run_us));
                 return self;
             }
             self.pass(jump);
@@ -154,7 +166,21 @@ impl Hours {
     fn answer_of(&self, step: &StepStarted) -> Input {
         let endless = step.path.ends_with(self.endless);
         let done = match &step.action {
-            Action::Sample(sample) => Done { readings: self.readings(sample), changed: Some(false), ..Done::default() },
+            Action::Sample(sample) => Done {
+                readings: self.readings(sample),
+                changed: Some(false),
+                duration_us: self.reading_us,
+                ..Done::default()
+            },
+            Action::Http(_) if step.path.contains(self.unanswered) => {
+                Done { ended: Ended::TimedOut, duration_us: SECOND, ..Done::default() }
+            }
+            Action::Http(request) => Done {
+                http: Some(HttpAnswer { status: 200, headers: Vec::new(), url: request.url.clone() }),
+                duration_us: 5_000,
+                changed: Some(false),
+                ..Done::default()
+            },
             _ if endless => Done { ended: Ended::Cancelled, ..Done::default() },
             _ => Done { ended: Ended::Exit(0), ..Done::default() },
         };
@@ -163,7 +189,8 @@ impl Hours {
 
     fn readings(&self, sample: &SampleAction) -> Vec<Reading> {
         let seconds = ((self.now.wall_us - self.began_us) / 1_000_000) as u64;
-        let read = |name: &String| Reading { name: name.clone(), value: (self.script)(name, seconds) };
+        let read =
+            |name: &String| Reading { name: name.clone(), value: (self.script)(name, seconds), at_us: self.stamped_us };
         sample.queries.iter().map(|query| read(&query.name)).collect()
     }
 
@@ -183,6 +210,12 @@ impl Hours {
     /// How much the run remembers, whatever it is.
     pub(crate) fn remembers(&self) -> usize {
         format!("{:?}{:?}", self.state.insts, self.state.scopes).len()
+    }
+
+    /// Somebody sets the clock of the machine.
+    pub(crate) fn set_clock(&mut self, by_us: i64) -> &mut Hours {
+        self.now.wall_us += by_us;
+        self
     }
 
     /// The driver learns something.

@@ -12,3 +12,4 @@ mod restraint;
 mod rounds;
 mod stages;
 mod steps;
+mod truth;

@@ -179,6 +179,7 @@ impl Prometheus {
             over_us: over.map(|over| over * second),
             step_us: over.map(|_| second),
             reduce,
+            buckets: false,
         }
     }
 }
@@ -188,6 +189,17 @@ impl Drop for Prometheus {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+#[test]
+fn commands_of_one_sample_run_side_by_side() {
+    let mut bed = Bed::new();
+    let script = |text: &str| Source::Act(Box::new(shell(text)));
+    let began = Instant::now();
+    let read = values(&mut bed, (0..4).map(|n| script(&format!("sleep 0.6; echo {n}"))).collect());
+    let printed: Vec<&str> = read.iter().map(|value| yielded(value).1.trim()).collect();
+    assert_eq!(printed, ["0", "1", "2", "3"], "each has its own answer");
+    assert!(began.elapsed() < Duration::from_millis(1800), "{:?} for four of 0.6 s", began.elapsed());
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         unit(metric, found);
         buckets(metric, found);
         source(facts, metric, found);
+        absent(facts, metric, found);
         if !facts.named.contains(metric.name.as_str()) {
             let message = format!("nothing looks at the metric `{}`", metric.name);
             let problem = Diagnostic::advice(Code::UNUSED_METRIC, message, metric.place.clone());
@@ -60,6 +61,20 @@ fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
                     problem.help("with `quantile` the query yields the buckets: `sum by (le) (rate(..._bucket[1m]))`"),
                 );
             }
+            if metric.quantile.is_some() && sampling.is_some() {
+                let problem =
+                    wrong("a quantile is taken of the buckets of one moment, not of a range of them", &metric.place);
+                found.push(problem.help(
+                    "leave `range`, `step` and `reduce` out and let the query count: `sum by (le) (increase(..._bucket[5m]))`",
+                ));
+            }
+            if query.value.contains("histogram_quantile") && metric.quantile.is_none() && metric.buckets.is_empty() {
+                let message = "above its last bucket `histogram_quantile` says the bound of that bucket";
+                let problem = Diagnostic::warning(Code::QUANTILE_CLAMPED, message, query.place.clone());
+                found.push(problem.help("name the bounds: `buckets: [0.1, 0.5, 1, 5]`").help(
+                    "or let the quantile be taken here: `quantile: 0.95` with `sum by (le) (rate(..._bucket[1m]))`",
+                ));
+            }
             if metric.min_samples.is_some() && samples.is_none() && sampling.is_none() {
                 let problem = wrong("`min_samples` needs a number of samples", &metric.place);
                 found.push(problem.help("add `samples:` with the PromQL that counts them"));
@@ -84,6 +99,49 @@ fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
         }
         MetricSource::Scrape { .. } | MetricSource::Shell { .. } | MetricSource::Ratio { .. } => {}
     }
+}
+
+/// What `absent: 0` needs, and where it is missing.
+fn absent(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
+    let metrics = &facts.runbook.metrics;
+    if metric.absent_is_zero && metric.quantile.is_some() {
+        let problem =
+            wrong("a histogram that is not there has no quantile, so `absent: 0` says nothing", &metric.place);
+        found.push(problem.help("leave `absent` out: no histogram is no data"));
+    } else if metric.absent_is_zero {
+        let is_beside = |other: &&Metric| other.name != metric.name && page(other) == page(metric);
+        if !metrics.iter().any(|other| is_beside(&other)) {
+            let problem = wrong(
+                "nothing else is read there, so nobody could tell what is not there from nothing at all",
+                &metric.place,
+            );
+            found.push(problem.help("declare another metric of the same page or server, such as all requests"));
+        }
+    }
+    let MetricSource::Ratio { of, .. } = &metric.source else { return };
+    let part = metrics.iter().find(|part| part.name == of.value);
+    // What is a whole elsewhere is no rare thing that comes later.
+    let is_whole = |part: &Metric| {
+        metrics.iter().any(|other| matches!(&other.source, MetricSource::Ratio { to, .. } if to.value == part.name))
+    };
+    let Some(part) = part.filter(|part| selects(part) && !part.absent_is_zero && !is_whole(part)) else { return };
+    let message = format!("before `{}` counts anything the ratio `{}` may have no data", part.name, metric.name);
+    let problem = Diagnostic::advice(Code::ABSENT_SERIES, message, part.place.clone());
+    found.push(problem.help("add `absent: 0` if a series that is not there has counted nothing"));
+}
+
+/// Where a metric is read: a page, or a server.
+fn page(metric: &Metric) -> Option<(bool, Option<&str>)> {
+    match &metric.source {
+        MetricSource::Prometheus { url, .. } => Some((false, url.as_ref().map(|url| url.value.as_str()))),
+        MetricSource::Scrape { url, .. } => Some((true, Some(&url.value))),
+        _ => None,
+    }
+}
+
+/// Whether it looks at some series of a page only, which may all not be there yet.
+fn selects(metric: &Metric) -> bool {
+    matches!(&metric.source, MetricSource::Scrape { series, .. } if series.value.contains('{'))
 }
 
 fn latency(facts: &Facts<'_>, id: &Text) -> Option<Diagnostic> {
@@ -129,6 +187,6 @@ fn leads_to(metrics: &[Metric], from: &str, to: &str, steps: usize) -> bool {
         || (steps > 0 && parts.iter().any(|part| leads_to(metrics, part, to, steps - 1)))
 }
 
-fn wrong(message: impl Into<String>, place: &Place) -> Diagnostic {
+pub(super) fn wrong(message: impl Into<String>, place: &Place) -> Diagnostic {
     Diagnostic::error(Code::METRIC_DECLARATION, message, place.clone())
 }

@@ -1,6 +1,7 @@
 //! The rules, one per file.
 
 mod analysis;
+mod baselines;
 mod changes;
 mod clashes;
 mod conditions;
@@ -61,6 +62,7 @@ pub(super) const ALL: &[Rule] = &[
     duplicate_expect::check,
     lost_comments::check,
     metrics::check,
+    baselines::check,
     tables::check,
     analysis::check,
     stages::check,

@@ -49,6 +49,7 @@ pub(super) fn findings(table: &Table, axes: &[Axis], facts: &dyn Fn(&str) -> Fac
             beyond_buckets(table, condition, &facts(&condition.metric)),
             percent_missing(table, condition),
             always_true(table, row, condition, axes),
+            too_few_in_time(table, condition),
         ];
         findings
             .extend(found.into_iter().flatten().map(|f| f.rows(vec![row]).condition(index).metric(&condition.metric)));
@@ -131,6 +132,40 @@ fn too_few_for_share(table: &Table, need: &SampleNeed) -> Option<Finding> {
     };
     let finding = Finding::new(FindingKind::TooFewSamples, Weight::Warning, message).rows(vec![need.row]);
     Some(finding.condition(need.condition).metric(&need.metric).seen_at(vec![witness]))
+}
+
+/// Tests of chance need a number of values, and of values that are each of a while only those count whose whiles do not
+/// overlap.
+fn too_few_in_time(table: &Table, condition: &Condition) -> Option<Finding> {
+    let (over_us, need) = match &condition.cell {
+        Cell::Trend { over_us, .. } => (*over_us, crate::decide::MIN_TREND_POINTS),
+        Cell::Compared { over_us, confidence, .. } => {
+            (*over_us, stats::fewest_to_compare(confidence.base()).unwrap_or(usize::MAX))
+        }
+        _ => return None,
+    };
+    let window_of = |metric: &str| table.metrics.get(metric).and_then(|known| known.window_us);
+    let widest = condition.reads().filter_map(|metric| Some((window_of(metric)?, metric))).max();
+    let every_us = table.every_us.max(1);
+    let apart_us = widest.map_or(1, |(window_us, _)| window_us.div_ceil(every_us).max(1)).saturating_mul(every_us);
+    let have = over_us / apart_us + 1;
+    if have >= need as u64 {
+        return None;
+    }
+    let overlap = match widest {
+        Some((u64::MAX, metric)) => format!(", since each value of `{metric}` is of all the time until then"),
+        Some((window_us, metric)) if window_us > every_us => {
+            format!(", since values of `{metric}` are each of {} and may not overlap", words::about(window_us))
+        }
+        _ => String::new(),
+    };
+    let many = if need == usize::MAX { "more than can be had".into() } else { need.to_string() };
+    let message = format!(
+        "over {} there are {have} values{overlap}; `{}` takes {many}, so the row is never judged",
+        words::about(over_us),
+        condition.cell
+    );
+    Some(Finding::new(FindingKind::TooFewSamples, Weight::Warning, message))
 }
 
 fn too_few_for_quantile(table: &Table, metric: &str, have: u64, facts: &Facts) -> Option<Finding> {

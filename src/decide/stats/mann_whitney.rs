@@ -68,13 +68,23 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Result<MannWhitney, Missin
     Ok(MannWhitney { u, p: (2.0 * one_sided).min(1.0), exact, shift: hodges_lehmann(first, second)? })
 }
 
+/// How many measurements on each side could show a difference at all: with fewer, even the clearest order of all would be
+/// chance with a probability of `1 - confidence` or more. None where no number would do.
+pub fn fewest_to_compare(confidence: f64) -> Option<usize> {
+    (FEWEST..=MOST_EXACT * 10).find(|n| clearest(*n, *n) < 1.0 - confidence)
+}
+
 /// Compares a canary with main. A difference counts when chance explains it with a probability below `1 - confidence`
 /// and it is larger than `tolerance` (0.1 = 10 %) of main's median.
 ///
 /// # Errors
-/// See [`mann_whitney`].
+/// See [`mann_whitney`]; also too few measurements to show any difference with so much confidence.
 pub fn compare(canary: &[f64], main: &[f64], confidence: f64, tolerance: f64) -> Result<Comparison, Missing> {
     let test = mann_whitney(canary, main)?;
+    if clearest(canary.len(), main.len()) >= 1.0 - confidence {
+        let have = canary.len().min(main.len()) as u64;
+        return Err(Missing::TooFew { have, need: fewest_to_compare(confidence).map_or(u64::MAX, |need| need as u64) });
+    }
     let allowed = Reducer::Median.reduce(main)?.abs() * tolerance;
     Ok(match test {
         MannWhitney { p, .. } if p >= 1.0 - confidence => Comparison::Same,
@@ -92,6 +102,12 @@ impl fmt::Display for Comparison {
             Comparison::Lower => "lower",
         })
     }
+}
+
+/// How probable the clearest order of all is, in either direction, if there is no difference: 2 of C(m + n, m) orders.
+fn clearest(m: usize, n: usize) -> f64 {
+    let (few, many) = (m.min(n), m.max(n));
+    (1..=few).fold(2.0, |p, i| p * i as f64 / (many + i) as f64)
 }
 
 struct Ranked {
@@ -196,6 +212,21 @@ mod tests {
         let test = mann_whitney(&first, &second).unwrap();
         assert_eq!((test.u, test.exact), (26.5, false));
         close(test.p, 0.079_338_181_252_071_55);
+    }
+
+    #[test]
+    fn the_same_with_too_few_to_show_a_difference_is_no_answer() {
+        // Of 70 orders of 4 and 4 two are the clearest: 2.9 %.
+        for (n, confidence, need) in [(4, 0.98, 5), (4, 0.999, 7), (6, 0.999, 7), (5, 0.999, 7)] {
+            let main: Vec<f64> = (0..n).map(f64::from).collect();
+            let worse: Vec<f64> = main.iter().map(|v| v + 90_000.0).collect();
+            let too_few = Err(Missing::TooFew { have: n as u64, need });
+            assert_eq!(compare(&worse, &main, confidence, 0.1), too_few, "{n} at {confidence}");
+            let need = i32::try_from(need).unwrap();
+            let enough: Vec<f64> = (0..need).map(f64::from).collect();
+            let worse: Vec<f64> = enough.iter().map(|v| v + 90_000.0).collect();
+            assert_eq!(compare(&worse, &enough, confidence, 0.1), Ok(Comparison::Higher), "{need} at {confidence}");
+        }
     }
 
     #[test]

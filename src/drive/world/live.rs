@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -57,6 +57,8 @@ pub(super) struct Live {
     last_output: AtomicU64,
     tails: Mutex<[Tail; 2]>,
     cancel: AtomicU8,
+    /// What runs beside each other for this attempt, and is cancelled with it.
+    helpers: Mutex<Vec<Weak<Live>>>,
     /// Wakes a thread in `poll`.
     pub(super) wake: OwnedFd,
     /// Wakes a task.
@@ -74,9 +76,25 @@ impl Live {
             last_output: AtomicU64::new(0),
             tails: Mutex::default(),
             cancel: AtomicU8::new(0),
+            helpers: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             woken: tokio::sync::Notify::new(),
         })
+    }
+
+    /// The live view of a part of this attempt that runs beside others. Nobody looks at it; it is cancelled with the whole.
+    pub(super) fn helper(&self) -> io::Result<Arc<Live>> {
+        let helper = Arc::new(Live::new(self.id.clone(), self.label.clone())?);
+        self.helpers().push(Arc::downgrade(&helper));
+        // Cancelled meanwhile: whoever did it may not have seen this one.
+        if let Some(how) = self.cancelled() {
+            helper.cancel(how);
+        }
+        Ok(helper)
+    }
+
+    fn helpers(&self) -> MutexGuard<'_, Vec<Weak<Live>>> {
+        self.helpers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn elapsed_us(&self) -> u64 {
@@ -112,6 +130,7 @@ impl Live {
         // The counter of an eventfd overflows after 2^64 - 2 cancellations; until then a write cannot fail.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
         self.woken.notify_one();
+        self.helpers().iter().filter_map(Weak::upgrade).for_each(|helper| helper.cancel(how));
     }
 
     pub(super) fn cancelled(&self) -> Option<Cancel> {

@@ -43,6 +43,9 @@ pub enum Source {
         /// How several numbers become one.
         #[serde(default)]
         reduce: Reduce,
+        /// It yields the buckets of one histogram, a series for each.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        buckets: bool,
     },
     /// The sum over all matching series of a page in Prometheus' text format.
     Page {
@@ -133,6 +136,9 @@ pub struct Reading {
     pub name: String,
     /// What was there.
     pub value: ReadValue,
+    /// Since when it is so, as its source says, in microseconds since 1970; none where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_us: Option<u64>,
 }
 
 /// A value as it was read.

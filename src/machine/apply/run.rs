@@ -82,6 +82,7 @@ pub(super) fn resumed(state: &mut State, event: &Event) -> Result<(), IllegalEve
     // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.
     state.interrupt = 0;
     state.turned_watched = false;
+    state.insts.iter_mut().for_each(|inst| inst.lookout.clock.taken_over());
     for path in in_doubt {
         let id = find(state, event, path)?;
         if state.insts[id].status != Status::Running || state.is_block(id) {

@@ -120,6 +120,7 @@ pub(super) fn started(state: &mut State, event: &Event, started: &StepStarted) -
     if let Action::Watch(watch) = &started.action {
         inst.watching = Some(Box::new(watch.clone()));
     }
+    inst.latencies.sent(&started.action, started.at_us);
     state.active.insert(id);
     state.in_flight += 1;
     if state.is_guard(id) {
@@ -150,8 +151,8 @@ pub(super) fn attempt_finished(
         return Err(IllegalEvent::new(event, "this attempt is not running"));
     }
     inst.touched |= done.changed != Some(false);
-    if done.http.is_some() && measured {
-        inst.latencies_us.push(done.duration_us);
+    if measured {
+        inst.latencies.over(done);
     }
     if attempt == 1 {
         inst.marks.clone_from(&done.marks);

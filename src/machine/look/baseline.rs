@@ -1,6 +1,6 @@
 //! What metrics are before the first change.
 
-use super::samples;
+use super::{look_time, next_us, samples};
 use crate::decide::{self, Because, Measured, Missing, Ruling, Sample};
 use crate::machine::event::{Event, Verdict};
 use crate::machine::judge::failed;
@@ -12,19 +12,28 @@ pub(super) fn names(wanted: &Baseline) -> Vec<&str> {
     wanted.metrics.iter().map(|(name, _)| name.as_str()).collect()
 }
 
+/// The fewest looks that a baseline is made of.
+const FEWEST_LOOKS: usize = 3;
+
 /// One look: what every metric is now.
 pub(super) fn looked(state: &State, id: InstId, wanted: &Baseline, now: Timestamp) -> Event {
     let inst = &state.insts[id];
     let at_us = now.wall_us.max(0) as u64;
-    let samples = samples::of(state, id, wanted.metrics.iter().map(|(name, _)| name.as_str()), at_us);
+    let samples = samples::of(
+        state,
+        id,
+        wanted.metrics.iter().map(|(name, _)| name.as_str()),
+        &look_time(state, id, at_us, Some(now.run_us)),
+    );
     let missing: Vec<String> = samples.iter().filter_map(|(name, sample)| without_number(name, sample)).collect();
     let goes_on = inst.poll_until_us.is_some_and(|until| now.run_us < until);
     let (ruling, cause, because) = match missing[..] {
         [] => (Ruling::Ok, Because::Row(0), "every metric has a number".to_string()),
         _ => (Ruling::Inconclusive, Because::NoData, missing.join("; ")),
     };
-    let again_us = goes_on.then_some(now.run_us + wanted.every_us);
-    Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us }
+    let again_us = goes_on.then(|| next_us(inst, wanted.every_us, now));
+    let run_us = Some(now.run_us);
+    Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us, run_us }
 }
 
 /// The end of looking: every metric needs something to be compared with.
@@ -64,15 +73,24 @@ fn taken<'a>(
 ) -> impl Iterator<Item = (String, Result<decide::Baseline, Missing>)> + 'a {
     let looks = &state.insts[id].lookout.taken;
     wanted.metrics.iter().map(move |(name, over_us)| {
-        let of_metric = looks.iter().filter_map(|look| look.get(name));
-        let end_us = of_metric.clone().map(|sample| sample.at_us).max().unwrap_or(0);
+        let end_us = looks.iter().map(|(at_us, _)| *at_us).max().unwrap_or(0);
+        let of_its_time = looks.iter().filter(move |(at_us, _)| at_us.saturating_add(*over_us) >= end_us);
+        let of_metric = of_its_time.filter_map(move |(_, look)| look.get(name));
         let need = samples::metric_of(state, id, name).and_then(|metric| metric.min_samples).unwrap_or(0);
         let enough = |sample: &&Sample| match sample.value {
             Measured::Number { evidence, .. } => evidence.unwrap_or(0) >= need,
             _ => false,
         };
-        let in_time = of_metric.clone().filter(|sample| sample.at_us + over_us >= end_us).filter(enough);
-        let found = decide::Baseline::from_samples(in_time).map_err(|nothing| newest_trouble(of_metric, need, nothing));
+        let found = match (of_metric.clone().filter(enough).count(), of_metric.clone().count()) {
+            // One good look among many bad ones says what it was once, and nothing of what is usual.
+            (good, all) if good >= FEWEST_LOOKS && 2 * good >= all => {
+                decide::Baseline::from_samples(of_metric.clone().filter(enough))
+            }
+            (0, _) => Err(newest_trouble(of_metric, need, Missing::Empty)),
+            (good, all) => Err(Missing::Error(format!(
+                "{good} of {all} looks found it; it takes half of them, and {FEWEST_LOOKS}"
+            ))),
+        };
         (name.clone(), found)
     })
 }

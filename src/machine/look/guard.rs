@@ -93,7 +93,7 @@ pub(in crate::machine) fn ends(state: &State, id: InstId, over: Event, now: Time
 fn has_looked_at_the_end(state: &State, id: InstId, guard: InstId) -> bool {
     let (inst, lookout) = (&state.insts[id], &state.insts[guard].lookout);
     match inst.status {
-        Status::Pausing { until_us } => return lookout.judged_us >= until_us,
+        Status::Pausing { until_us } => return lookout.began_us >= until_us,
         Status::Waiting { due_wall_us } => return lookout.judged_wall_us >= due_wall_us,
         _ => {}
     }

@@ -3,17 +3,22 @@
 //! A `decide` step looks until its time is over; a guard looks for as long as what it stands beside goes on.
 
 mod baseline;
+mod clock;
 mod counters;
 mod guard;
+mod latencies;
 mod probe;
 mod samples;
 mod series;
 
 pub(super) use baseline::keep as keep_baselines;
+pub(crate) use clock::LookClock;
+pub(super) use clock::LookTime;
 pub(crate) use counters::Counters;
 pub(super) use guard::{ends, keeps_back, turn};
+pub(crate) use latencies::Latencies;
 pub use probe::{Probe, Seen};
-pub(super) use samples::{looks_back, remember};
+pub(super) use samples::{is_timed, looks_back, remember};
 
 use super::action::{Action, Query, SampleAction};
 use super::event::{Asked, Event, Question, Then, Verdict};
@@ -35,8 +40,10 @@ const LONGEST_READ_US: u64 = 10_000_000;
 pub struct Lookout {
     /// The table's own memory.
     pub memory: TableState,
-    /// Everything that was read for a baseline.
-    pub taken: Vec<BTreeMap<String, Sample>>,
+    /// Everything that was read for a baseline, and when in the table's time.
+    pub taken: Vec<(u64, BTreeMap<String, Sample>)>,
+    /// What time it is for the table.
+    pub clock: LookClock,
     /// Counters and buckets that were added up before they were read, as old logs have them.
     pub raw: BTreeMap<String, Vec<(u64, Raw)>>,
     /// The same for metrics of a page, series by series.
@@ -45,11 +52,11 @@ pub struct Lookout {
     pub said: Option<Said>,
     /// A person let this pass; it is not asked about again until it has been gone.
     pub accepted: Option<Issue>,
-    /// How much had ended when the last look began, and when it was judged (run time, microseconds).
+    /// How much had ended when the last look began, and when that was (run time, microseconds).
     pub began_clock: u64,
     /// See `began_clock`.
-    pub judged_us: u64,
-    /// The same in wall time.
+    pub began_us: u64,
+    /// When it was judged, in wall time.
     pub judged_wall_us: i64,
     /// How many looks there were since anything ended.
     pub idle_looks: u64,
@@ -57,6 +64,15 @@ pub struct Lookout {
     pub extended: u32,
     /// How many levels of people did not answer.
     pub level: usize,
+}
+
+impl Lookout {
+    /// Between what was counted last and now lies nobody knows how much time. What counts since looking began still does.
+    pub(super) fn forget_counts(&mut self, back_us: impl Fn(&str) -> Option<u64>) {
+        let counts_all = |name: &String| back_us(name) == Some(u64::MAX);
+        self.counters.retain(|name, _| counts_all(name));
+        self.raw.retain(|name, _| counts_all(name));
+    }
 }
 
 /// What a table said.
@@ -157,13 +173,32 @@ pub(super) fn with_baselines(state: &State, id: InstId, mut memory: TableState) 
     memory
 }
 
+/// When the look that was answered is judged, on all its clocks.
+pub(super) fn look_time(state: &State, id: InstId, at_us: u64, run_us: Option<u64>) -> LookTime {
+    let inst = &state.insts[id];
+    let reading_us = inst.done.as_ref().map_or(0, |done| done.duration_us);
+    let gap_us = match &state.node_of(id).kind {
+        NodeKind::Decide(decision) => decision.table.gap_us(),
+        NodeKind::Baseline(wanted) => wanted.every_us.saturating_mul(2),
+        _ => 0,
+    };
+    inst.lookout.clock.look(at_us, run_us, reading_us, gap_us)
+}
+
+/// Looks begin `every` apart. Where reading takes longer than that, the next begins at once.
+fn next_us(inst: &Inst, every_us: u64, now: Timestamp) -> u64 {
+    let reading_us = inst.done.as_ref().map_or(0, |done| done.duration_us);
+    (now.run_us + every_us).saturating_sub(reading_us).max(now.run_us)
+}
+
 fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
     let inst = &state.insts[id];
     let at_us = now.wall_us.max(0) as u64;
-    let samples = samples::of(state, id, decision.table.reads(), at_us);
+    let time = look_time(state, id, at_us, Some(now.run_us));
+    let samples = samples::of(state, id, decision.table.reads(), &time);
     let memory = with_baselines(state, id, inst.lookout.memory.clone());
-    let (ruling, cause, because) = decide::rule(&decision.table, memory, &samples, at_us);
-    let next = now.run_us + decision.table.every_us;
+    let (ruling, cause, because) = decide::rule(&decision.table, memory, &samples, time.when);
+    let next = next_us(inst, decision.table.every_us, now);
     let again_us = match ruling {
         _ if state.is_guard(id) => Some(next),
         Ruling::Rollback | Ruling::Abort | Ruling::Investigate | Ruling::Escalate => None,
@@ -172,7 +207,8 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
         _ if inst.poll_until_us.is_some_and(|until| now.run_us < until) => Some(next),
         _ => None,
     };
-    Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us }
+    let run_us = Some(now.run_us);
+    Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us, run_us }
 }
 
 /// What holds may last as long as all extensions would, where the table says how many there are.
@@ -224,7 +260,7 @@ fn longer(state: &State, id: InstId, decision: &Decision, said: &Said, now: Time
             times + 1,
             extend.max
         );
-        let again_us = now.run_us + decision.table.every_us;
+        let again_us = next_us(&state.insts[id], decision.table.every_us, now);
         return Event::Extended { path, until_us: now.run_us + by_us, again_us, reason };
     }
     gave_up(state, id, decision, said, now)

@@ -1,5 +1,6 @@
 //! What the tables of a plan would say right now, without a run.
 
+use super::clock::LookTime;
 use super::{remember, samples};
 use crate::decide::{self, Sample, TableState};
 use crate::machine::action::{Action, Done};
@@ -60,7 +61,7 @@ impl Probe {
     /// Takes in what was read at `at_us` (microseconds since 1970).
     pub fn look(&mut self, done: Done, at_us: u64) -> Seen {
         self.state.insts[self.id].done = Some(done.clone());
-        let samples = samples::of(&self.state, self.id, self.names(), at_us);
+        let samples = samples::of(&self.state, self.id, self.names(), &LookTime { when: at_us.into(), lost: false });
         let plan = self.state.plan.clone();
         let lookout = &mut self.state.insts[self.id].lookout;
         remember(lookout, &done, at_us, |name| samples::looks_back(&plan, 0, name));

@@ -1,9 +1,11 @@
 //! From metrics to queries, and from what was read to samples.
 
+use super::clock::LookTime;
 use super::counters::{Counters, between};
+use super::latencies::{self, Latencies};
 use super::{Lookout, Raw};
 use crate::decide::{self, Bucket, Measured, Missing, Sample};
-use crate::machine::action::{self, Done, Ended, Query, ReadValue, Series, Source};
+use crate::machine::action::{self, Done, Ended, Query, ReadValue, Reading, Series, Source};
 use crate::machine::begin::resolve_task;
 use crate::machine::names::{Names, Trouble};
 use crate::machine::state::{InstId, State};
@@ -28,9 +30,27 @@ pub(super) fn needed<'a>(state: &'a State, id: InstId, mut wanted: Vec<&'a str>)
         if let MetricSource::Ratio { of, to } = &metric.source {
             wanted.extend([of.as_str(), to]);
         }
+        if metric.absent_is_zero {
+            // That something else is there must be seen in the same look.
+            wanted.extend(beside(&state.plan, metric).next().map(|other| other.name.as_str()));
+        }
         found.push(metric);
     }
     found
+}
+
+/// Other metrics that are read from the same page or server.
+fn beside<'a>(plan: &'a Plan, metric: &'a Metric) -> impl Iterator<Item = &'a Metric> {
+    fn place(metric: &Metric) -> Option<(bool, &str)> {
+        match &metric.source {
+            MetricSource::Prometheus { url, .. } => Some((false, &url.text)),
+            MetricSource::Scrape { url, .. } => Some((true, &url.text)),
+            _ => None,
+        }
+    }
+    let here = place(metric);
+    let of_scope = plan.metrics.iter().filter(move |other| other.scope == metric.scope);
+    of_scope.filter(move |other| other.name != metric.name && here.is_some() && place(other) == here)
 }
 
 pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
@@ -54,8 +74,17 @@ pub(super) fn ask(state: &State, id: InstId, metric: &Metric, queries: &mut Vec<
                 over_us: None,
                 step_us: None,
                 reduce,
+                buckets: false,
             };
             let from = match sampling {
+                None if metric.quantile.is_some() => Source::Prometheus {
+                    url: url.clone(),
+                    query: names.text(query)?,
+                    over_us: None,
+                    step_us: None,
+                    reduce: action::Reduce::Only,
+                    buckets: true,
+                },
                 None => instant(names.text(query)?, action::Reduce::Only),
                 Some(sampling) => Source::Prometheus {
                     url: url.clone(),
@@ -63,6 +92,7 @@ pub(super) fn ask(state: &State, id: InstId, metric: &Metric, queries: &mut Vec<
                     over_us: Some(sampling.range_us),
                     step_us: Some(sampling.step_us),
                     reduce: reduce(sampling.reduce),
+                    buckets: false,
                 },
             };
             if let Some(samples) = samples {
@@ -105,10 +135,10 @@ pub(super) fn of<'n>(
     state: &State,
     id: InstId,
     names: impl Iterator<Item = &'n str>,
-    at_us: u64,
+    time: &LookTime,
 ) -> BTreeMap<String, Sample> {
     let nothing = Done::default();
-    let look = Look { state, id, done: state.insts[id].done.as_ref().unwrap_or(&nothing), at_us };
+    let look = Look { state, id, done: state.insts[id].done.as_ref().unwrap_or(&nothing), time };
     let mut samples = BTreeMap::new();
     for name in names {
         if !samples.contains_key(name) {
@@ -153,24 +183,52 @@ pub(in crate::machine) fn looks_back(plan: &Plan, scope: usize, name: &str) -> O
     }
 }
 
+/// Whether it matters when its requests were made: a metric of them can be too old.
+pub(in crate::machine) fn is_timed(state: &State, id: InstId) -> bool {
+    let node = state.node_of(id);
+    state.plan.metrics.iter().any(|metric| {
+        let is_of_it = matches!(&metric.source, MetricSource::LatencyOf { step, .. } if *step == node.id);
+        is_of_it && metric.scope == node.scope && metric.stale_after_us.is_some()
+    })
+}
+
 struct Look<'a> {
     state: &'a State,
     id: InstId,
     done: &'a Done,
-    at_us: u64,
+    time: &'a LookTime,
 }
 
 type Found = Result<Measured, Missing>;
 
 impl Look<'_> {
     fn sample(&self, name: &str) -> Sample {
-        let found = match metric_of(self.state, self.id, name) {
+        let metric = metric_of(self.state, self.id, name);
+        let found = match metric {
             Some(metric) => self.found(metric),
             None => Err(Missing::Error(format!("there is no metric `{name}`"))),
         };
+        let wall_us = self.time.when.wall_us;
+        let at_us = metric.and_then(|metric| self.stamped_us(metric)).unwrap_or(wall_us);
+        let age_us = wall_us.saturating_sub(at_us);
+        let longest_us = metric.and_then(|metric| metric.stale_after_us).unwrap_or(decide::LONGEST_KEPT_US);
         match found {
-            Ok(value) => Sample { at_us: self.at_us, value },
-            Err(why) => Sample::missing(self.at_us, why),
+            Ok(_) if age_us > longest_us => Sample::missing(wall_us, Missing::Stale { age_us }),
+            Ok(value) => Sample { at_us, value },
+            Err(why) => Sample::missing(wall_us, why),
+        }
+    }
+
+    /// The time its source gives a value; the oldest, where it is made of several.
+    fn stamped_us(&self, metric: &Metric) -> Option<u64> {
+        match &metric.source {
+            MetricSource::Prometheus { .. } | MetricSource::Scrape { .. } => self.reading(&metric.name)?.at_us,
+            MetricSource::LatencyOf { step, .. } => self.requests(step).filter_map(|of_one| of_one.newest_us()).max(),
+            MetricSource::Ratio { of, to } => {
+                let parts = [of, to].into_iter().filter_map(|name| metric_of(self.state, self.id, name));
+                parts.filter_map(|part| self.stamped_us(part)).min()
+            }
+            MetricSource::Http { .. } | MetricSource::Shell { .. } => None,
         }
     }
 
@@ -179,14 +237,22 @@ impl Look<'_> {
             return Err(Missing::Error("reading it was cut short".into()));
         }
         match &metric.source {
+            MetricSource::Prometheus { .. } if metric.quantile.is_some() => {
+                let ReadValue::Buckets(buckets) = self.read(&metric.name)? else { return Err(Missing::WrongKind) };
+                // Rates of buckets add up to a rate, not to a number of observations.
+                let value = quantile_of(metric, buckets)?;
+                number(value, self.counted_by_query(metric))
+            }
             MetricSource::Prometheus { .. } => {
-                let value = self.number(&metric.name)?;
+                let value = match self.number(&metric.name) {
+                    Err(Missing::Empty) if self.counts_as_zero(metric) => 0.0,
+                    value => value?,
+                };
                 let value = match metric.buckets.last().and_then(|bound| bound.parse().ok()) {
                     Some(bound) => decide::within_buckets(value, bound)?,
                     None => value,
                 };
-                let evidence = self.number(&evidence_name(&metric.name)).ok().filter(|n| *n >= 0.0);
-                number(value, evidence.map(|n| n as u64))
+                number(value, self.counted_by_query(metric))
             }
             MetricSource::Scrape { change, .. } => self.scraped(metric, change.as_ref()),
             MetricSource::Http { value, .. } => self.yielded(metric, Some(value)),
@@ -209,9 +275,26 @@ impl Look<'_> {
         }
     }
 
+    fn counted_by_query(&self, metric: &Metric) -> Option<u64> {
+        self.number(&evidence_name(&metric.name)).ok().filter(|n| *n >= 0.0).map(|n| n as u64)
+    }
+
+    /// Whether there being no such series means that nothing was counted: only where that was said, and something else that
+    /// was asked of the same place is there.
+    fn counts_as_zero(&self, metric: &Metric) -> bool {
+        let is_there = |other: &Metric| {
+            let found = self.reading(&other.name).map(|reading| &reading.value);
+            matches!(found, Some(ReadValue::Number(_) | ReadValue::Buckets(_) | ReadValue::Series(_)))
+        };
+        metric.absent_is_zero && beside(&self.state.plan, metric).any(is_there)
+    }
+
+    fn reading(&self, name: &str) -> Option<&Reading> {
+        self.done.readings.iter().find(|reading| reading.name == name)
+    }
+
     fn read(&self, name: &str) -> Result<&ReadValue, Missing> {
-        let reading = self.done.readings.iter().find(|reading| reading.name == name);
-        match reading.map(|reading| &reading.value) {
+        match self.reading(name).map(|reading| &reading.value) {
             None => Err(Missing::NotYet),
             Some(ReadValue::Empty) => Err(Missing::Empty),
             Some(ReadValue::NotANumber) => Err(Missing::NotANumber),
@@ -228,15 +311,23 @@ impl Look<'_> {
     }
 
     fn scraped(&self, metric: &Metric, change: Option<&Change>) -> Found {
-        let now = match self.read(&metric.name)? {
+        let now = match self.read(&metric.name) {
+            Err(Missing::Empty) if self.counts_as_zero(metric) => {
+                return if change.is_some() { self.counted(metric, change, &[]) } else { number(0.0, None) };
+            }
+            found => found?,
+        };
+        let now = match now {
             ReadValue::Series(now) => return self.counted(metric, change, now),
             ReadValue::Number(value) => Raw::Number(*value),
             ReadValue::Buckets(buckets) => Raw::Buckets(buckets.clone()),
             _ => return Err(Missing::WrongKind),
         };
         let Some(change) = change else { return self.raw(metric, &now) };
-        let kept = self.state.insts[self.id].lookout.raw.get(&metric.name).map(Vec::as_slice).unwrap_or_default();
-        let far_enough = |(at, _): &(u64, Raw)| change.all || at + change.over_us <= self.at_us;
+        let kept = self.lookout().raw.get(&metric.name).filter(|_| self.is_unbroken(change));
+        let kept = kept.map(Vec::as_slice).unwrap_or_default();
+        let now_us = self.time.when.now_us;
+        let far_enough = |(at, _): &(u64, Raw)| change.all || at + change.over_us <= now_us;
         let from = if change.all { kept.iter().position(far_enough) } else { kept.iter().rposition(far_enough) };
         let from = from.ok_or(Missing::TooFew { have: kept.len() as u64 + 1, need: kept.len() as u64 + 2 })?;
         match now {
@@ -245,7 +336,7 @@ impl Look<'_> {
                     Raw::Number(value) => Some((*at, *value)),
                     Raw::Buckets(_) => None,
                 });
-                let series: Vec<(u64, f64)> = earlier.chain([(self.at_us, value)]).collect();
+                let series: Vec<(u64, f64)> = earlier.chain([(now_us, value)]).collect();
                 let risen = decide::increase(&series)?;
                 number(if change.per_second { decide::rate(&series)? } else { risen }, Some(risen as u64))
             }
@@ -260,9 +351,12 @@ impl Look<'_> {
     fn counted(&self, metric: &Metric, change: Option<&Change>, now: &[Series]) -> Found {
         let change = change.ok_or(Missing::WrongKind)?;
         let none = Counters::default();
-        let known = self.state.insts[self.id].lookout.counters.get(&metric.name).unwrap_or(&none);
+        let known = self.lookout().counters.get(&metric.name).filter(|_| self.is_unbroken(change)).unwrap_or(&none);
         let over_us = (!change.all).then_some(change.over_us);
-        let (rise, span_us) = known.since(over_us, self.at_us, now)?;
+        let (mut rise, span_us) = known.since(over_us, self.time.when.now_us, now)?;
+        if rise.counts.is_empty() && metric.absent_is_zero {
+            rise.counts.push((None, 0.0));
+        }
         let value = match rise.counts.as_slice() {
             [(None, risen)] if metric.quantile.is_none() => {
                 let seconds = span_us as f64 / 1e6;
@@ -277,16 +371,19 @@ impl Look<'_> {
         match raw {
             Raw::Number(value) => number(*value, None),
             Raw::Buckets(buckets) => {
-                let bucket = |(bound, count): &(Option<f64>, f64)| Bucket {
-                    bound: bound.unwrap_or(f64::INFINITY),
-                    count: *count,
-                };
-                let buckets: Vec<Bucket> = buckets.iter().map(bucket).collect();
-                let quantile = metric.quantile.as_deref().and_then(|q| q.parse().ok()).unwrap_or(f64::NAN);
-                let count = buckets.last().map(|last| last.count as u64);
-                number(decide::histogram_quantile(&buckets, quantile)?, count)
+                let count = buckets.last().map(|(_, count)| *count as u64);
+                number(quantile_of(metric, buckets)?, count)
             }
         }
+    }
+
+    fn lookout(&self) -> &Lookout {
+        &self.state.insts[self.id].lookout
+    }
+
+    /// Whether it is known how much time lies between the looks that a change is counted over.
+    fn is_unbroken(&self, change: &Change) -> bool {
+        change.all || !self.time.lost
     }
 
     /// The value of a request or a script: by its expression, or the number it printed.
@@ -321,35 +418,44 @@ impl Look<'_> {
     }
 
     fn latency(&self, metric: &Metric, step: &str, reduce: Option<Reduce>) -> Found {
+        let all: Vec<_> = self.requests(step).flat_map(|of_one| of_one.all()).copied().collect();
+        let quantile = metric.quantile.as_deref().and_then(|q| q.parse().ok());
+        let (value, at_least) = latencies::reduced(&all, reduce, quantile)?;
+        Ok(Measured::Number { value, evidence: Some(all.len() as u64), gone: 0, at_least })
+    }
+
+    /// The requests of a step, of each of its instances.
+    fn requests(&self, step: &str) -> impl Iterator<Item = &Latencies> {
         let scope = self.state.node_of(self.id).scope;
-        let of_step = self.state.insts.iter().filter(|inst| {
+        let of_step = self.state.insts.iter().filter(move |inst| {
             let node = self.state.plan.node(inst.node);
             inst.owner.is_none() && node.scope == scope && node.id == step
         });
-        let seconds: Vec<f64> = of_step.flat_map(|inst| &inst.latencies_us).map(|us| *us as f64 / 1e6).collect();
-        let count = seconds.len() as u64;
-        let value = match (reduce, metric.quantile.as_deref().and_then(|q| q.parse().ok())) {
-            (_, Some(q)) => decide::quantile(&seconds, q)?,
-            (Some(Reduce::P95), None) => decide::quantile(&seconds, 0.95)?,
-            (Some(Reduce::Count), None) => count as f64,
-            (Some(Reduce::Min), None) => decide::Reducer::Min.reduce(&seconds)?,
-            (Some(Reduce::Max), None) => decide::Reducer::Max.reduce(&seconds)?,
-            (Some(Reduce::Mean), None) => decide::Reducer::Mean.reduce(&seconds)?,
-            (Some(Reduce::Sum), None) => decide::Reducer::Sum.reduce(&seconds)?,
-            (Some(Reduce::Last) | None, None) => decide::Reducer::Last.reduce(&seconds)?,
-        };
-        number(value, Some(count))
+        of_step.map(|inst| &inst.latencies)
     }
 }
 
+fn quantile_of(metric: &Metric, buckets: &[(Option<f64>, f64)]) -> Result<f64, Missing> {
+    let bucket = |(bound, count): &(Option<f64>, f64)| Bucket { bound: bound.unwrap_or(f64::INFINITY), count: *count };
+    let buckets: Vec<Bucket> = buckets.iter().map(bucket).collect();
+    let quantile = metric.quantile.as_deref().and_then(|q| q.parse().ok()).unwrap_or(f64::NAN);
+    decide::histogram_quantile(&buckets, quantile)
+}
+
 fn number(value: f64, evidence: Option<u64>) -> Found {
-    if value.is_finite() { Ok(Measured::Number { value, evidence, gone: 0 }) } else { Err(Missing::NotANumber) }
+    if value.is_finite() {
+        Ok(Measured::Number { value, evidence, gone: 0, at_least: false })
+    } else {
+        Err(Missing::NotANumber)
+    }
 }
 
 /// The value, knowing that so many counters behind it vanished.
 fn without(value: Measured, lost: u64) -> Measured {
     match value {
-        Measured::Number { value, evidence, .. } => Measured::Number { value, evidence, gone: lost },
+        Measured::Number { value, evidence, at_least, .. } => {
+            Measured::Number { value, evidence, gone: lost, at_least }
+        }
         other => other,
     }
 }

@@ -37,6 +37,9 @@ pub struct Metric {
     /// How long its source has to answer, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_us: Option<u64>,
+    /// That there is no such series means that nothing was counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absent_is_zero: bool,
     /// Length of the look before the first change, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_us: Option<u64>,

@@ -79,6 +79,7 @@ fn about(names: &Names<'_>, metric: &Metric) -> String {
     let of_its_own = matches!(metric.source, MetricSource::Ratio { .. });
     parts.extend(metric.unit.filter(|_| !of_its_own).map(|unit| format!("in {unit}")));
     parts.extend(metric.min_samples.map(|n| format!("at least {n} samples")));
+    parts.extend(metric.absent_is_zero.then(|| "0 where no series is there".to_string()));
     parts.extend(metric.stale_after_us.map(|us| format!("stale after {}", time(us))));
     parts.extend(metric.baseline_us.map(|us| format!("baseline of {} before the first change", time(us))));
     parts.join("; ")

@@ -93,9 +93,9 @@ metrics
     Memory leak                   rss slope > 100MB/min over 3m      → back out
     Memory up 10 %                rss <= +10% against the baseline   → ok
     Memory up further             rss > +10% against the baseline    → known, go on
-    Queue grows                   worst_minute increasing over 5m    → begin nothing new
-    Queue shrinks                 worst_minute decreasing over 5m    → ok
-    Queue stays                   worst_minute steady over 5m        → ok
+    Queue grows                   worst_minute increasing over 50m   → begin nothing new
+    Queue shrinks                 worst_minute decreasing over 50m   → ok
+    Queue stays                   worst_minute steady over 50m       → ok
     Errors again and again        errors > 20/min 3 times in a row   → stop
     A few errors                  errors <= 20/min                   → ok
     App not well                  health degraded or down            → ask (no answer in 15m = back

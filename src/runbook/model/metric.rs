@@ -24,6 +24,8 @@ pub struct Metric {
     pub min_samples: Option<Text>,
     /// A value older than this is no data.
     pub stale_after: Option<Text>,
+    /// `absent: 0`: that there is no such series means that nothing was counted.
+    pub absent_is_zero: bool,
     /// How long its source has to answer.
     pub timeout: Option<Text>,
     /// How long to look before the first change to learn the usual value.
@@ -33,10 +35,11 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// The unit of its values: of latencies and ratios it is given, else as written. None when none is written, or no
+    /// The unit of its values: of latencies (unless they are counted) and ratios it is given, else as written. None when none is written, or no
     /// unit is called that.
     pub fn unit(&self) -> Option<Unit> {
         match &self.source {
+            MetricSource::LatencyOf { reduce: Some(Reduce::Count), .. } if self.quantile.is_none() => Some(Unit::COUNT),
             MetricSource::LatencyOf { .. } => Unit::parse("s").ok(),
             MetricSource::Ratio { .. } => Some(Unit::RATIO),
             _ => self.unit.as_ref().and_then(|unit| Unit::parse(&unit.value).ok()),
@@ -51,6 +54,7 @@ impl Metric {
         Ok(decide::Metric {
             unit: self.unit(),
             min_samples: self.min_samples.as_ref().map(|text| count(text, fill)).transpose()?,
+            window_us: None,
             stale_after_us: self.stale_after.as_ref().map(|text| time_us(text, fill)).transpose()?,
         })
     }

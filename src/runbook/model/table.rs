@@ -1,6 +1,6 @@
 //! Decision tables: guards and `decide` steps.
 
-use super::{Extend, Metric, Text};
+use super::{Extend, Metric, Text, note_windows};
 use crate::decide::{self, CellError, HitPolicy, Ruling};
 use crate::runbook::units::duration_us;
 use crate::text::Place;
@@ -220,14 +220,15 @@ impl Table {
         let named = rows.iter().flat_map(|row| &row.conditions).flat_map(names);
         let known = named.filter_map(|name| metrics.iter().find(|m| m.name == name));
         let about = known.map(|metric| Ok((metric.name.clone(), metric.about(fill)?)));
-        let metrics = about.collect::<Result<_, CellProblem>>()?;
+        let mut about = about.collect::<Result<_, CellProblem>>()?;
+        note_windows(&mut about, rows.iter().flat_map(|row| &row.conditions), metrics, fill)?;
         Ok(Some(decide::Table {
             hit: self.hit,
             otherwise: otherwise.action,
             no_data: no_data.action,
             every_us: self.every.as_ref().map(|every| time_us(every, fill)).transpose()?.unwrap_or(ONCE_US),
             gap_us: self.gap.as_ref().map(|gap| time_us(gap, fill)).transpose()?,
-            metrics,
+            metrics: about,
             rows,
         }))
     }

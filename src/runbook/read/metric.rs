@@ -42,6 +42,7 @@ impl<'a> Reader<'a> {
             buckets: obj.get("buckets").map(|f| self.bounds(f)).unwrap_or_default(),
             min_samples: obj.get("min_samples").and_then(|f| self.count_text(f, 1_000_000_000)),
             stale_after: obj.get("stale_after").and_then(|f| self.duration(f)),
+            absent_is_zero: obj.get("absent").is_some_and(|f| self.absent(f)),
             timeout: obj.get("timeout").and_then(|f| self.duration(f)),
             baseline: obj.get("baseline").and_then(|f| self.duration(f)),
             place: self.place(field.key),
@@ -154,6 +155,15 @@ impl<'a> Reader<'a> {
     /// The name of something declared elsewhere.
     pub(super) fn reference(&mut self, field: Field<'a>) -> Option<Text> {
         self.id(field).map(|id| self.text_of(field.node, &id))
+    }
+
+    /// What a series that is not there counts: only `0` can be said.
+    fn absent(&mut self, field: Field<'a>) -> bool {
+        let is_zero = matches!(field.node.kind, Yaml::Int(0));
+        if !is_zero {
+            self.wrong(field, "0: a series that is not there has counted nothing");
+        }
+        is_zero
     }
 
     fn quantile(&mut self, field: Field<'a>) -> Option<Text> {

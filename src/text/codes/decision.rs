@@ -18,7 +18,7 @@ reads, evidence for `min_samples`, a ratio of two other metrics.
 wrong:
     p95: { prometheus: 'histogram_quantile(0.95, ...)', quantile: 0.95, unit: seconds }
 right:
-    p95: { prometheus: 'histogram_quantile(0.95, ...)', unit: s }
+    p95: { prometheus: 'sum by (le) (rate(..._bucket[1m]))', quantile: 0.95, unit: s }
 "#
 803 WRONG_UNIT "a limit of another unit" r#"
 A limit is compared in the unit of its metric: a share with `5%`, a time with `500ms`, a size with `100MB`, a rate with
@@ -199,5 +199,35 @@ wrong:
     - { id: remove, shell: docker compose -f docker-compose.canary.yml down }
 right:
     stages: { ..., promote: { main: [...], remove: [...] } }    # the share goes back to 0 and is proved in between
+"#
+860 QUANTILE_CLAMPED "a quantile that stops at the last bucket" r#"
+Where more than the last bucket holds is asked for, Prometheus' `histogram_quantile` answers with the bound of that bucket:
+with buckets up to 5 s, a P95 of a minute is told as 5 s, and passes `<= 5s`. With `quantile` the query yields the buckets
+and what is above the last one is no data; with `buckets` the bounds are known, and a value at the last one is no data.
+
+wrong:
+    p95: { prometheus: 'histogram_quantile(0.95, sum by (le) (rate(..._bucket[1m])))', unit: s }
+right:
+    p95: { prometheus: 'sum by (le) (rate(..._bucket[1m]))', quantile: 0.95, unit: s }
+"#
+861 ABSENT_SERIES "a series that may not be there yet" r#"
+Most programs show a counter of failures only after the first failure. Until then no series matches, and that is no data:
+nobody can tell it from a misspelled name. `absent: 0` says that such a series has counted nothing; it holds only where
+another metric that is read from the same page or server is there.
+
+wrong:
+    failed: { scrape: { url: ..., series: 'requests_total{status=~"5.."}', delta: 1m }, unit: count }
+right:
+    failed: { scrape: { url: ..., series: 'requests_total{status=~"5.."}', delta: 1m }, absent: 0, unit: count }
+"#
+862 BASELINE_TOO_LATE "a baseline that is taken after a change" r#"
+A baseline says what was usual before the run changed anything. A runbook that is run by another one takes its baseline where
+it begins, so nothing may have been changed before that, by this runbook or by others that it runs.
+
+wrong:
+    - { id: deploy, shell: ./deploy }
+    - { id: look, run: { runbook: monitor.yml } }      # with `baseline: 5m` on a metric
+right:
+    metrics: { rss: { ..., baseline: 5m } }            # in this runbook, with the table that needs it
 "#
 }

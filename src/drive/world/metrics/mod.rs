@@ -32,34 +32,64 @@ pub(super) async fn run(attempt: &Arc<Attempt>, clients: &Clients, action: &Samp
 
 async fn all(attempt: &Arc<Attempt>, clients: &Clients, action: &SampleAction) -> Vec<Reading> {
     let limit = Duration::from_micros(action.timeout_us);
+    let mut values = vec![unreadable("its reader died".into()); action.queries.len()];
     let mut tasks = JoinSet::new();
     let (commands, others): (Vec<_>, Vec<_>) =
         action.queries.iter().cloned().enumerate().partition(|(_, query)| is_command(&query.from));
     for (position, query) in others {
         let (attempt, clients, limit) = (Arc::clone(attempt), clients.clone(), limit_of(&query, limit));
         tasks.spawn(async move {
-            let late = ReadValue::Unreadable(format!("no answer within {} ms", limit.as_millis()));
+            let late = unreadable(format!("no answer within {} ms", limit.as_millis()));
             let read = tokio::time::timeout(limit, over_http(&attempt, &clients, &query.from)).await;
-            vec![(position, read.unwrap_or(late))]
+            Some((position, read.unwrap_or(late)))
         });
     }
-    if !commands.is_empty() {
-        let attempt = Arc::clone(attempt);
-        // One after another: they share the live view, and with it the way to be cancelled.
-        tasks.spawn_blocking(move || {
-            commands
-                .into_iter()
-                .map(|(at, query)| (at, by_command(&attempt, &query, limit_of(&query, limit))))
-                .collect()
-        });
-    }
-    let mut values = vec![ReadValue::Unreadable("its reader died".into()); action.queries.len()];
-    while let Some(read) = tasks.join_next().await {
-        for (position, value) in read.unwrap_or_default() {
-            values[position] = masked(attempt, value);
+    for (position, query) in commands {
+        match beside(attempt) {
+            Ok(own) => {
+                let limit = limit_of(&query, limit);
+                tasks.spawn_blocking(move || Some((position, by_command(&own, &query, limit).into())));
+            }
+            Err(error) => values[position] = unreadable(format!("this machine is out of resources: {error}")),
         }
     }
-    action.queries.iter().zip(values).map(|(query, value)| Reading { name: query.name.clone(), value }).collect()
+    while let Some(read) = tasks.join_next().await {
+        if let Ok(Some((position, read))) = read {
+            values[position] = masked(attempt, read);
+        }
+    }
+    let reading =
+        |(query, read): (&Query, Read)| Reading { name: query.name.clone(), value: read.value, at_us: read.at_us };
+    action.queries.iter().zip(values).map(reading).collect()
+}
+
+/// What was read, and since when it is so if the source says that.
+#[derive(Debug, Clone, PartialEq)]
+struct Read {
+    value: ReadValue,
+    at_us: Option<u64>,
+}
+
+impl From<ReadValue> for Read {
+    fn from(value: ReadValue) -> Read {
+        Read { value, at_us: None }
+    }
+}
+
+fn unreadable(why: String) -> Read {
+    ReadValue::Unreadable(why).into()
+}
+
+/// The same attempt for one of several commands that run side by side.
+fn beside(attempt: &Attempt) -> std::io::Result<Attempt> {
+    Ok(Attempt {
+        site: Arc::clone(&attempt.site),
+        live: attempt.live.helper()?,
+        number: attempt.number,
+        capture: attempt.capture,
+        keep: attempt.keep,
+        marks: Vec::new(),
+    })
 }
 
 fn limit_of(query: &Query, of_all: Duration) -> Duration {
@@ -70,37 +100,40 @@ fn is_command(source: &Source) -> bool {
     matches!(source, Source::Act(action) if !matches!(**action, Action::Http(_)))
 }
 
-async fn over_http(attempt: &Attempt, clients: &Clients, source: &Source) -> ReadValue {
+async fn over_http(attempt: &Attempt, clients: &Clients, source: &Source) -> Read {
     match source {
-        Source::Prometheus { url, query, over_us, step_us, reduce } => {
+        Source::Prometheus { url, query, over_us, step_us, reduce, buckets } => {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             let now = now.map_or(0, |since| since.as_micros() as i64);
             let url = match prometheus::request(url, query, *over_us, *step_us, now) {
                 Ok(url) => url,
-                Err(why) => return ReadValue::Unreadable(why),
+                Err(why) => return unreadable(why),
             };
             match http::fetch(attempt, clients, &get(url)).await {
                 // Before any of it is cut and quoted.
                 Ok((status, body)) => {
                     let body = attempt.site.masker.bytes(&body).unwrap_or(body);
-                    prometheus::read(status, &body, *reduce)
+                    match *buckets {
+                        true => prometheus::read_buckets(status, &body),
+                        false => prometheus::read(status, &body, *reduce),
+                    }
                 }
-                Err(why) => ReadValue::Unreadable(why),
+                Err(why) => unreadable(why),
             }
         }
         Source::Page { url, select, each } => match page(attempt, clients, url).await {
             Ok(page) if *each => series::counters(&page, select),
             Ok(page) => page::sum(&page, select),
-            Err(why) => ReadValue::Unreadable(why),
+            Err(why) => unreadable(why),
         },
         Source::PageBuckets { url, select, each } => match page(attempt, clients, url).await {
             Ok(page) if *each => series::histograms(&page, select),
             Ok(page) => page::buckets(&page, select),
-            Err(why) => ReadValue::Unreadable(why),
+            Err(why) => unreadable(why),
         },
         Source::Act(action) => match &**action {
-            Action::Http(request) => ReadValue::Done(Box::new(asked(attempt, clients, request).await)),
-            _ => ReadValue::Unreadable("it is not read over HTTP".into()),
+            Action::Http(request) => ReadValue::Done(Box::new(asked(attempt, clients, request).await)).into(),
+            _ => unreadable("it is not read over HTTP".into()),
         },
     }
 }
@@ -143,13 +176,14 @@ fn by_command(attempt: &Attempt, query: &Query, limit: Duration) -> ReadValue {
 }
 
 /// Texts stand in the log, so nothing secret may be in them.
-fn masked(attempt: &Attempt, value: ReadValue) -> ReadValue {
+fn masked(attempt: &Attempt, read: Read) -> Read {
     let mask = |text: String| attempt.site.masker.text(&text).into_owned();
-    match value {
+    let value = match read.value {
         ReadValue::Unreadable(why) => ReadValue::Unreadable(mask(why)),
         ReadValue::Series(all) => series::renamed(all, mask),
         other => other,
-    }
+    };
+    Read { value, ..read }
 }
 
 /// At most 200 characters of what somebody else wrote.

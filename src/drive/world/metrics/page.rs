@@ -3,25 +3,31 @@
 
 use regex::Regex;
 
+use super::Read;
 use crate::machine::action::{LabelMatch, MatchOp, ReadValue, Selector};
 
 /// The sum over the matching series; [`ReadValue::Empty`] when there is none.
-pub(super) fn sum(page: &str, select: &Selector) -> ReadValue {
-    let mut sum = None;
-    let read = each(page, &select.name, select, |_, value| *sum.get_or_insert(0.0) += value);
-    match (read, sum) {
+pub(super) fn sum(page: &str, select: &Selector) -> Read {
+    let (mut sum, mut at_us) = (None, None);
+    let read = each(page, &select.name, select, |_, value, stamped_us| {
+        *sum.get_or_insert(0.0) += value;
+        at_us = oldest(at_us, stamped_us);
+    });
+    let value = match (read, sum) {
         (Err(why), _) => ReadValue::Unreadable(why),
         (Ok(()), None) => ReadValue::Empty,
         (Ok(()), Some(sum)) if !sum.is_finite() => ReadValue::NotANumber,
         (Ok(()), Some(sum)) => ReadValue::Number(sum),
-    }
+    };
+    Read { value, at_us }
 }
 
 /// The buckets of a cumulative histogram, summed over the matching series by bound.
-pub(super) fn buckets(page: &str, select: &Selector) -> ReadValue {
+pub(super) fn buckets(page: &str, select: &Selector) -> Read {
     let mut buckets: Vec<(f64, f64)> = Vec::new();
-    let mut bad = None;
-    let read = each(page, &format!("{}_bucket", select.name), select, |labels, value| {
+    let (mut bad, mut at_us) = (None, None);
+    let read = each(page, &format!("{}_bucket", select.name), select, |labels, value, stamped_us| {
+        at_us = oldest(at_us, stamped_us);
         let le = labels.iter().find(|(name, _)| name == "le").map(|(_, bound)| number(bound));
         match le {
             Some(Ok(le)) if !le.is_nan() => match buckets.iter_mut().find(|(bound, _)| *bound == le) {
@@ -32,13 +38,23 @@ pub(super) fn buckets(page: &str, select: &Selector) -> ReadValue {
         }
     });
     if let Some(why) = read.err().or(bad) {
-        return ReadValue::Unreadable(why);
+        return super::unreadable(why);
     }
+    Read { value: histogram(buckets, &format!("{}_bucket", select.name)), at_us }
+}
+
+/// The older of two times.
+pub(super) fn oldest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    [one, other].into_iter().flatten().min()
+}
+
+/// Counts by upper bound, in any order.
+pub(super) fn histogram(mut buckets: Vec<(f64, f64)>, name: &str) -> ReadValue {
     buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
     match buckets.last() {
         None => ReadValue::Empty,
         Some((bound, _)) if bound.is_finite() => {
-            ReadValue::Unreadable(format!("{}_bucket has no bucket with le=\"+Inf\"", select.name))
+            ReadValue::Unreadable(format!("{name} has no bucket with le=\"+Inf\""))
         }
         Some(_) if buckets.iter().any(|(_, count)| !count.is_finite()) => ReadValue::NotANumber,
         Some(_) => ReadValue::Buckets(
@@ -50,23 +66,29 @@ pub(super) fn buckets(page: &str, select: &Selector) -> ReadValue {
 pub(super) type Labels = Vec<(String, String)>;
 
 /// Gives every matching series of the page, and fails on the first line that is not in the format.
-pub(super) fn each(page: &str, name: &str, select: &Selector, mut see: impl FnMut(&Labels, f64)) -> Result<(), String> {
+pub(super) fn each(
+    page: &str,
+    name: &str,
+    select: &Selector,
+    mut see: impl FnMut(&Labels, f64, Option<u64>),
+) -> Result<(), String> {
     let conditions = select.labels.iter().map(Condition::new).collect::<Result<Vec<_>, _>>()?;
     for (index, line) in page.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (found, labels, value) = series(line).ok_or_else(|| format!("line {} is not a series", index + 1))?;
+        let (found, labels, value, stamped_us) =
+            series(line).ok_or_else(|| format!("line {} is not a series", index + 1))?;
         if found == name && conditions.iter().all(|condition| condition.holds(&labels)) {
-            see(&labels, value);
+            see(&labels, value, stamped_us);
         }
     }
     Ok(())
 }
 
 /// `name{label="value",…} number [timestamp]`
-fn series(line: &str) -> Option<(&str, Labels, f64)> {
+fn series(line: &str) -> Option<(&str, Labels, f64, Option<u64>)> {
     let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
     let (name, mut rest) = line.split_at(end);
     let mut found = Labels::new();
@@ -75,7 +97,15 @@ fn series(line: &str) -> Option<(&str, Labels, f64)> {
     }
     let mut words = rest.split_whitespace();
     let value = number(words.next()?).ok()?;
-    Some((name, found, value))
+    Some((name, found, value, words.next().and_then(stamp_us)))
+}
+
+/// Milliseconds since 1970, as the text format has it, or seconds with a fraction, as OpenMetrics has it.
+fn stamp_us(text: &str) -> Option<u64> {
+    match text.contains('.') {
+        true => text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0).map(|seconds| (seconds * 1e6) as u64),
+        false => text.parse::<u64>().ok()?.checked_mul(1000),
+    }
 }
 
 /// The labels after `{`; what stands after `}` is left.
@@ -192,51 +222,61 @@ empty NaN
             ("rpc_bucket", &[("zone", MatchOp::Equal, "")], ReadValue::Number(45.0)),
         ];
         for (name, labels, wanted) in cases {
-            assert_eq!(sum(PAGE, &select(name, labels)), *wanted, "{name} {labels:?}");
+            assert_eq!(sum(PAGE, &select(name, labels)).value, *wanted, "{name} {labels:?}");
         }
     }
 
     #[test]
     fn a_pattern_must_match_the_whole_label() {
         let part = select("http_requests_total", &[("status", MatchOp::Matches, "50")]);
-        assert_eq!(sum(PAGE, &part), ReadValue::Empty);
+        assert_eq!(sum(PAGE, &part).value, ReadValue::Empty);
     }
 
     #[test]
     fn nothing_there_is_empty_and_not_zero() {
-        assert_eq!(sum(PAGE, &select("http_request_total", &[])), ReadValue::Empty);
-        assert_eq!(sum("", &select("up", &[])), ReadValue::Empty);
-        assert_eq!(buckets(PAGE, &select("nope", &[])), ReadValue::Empty);
+        assert_eq!(sum(PAGE, &select("http_request_total", &[])).value, ReadValue::Empty);
+        assert_eq!(sum("", &select("up", &[])).value, ReadValue::Empty);
+        assert_eq!(buckets(PAGE, &select("nope", &[])).value, ReadValue::Empty);
     }
 
     #[test]
     fn nan_and_infinity_are_not_numbers() {
-        assert_eq!(sum(PAGE, &select("empty", &[])), ReadValue::NotANumber);
-        assert_eq!(sum(PAGE, &select("odd", &[])), ReadValue::NotANumber);
+        assert_eq!(sum(PAGE, &select("empty", &[])).value, ReadValue::NotANumber);
+        assert_eq!(sum(PAGE, &select("odd", &[])).value, ReadValue::NotANumber);
     }
 
     #[test]
     fn buckets_are_summed_by_bound_and_end_in_infinity() {
         let wanted = vec![(Some(0.1), 11.0), (Some(0.5), 16.0), (None, 21.0)];
-        assert_eq!(buckets(PAGE, &select("rpc", &[])), ReadValue::Buckets(wanted));
+        assert_eq!(buckets(PAGE, &select("rpc", &[])).value, ReadValue::Buckets(wanted));
     }
 
     #[test]
     fn a_histogram_without_its_last_bucket_cannot_be_read() {
         let read = buckets("x_bucket{le=\"1\"} 3\n", &select("x", &[]));
-        assert_eq!(read, ReadValue::Unreadable("x_bucket has no bucket with le=\"+Inf\"".into()));
+        assert_eq!(read.value, ReadValue::Unreadable("x_bucket has no bucket with le=\"+Inf\"".into()));
     }
 
     #[test]
     fn a_page_that_is_something_else_is_unreadable() {
         for page in ["<html><body>404</body></html>", "{\"a\": 1}", "up{a=\"b} 1", "up one"] {
-            assert!(matches!(sum(page, &select("up", &[])), ReadValue::Unreadable(_)), "{page}");
+            assert!(matches!(sum(page, &select("up", &[])).value, ReadValue::Unreadable(_)), "{page}");
         }
     }
 
     #[test]
+    fn a_value_is_as_old_as_the_oldest_series_it_is_made_of() {
+        let page =
+            "up{i=\"a\"} 1 1395066363000\nup{i=\"b\"} 2 1395066360000\nup{i=\"c\"} 3\nopen 1 1395066363.5\nnone 1\n";
+        let at = |name| sum(page, &select(name, &[])).at_us;
+        assert_eq!(at("up"), Some(1_395_066_360_000_000));
+        assert_eq!(at("open"), Some(1_395_066_363_500_000));
+        assert_eq!(at("none"), None);
+    }
+
+    #[test]
     fn escapes_in_labels_are_resolved() {
-        let (name, labels, _) = series(r#"odd{path="C:\\DIR\\\"x\"\nline"} 1"#).unwrap();
+        let (name, labels, ..) = series(r#"odd{path="C:\\DIR\\\"x\"\nline"} 1"#).unwrap();
         assert_eq!((name, labels[0].1.as_str()), ("odd", "C:\\DIR\\\"x\"\nline"));
     }
 }

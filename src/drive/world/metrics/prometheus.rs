@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::page::number;
+use super::page::{histogram, number, oldest};
+use super::{Read, unreadable};
 use crate::machine::action::{ReadValue, Reduce};
 
 /// The address of one request.
@@ -33,46 +34,96 @@ pub(super) fn request(
 }
 
 /// The number an answer means.
-pub(super) fn read(status: u16, body: &[u8], reduce: Reduce) -> ReadValue {
-    let answer: Value = match serde_json::from_slice(body) {
+pub(super) fn read(status: u16, body: &[u8], reduce: Reduce) -> Read {
+    match data(status, body).and_then(|data| samples(&data)) {
+        Ok(samples) => reduced(&samples, reduce),
+        Err(why) => unreadable(why),
+    }
+}
+
+/// The buckets of one histogram.
+pub(super) fn read_buckets(status: u16, body: &[u8]) -> Read {
+    data(status, body).and_then(|data| buckets(&data)).unwrap_or_else(unreadable)
+}
+
+fn data(status: u16, body: &[u8]) -> Result<Value, String> {
+    let mut answer: Value = match serde_json::from_slice(body) {
         Ok(answer) => answer,
-        Err(_) => return ReadValue::Unreadable(format!("status {status}, and the answer is not Prometheus' JSON")),
+        Err(_) => return Err(format!("status {status}, and the answer is not Prometheus' JSON")),
     };
     if answer["status"] != "success" {
         let why = answer["error"].as_str().unwrap_or("no reason given");
-        return ReadValue::Unreadable(format!("status {status}: {}", super::short(why)));
+        return Err(format!("status {status}: {}", super::short(why)));
     }
-    match numbers(&answer["data"]) {
-        Ok(numbers) => reduced(&numbers, reduce),
-        Err(why) => ReadValue::Unreadable(why),
-    }
+    Ok(answer["data"].take())
 }
 
-fn numbers(data: &Value) -> Result<Vec<f64>, String> {
-    let series = || data["result"].as_array().map(Vec::as_slice).unwrap_or_default();
+/// One value at one time.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at_us: Option<u64>,
+    value: f64,
+}
+
+fn sample(pair: &Value) -> Result<Sample, String> {
+    let value = pair[1].as_str().ok_or_else(|| "a sample is not a number".into()).and_then(number)?;
+    let at_us = pair[0].as_f64().filter(|seconds| *seconds >= 0.0).map(|seconds| (seconds * 1e6).round() as u64);
+    Ok(Sample { at_us, value })
+}
+
+fn samples(data: &Value) -> Result<Vec<Sample>, String> {
     let pairs: Vec<&Value> = match data["resultType"].as_str() {
         Some("scalar") => vec![&data["result"]],
-        Some("vector") => series().iter().map(|one| &one["value"]).collect(),
-        Some("matrix") => series().iter().filter_map(|one| one["values"].as_array()).flatten().collect(),
+        Some("vector") => series(data).map(|one| &one["value"]).collect(),
+        Some("matrix") => series(data).filter_map(|one| one["values"].as_array()).flatten().collect(),
         Some(other) => return Err(format!("the query yields a {}, not numbers", super::short(other))),
         None => return Err("the answer says nothing of its type".into()),
     };
-    pairs
-        .iter()
-        .map(|pair| pair[1].as_str().ok_or_else(|| "a sample is not a number".into()).and_then(number))
-        .collect()
+    pairs.into_iter().map(sample).collect()
 }
 
-fn reduced(numbers: &[f64], reduce: Reduce) -> ReadValue {
-    let count = numbers.len();
+fn series(data: &Value) -> impl Iterator<Item = &Value> {
+    data["result"].as_array().map(Vec::as_slice).unwrap_or_default().iter()
+}
+
+fn buckets(data: &Value) -> Result<Read, String> {
+    let mut buckets: Vec<(f64, f64)> = Vec::new();
+    let mut at_us = None;
+    if data["resultType"] != "vector" {
+        return Err("the query yields no buckets; `sum by (le) (rate(..._bucket[1m]))` does".into());
+    }
+    for one in series(data) {
+        let le = one["metric"]["le"].as_str().and_then(|bound| number(bound).ok()).filter(|bound| !bound.is_nan());
+        let le = le.ok_or("a series has no readable `le`; `sum by (le) (rate(..._bucket[1m]))` has")?;
+        if buckets.iter().any(|(known, _)| *known == le) {
+            return Err("the query yields several histograms; add them up: `sum by (le) (...)`".into());
+        }
+        let Sample { at_us: stamped_us, value } = sample(&one["value"])?;
+        buckets.push((le, value));
+        at_us = oldest(at_us, stamped_us);
+    }
+    Ok(Read { value: histogram(buckets, "the histogram"), at_us })
+}
+
+/// The samples as one number. It is as old as the newest of them.
+fn reduced(samples: &[Sample], reduce: Reduce) -> Read {
+    let count = samples.len();
+    let at_us = samples.iter().filter_map(|sample| sample.at_us).max();
+    let numbers: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
     if count == 0 {
-        return ReadValue::Empty;
+        return ReadValue::Empty.into();
     }
     let value = match reduce {
         Reduce::Only if count > 1 => {
-            return ReadValue::Unreadable(format!("the query yields {count} series; aggregate them, or say `reduce:`"));
+            return unreadable(format!("the query yields {count} series; aggregate them, or say `reduce:`"));
         }
-        Reduce::Only | Reduce::Last => numbers[count - 1],
+        Reduce::Only => numbers[0],
+        Reduce::Last => match newest(samples) {
+            Some(value) => value,
+            None => {
+                return unreadable("the query yields several series with a newest sample each; aggregate them".into());
+            }
+        },
         Reduce::Count => count as f64,
         // NaN among the numbers must not vanish, as it would in `f64::min`.
         _ if numbers.iter().any(|n| n.is_nan()) => f64::NAN,
@@ -80,9 +131,18 @@ fn reduced(numbers: &[f64], reduce: Reduce) -> ReadValue {
         Reduce::Max => numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         Reduce::Sum => numbers.iter().sum(),
         Reduce::Mean => numbers.iter().sum::<f64>() / count as f64,
-        Reduce::P95 => crate::decide::quantile(numbers, 0.95).unwrap_or(f64::NAN),
+        Reduce::P95 => crate::decide::quantile(&numbers, 0.95).unwrap_or(f64::NAN),
     };
-    if value.is_finite() { ReadValue::Number(value) } else { ReadValue::NotANumber }
+    let value = if value.is_finite() { ReadValue::Number(value) } else { ReadValue::NotANumber };
+    Read { value, at_us }
+}
+
+/// The value of the newest sample; none where several are the newest and say different things.
+fn newest(samples: &[Sample]) -> Option<f64> {
+    let at_us = samples.iter().map(|sample| sample.at_us).max()?;
+    let mut newest = samples.iter().filter(|sample| sample.at_us == at_us).map(|sample| sample.value);
+    let first = newest.next()?;
+    newest.all(|value| value == first || value.is_nan() && first.is_nan()).then_some(first)
 }
 
 #[cfg(test)]
@@ -96,33 +156,28 @@ mod tests {
 
     #[test]
     fn an_empty_vector_is_empty_and_a_zero_is_a_zero() {
-        assert_eq!(read(200, &vector(&[]), Reduce::Only), ReadValue::Empty);
-        assert_eq!(read(200, &vector(&[]), Reduce::Sum), ReadValue::Empty);
-        assert_eq!(read(200, &vector(&["0"]), Reduce::Only), ReadValue::Number(0.0));
+        assert_eq!(read(200, &vector(&[]), Reduce::Only).value, ReadValue::Empty);
+        assert_eq!(read(200, &vector(&[]), Reduce::Sum).value, ReadValue::Empty);
+        assert_eq!(read(200, &vector(&["0"]), Reduce::Only).value, ReadValue::Number(0.0));
     }
 
     #[test]
     fn nan_is_never_a_number() {
         for reduce in [Reduce::Only, Reduce::Last, Reduce::Min, Reduce::Max, Reduce::Mean, Reduce::Sum] {
-            assert_eq!(read(200, &vector(&["NaN"]), reduce), ReadValue::NotANumber, "{reduce:?}");
+            assert_eq!(read(200, &vector(&["NaN"]), reduce).value, ReadValue::NotANumber, "{reduce:?}");
         }
-        assert_eq!(read(200, &vector(&["1", "NaN"]), Reduce::Max), ReadValue::NotANumber);
-        assert_eq!(read(200, &vector(&["+Inf"]), Reduce::Only), ReadValue::NotANumber);
+        assert_eq!(read(200, &vector(&["1", "NaN"]), Reduce::Max).value, ReadValue::NotANumber);
+        assert_eq!(read(200, &vector(&["+Inf"]), Reduce::Only).value, ReadValue::NotANumber);
     }
 
     #[test]
     fn several_series_need_a_reducer() {
         let two = vector(&["1", "4"]);
-        assert!(matches!(read(200, &two, Reduce::Only), ReadValue::Unreadable(why) if why.contains("2 series")));
-        for (reduce, wanted) in [
-            (Reduce::Min, 1.0),
-            (Reduce::Max, 4.0),
-            (Reduce::Sum, 5.0),
-            (Reduce::Mean, 2.5),
-            (Reduce::Count, 2.0),
-            (Reduce::Last, 4.0),
-        ] {
-            assert_eq!(read(200, &two, reduce), ReadValue::Number(wanted), "{reduce:?}");
+        assert!(matches!(read(200, &two, Reduce::Only).value, ReadValue::Unreadable(why) if why.contains("2 series")));
+        for (reduce, wanted) in
+            [(Reduce::Min, 1.0), (Reduce::Max, 4.0), (Reduce::Sum, 5.0), (Reduce::Mean, 2.5), (Reduce::Count, 2.0)]
+        {
+            assert_eq!(read(200, &two, reduce).value, ReadValue::Number(wanted), "{reduce:?}");
         }
     }
 
@@ -131,17 +186,62 @@ mod tests {
         let body = serde_json::json!({"status": "success", "data": {"resultType": "matrix", "result": [
             {"metric": {}, "values": [[1, "2"], [2, "6"], [3, "4"]]}]}});
         let body: Vec<u8> = body.to_string().into();
-        assert_eq!(read(200, &body, Reduce::Last), ReadValue::Number(4.0));
-        assert_eq!(read(200, &body, Reduce::Max), ReadValue::Number(6.0));
+        assert_eq!(read(200, &body, Reduce::Last).value, ReadValue::Number(4.0));
+        assert_eq!(read(200, &body, Reduce::Max).value, ReadValue::Number(6.0));
+    }
+
+    fn matrix(series: &[&[(f64, &str)]]) -> Vec<u8> {
+        let values = |points: &&[(f64, &str)]| serde_json::json!({"metric": {}, "values": points.to_vec()});
+        let result: Vec<Value> = series.iter().map(values).collect();
+        serde_json::json!({"status": "success", "data": {"resultType": "matrix", "result": result}}).to_string().into()
+    }
+
+    #[test]
+    fn the_last_of_several_series_is_the_newest_by_time() {
+        let gone = matrix(&[&[(10.0, "9"), (40.0, "8")], &[(10.0, "1"), (20.0, "2")]]);
+        assert_eq!(read(200, &gone, Reduce::Last), Read { value: ReadValue::Number(8.0), at_us: Some(40_000_000) });
+        let both = matrix(&[&[(10.0, "9"), (40.0, "8")], &[(10.0, "1"), (40.0, "2")]]);
+        let several = read(200, &both, Reduce::Last).value;
+        assert!(matches!(&several, ReadValue::Unreadable(why) if why.contains("aggregate them")), "{several:?}");
+    }
+
+    fn bucket(le: &str, value: &str) -> Value {
+        serde_json::json!({"metric": {"le": le}, "value": [5.0, value]})
+    }
+
+    fn instant(result: &[Value]) -> Vec<u8> {
+        serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": result}}).to_string().into()
+    }
+
+    #[test]
+    fn buckets_are_told_by_their_bounds() {
+        let read = read_buckets(200, &instant(&[bucket("+Inf", "2.5"), bucket("0.1", "1.5"), bucket("1", "2")]));
+        let wanted = vec![(Some(0.1), 1.5), (Some(1.0), 2.0), (None, 2.5)];
+        assert_eq!(read, Read { value: ReadValue::Buckets(wanted), at_us: Some(5_000_000) });
+        assert_eq!(read_buckets(200, &instant(&[])).value, ReadValue::Empty);
+    }
+
+    #[test]
+    fn what_is_not_one_histogram_is_never_read_as_seconds() {
+        let cases = [
+            (instant(&[bucket("1", "2"), bucket("1", "3")]), "several histograms"),
+            (instant(&[bucket("1", "2")]), "no bucket with le"),
+            (vector(&["7"]), "no readable `le`"),
+            (matrix(&[&[(1.0, "7")]]), "yields no buckets"),
+        ];
+        for (body, why) in cases {
+            let read = read_buckets(200, &body).value;
+            assert!(matches!(&read, ReadValue::Unreadable(said) if said.contains(why)), "{read:?}");
+        }
     }
 
     #[test]
     fn an_error_is_told_in_the_servers_words() {
         let body = br#"{"status":"error","errorType":"bad_data","error":"parse error: unexpected end"}"#;
         let wanted = ReadValue::Unreadable("status 400: parse error: unexpected end".into());
-        assert_eq!(read(400, body, Reduce::Only), wanted);
+        assert_eq!(read(400, body, Reduce::Only).value, wanted);
         assert!(
-            matches!(read(502, b"<html>bad gateway", Reduce::Only), ReadValue::Unreadable(why) if why.contains("502"))
+            matches!(read(502, b"<html>bad gateway", Reduce::Only).value, ReadValue::Unreadable(why) if why.contains("502"))
         );
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::page::{Labels, each, number};
+use super::Read;
+use super::page::{Labels, each, number, oldest};
 use crate::machine::action::{ReadValue, Selector, Series};
 
 /// The most series of one metric.
@@ -15,28 +16,33 @@ const MOST_BYTES: usize = 64 * 1024;
 const COUNT_BYTES: usize = 16;
 
 /// Every matching counter.
-pub(super) fn counters(page: &str, select: &Selector) -> ReadValue {
+pub(super) fn counters(page: &str, select: &Selector) -> Read {
     let mut all = All::default();
-    let read =
-        each(page, &select.name, select, |labels, value| all.add(name(&select.name, labels), f64::INFINITY, value));
-    read.map_or_else(ReadValue::Unreadable, |()| all.done())
+    let mut at_us = None;
+    let read = each(page, &select.name, select, |labels, value, stamped_us| {
+        all.add(name(&select.name, labels), f64::INFINITY, value);
+        at_us = oldest(at_us, stamped_us);
+    });
+    Read { value: read.map_or_else(ReadValue::Unreadable, |()| all.done()), at_us }
 }
 
 /// Every matching histogram.
-pub(super) fn histograms(page: &str, select: &Selector) -> ReadValue {
+pub(super) fn histograms(page: &str, select: &Selector) -> Read {
     let mut all = All::default();
-    let mut bad = None;
-    let read = each(page, &format!("{}_bucket", select.name), select, |labels, value| {
+    let (mut bad, mut at_us) = (None, None);
+    let read = each(page, &format!("{}_bucket", select.name), select, |labels, value, stamped_us| {
+        at_us = oldest(at_us, stamped_us);
         let le = labels.iter().find(|(name, _)| name == "le").and_then(|(_, bound)| number(bound).ok());
         match le.filter(|bound| !bound.is_nan()) {
             Some(le) => all.add(name(&select.name, labels), le, value),
             None => bad = Some(format!("a series of {}_bucket has no readable `le`", select.name)),
         }
     });
-    match read.err().or(bad) {
+    let value = match read.err().or(bad) {
         Some(why) => ReadValue::Unreadable(why),
         None => all.done(),
-    }
+    };
+    Read { value, at_us }
 }
 
 /// The same under other names; what has the same name then is one.
@@ -117,27 +123,27 @@ mod tests {
     fn counters_come_one_by_one_with_their_labels_in_order() {
         let page = "up{z=\"1\",a=\"\\\"q\\\"\"} 2\nup 1\nup{a=\"\\\"q\\\"\",z=\"1\"} 3\ndown 9\n";
         let wanted = vec![series("up", &[(None, 1.0)]), series("up{a=\"\\\"q\\\"\",z=\"1\"}", &[(None, 5.0)])];
-        assert_eq!(counters(page, &of("up")), ReadValue::Series(wanted));
-        assert_eq!(counters(page, &of("upp")), ReadValue::Empty);
+        assert_eq!(counters(page, &of("up")).value, ReadValue::Series(wanted));
+        assert_eq!(counters(page, &of("upp")).value, ReadValue::Empty);
     }
 
     #[test]
     fn histograms_come_one_by_one_without_their_bounds() {
         let page = "x_bucket{le=\"+Inf\",z=\"a\"} 3\nx_bucket{z=\"a\",le=\"0.5\"} 2\nx_bucket{z=\"b\",le=\"+Inf\"} 4\n";
         let wanted = vec![series("x{z=\"a\"}", &[(Some(0.5), 2.0), (None, 3.0)]), series("x{z=\"b\"}", &[(None, 4.0)])];
-        assert_eq!(histograms(page, &of("x")), ReadValue::Series(wanted));
-        let cut = histograms("x_bucket{z=\"b\",le=\"1\"} 4\n", &of("x"));
+        assert_eq!(histograms(page, &of("x")).value, ReadValue::Series(wanted));
+        let cut = histograms("x_bucket{z=\"b\",le=\"1\"} 4\n", &of("x")).value;
         assert_eq!(cut, ReadValue::Unreadable("x{z=\"b\"} has no bucket with le=\"+Inf\"".into()));
     }
 
     #[test]
     fn more_series_than_can_be_told_apart_are_no_data() {
         let page = |n: usize| (0..n).map(|i| format!("up{{i=\"{i}\"}} 1\n")).collect::<String>();
-        assert!(matches!(counters(&page(1_000), &of("up")), ReadValue::Series(all) if all.len() == 1_000));
-        let read = counters(&page(1_001), &of("up"));
+        assert!(matches!(counters(&page(1_000), &of("up")).value, ReadValue::Series(all) if all.len() == 1_000));
+        let read = counters(&page(1_001), &of("up")).value;
         assert!(matches!(&read, ReadValue::Unreadable(why) if why.starts_with("1001 series match")), "{read:?}");
         let long = format!("up{{i=\"{}\"}} 1\n", "x".repeat(MOST_BYTES));
-        assert!(matches!(counters(&long, &of("up")), ReadValue::Unreadable(_)));
+        assert!(matches!(counters(&long, &of("up")).value, ReadValue::Unreadable(_)));
     }
 
     #[test]
@@ -149,6 +155,6 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_no_data() {
-        assert_eq!(counters("up{a=\"1\"} 1\nup{a=\"2\"} NaN\n", &of("up")), ReadValue::NotANumber);
+        assert_eq!(counters("up{a=\"1\"} 1\nup{a=\"2\"} NaN\n", &of("up")).value, ReadValue::NotANumber);
     }
 }
