@@ -13,7 +13,7 @@ use super::normal;
 use crate::decide::{Missing, Reducer};
 
 /// Fewer measurements on a side than this cannot show a difference at 5 %.
-const FEWEST: usize = 4;
+pub const FEWEST: usize = 4;
 /// Up to this many on each side, without ties, the probability is exact.
 const MOST_EXACT: usize = 20;
 /// More on a side are thinned evenly before pairs are formed: their number grows with the square.

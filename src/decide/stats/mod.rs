@@ -5,4 +5,4 @@ mod mann_whitney;
 mod normal;
 
 pub use binomial::{smallest_for_quantile, smallest_to_exclude, smallest_to_tell, wilson};
-pub use mann_whitney::{Comparison, MannWhitney, compare, mann_whitney};
+pub use mann_whitney::{Comparison, FEWEST, MannWhitney, compare, mann_whitney};

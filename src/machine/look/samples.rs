@@ -193,11 +193,20 @@ impl Look<'_> {
             MetricSource::Shell { value, .. } => self.yielded(metric, value.as_ref()),
             MetricSource::LatencyOf { step, reduce } => self.latency(metric, step, *reduce),
             MetricSource::Ratio { of, to } => {
-                let ((of, of_gone), (to, to_gone)) = (self.part(of)?, self.part(to)?);
-                let share = number(decide::ratio(of, to)?, (to >= 0.0).then_some(to as u64))?;
+                let ((of_value, of_gone), (to_value, to_gone)) = (self.part(of)?, self.part(to)?);
+                let counted = (to_value >= 0.0).then_some(to_value as u64).filter(|_| self.counts(to));
+                let share = number(decide::ratio(of_value, to_value)?, counted)?;
                 Ok(without(share, of_gone.max(to_gone)))
             }
         }
+    }
+
+    /// Whether the value of a metric is a number of observations: so many per second, bytes or seconds are none.
+    fn counts(&self, name: &str) -> bool {
+        let Some(metric) = metric_of(self.state, self.id, name) else { return false };
+        let per_second = matches!(&metric.source, MetricSource::Scrape { change: Some(c), .. } if c.per_second);
+        let plain = decide::Dimension { kind: decide::Kind::Count, rate: false };
+        !per_second && metric.unit.is_none_or(|unit| unit.dimension() == plain)
     }
 
     /// A metric that another one is made of, and how many of its counters vanished.

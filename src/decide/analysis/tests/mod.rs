@@ -37,7 +37,7 @@ fn found(table: &Table, kind: FindingKind) -> Vec<(Vec<usize>, String, String)> 
 fn found_with(table: &Table, kind: FindingKind, facts: &BTreeMap<String, Facts>) -> Vec<(Vec<usize>, String, String)> {
     let errors = table.check();
     assert!(errors.is_empty(), "{errors:?}");
-    let of_kind = analyse(table, facts).into_iter().filter(|f| f.kind == kind);
+    let of_kind = analyse(table, Looks::Armed, facts).into_iter().filter(|f| f.kind == kind);
     of_kind.map(|f| (f.rows.iter().map(|r| r + 1).collect(), f.message.clone(), f.example())).collect()
 }
 
