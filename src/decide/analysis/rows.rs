@@ -46,10 +46,13 @@ fn answering<'a>(table: &Table, part: &'a Part<'_>) -> Vec<(Option<&'a str>, Row
 
 fn gaps(table: &Table, part: &Part<'_>) -> Vec<Finding> {
     let otherwise = table.otherwise;
+    // A table that only says what is good leaves all else to `otherwise`, and means it.
+    let says_only_what_is_good = table.rows.iter().all(|row| row.action.passes());
+    let weight = if says_only_what_is_good { Weight::Note } else { Weight::Warning };
     let mut findings = Vec::new();
     for (metric, rows) in answering(table, part) {
         let finding = |message| {
-            let finding = Finding::new(FindingKind::Gap, Weight::Warning, message);
+            let finding = Finding::new(FindingKind::Gap, weight, message);
             let finding = finding.rows(each(rows).take(1).collect());
             metric.map_or(finding.clone(), |m| finding.metric(m))
         };
