@@ -4,7 +4,7 @@ use super::metrics::unknown;
 use super::tables::{as_written, conditions};
 use crate::check::facts::Facts;
 use crate::decide;
-use crate::runbook::model::{Criteria, Fill, Kind, Metric, Stages, Then, resolve_conditions};
+use crate::runbook::model::{Criteria, Fill, Kind, Metric, Stage, Stages, Then, resolve_conditions};
 use crate::text::{Code, Diagnostic, Place};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
@@ -64,7 +64,8 @@ fn rows(stages: &Stages, place: &Place, found: &mut Vec<Diagnostic>) {
 pub(super) fn proof(stages: &Stages, place: &Place, fill: &Fill<'_>) -> Vec<Diagnostic> {
     let warn = |message: String, place: &Place| Diagnostic::warning(Code::STAGE_PROVES_NOTHING, message, place.clone());
     let mut found = Vec::new();
-    for stage in stages.table.iter().filter(|stage| stage.wait.is_none()) {
+    let unseen = |stage: &&Stage| stage.wait.is_none() && matches!(stage.criteria, Criteria::None);
+    for stage in stages.table.iter().filter(unseen) {
         let message =
             format!("nobody looks at the stage of {}%: it is over as soon as the share is set", stage.percent);
         found.push(warn(message, &stage.place).help("add `wait: 10m` to the stage"));

@@ -46,8 +46,13 @@ impl<'a> Reader<'a> {
     pub(super) fn guards(&mut self, field: Field<'a>) -> Option<Table> {
         let obj = self.object(field, "a table of guards", keys::GUARDS)?;
         self.required(&obj, "every", "10s");
+        let mut table = self.table(&obj, field)?;
         self.refuse_extend(&obj);
-        self.table(&obj, field)
+        // Said once; what else an extension would need is of no interest then.
+        let rows = table.rules.iter_mut().map(|rule| &mut rule.outcome);
+        let outcomes = rows.chain(&mut table.otherwise).chain(&mut table.no_data);
+        outcomes.filter(|outcome| outcome.action == Ruling::Extend).for_each(|outcome| outcome.action = Ruling::Hold);
+        Some(table)
     }
 
     /// Guards look for as long as what they guard takes: there is nothing that they could make longer.

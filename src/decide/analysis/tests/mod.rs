@@ -157,7 +157,8 @@ fn five_is_not_five_percent() {
     let mut table = table(HitPolicy::Worst, rows);
     table.metrics.insert("error_ratio".into(), Metric { unit: Some(Unit::RATIO), ..Metric::default() });
     let missing = found(&table, FindingKind::PercentMissing);
-    let wanted = (vec![2], "`5` of a share is 500%; did you mean `5%`? Write `500%` if not".into(), "error_ratio = 500%".into());
+    let wanted =
+        (vec![2], "`5` of a share is 500%; did you mean `5%`? Write `500%` if not".into(), "error_ratio = 500%".into());
     assert_eq!(missing, [wanted]);
 }
 
