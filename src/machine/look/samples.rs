@@ -318,10 +318,10 @@ impl Look<'_> {
         };
         match found {
             Value::Number(n) => number(n.as_f64().unwrap_or(f64::NAN), None),
-            Value::String(text) => match (text.trim(), text.trim().parse::<f64>()) {
+            Value::String(text) => match (text.trim(), written(text.trim(), metric)) {
                 ("", _) => Err(Missing::Empty),
-                (_, Ok(value)) => number(value, None),
-                (text, Err(_)) => Ok(Measured::Text(text.chars().take(200).collect())),
+                (_, Some(value)) => number(value, None),
+                (text, None) => Ok(Measured::Text(text.chars().take(200).collect())),
             },
             Value::Bool(flag) => Ok(Measured::Text(flag.to_string())),
             Value::Null => Err(Missing::Empty),
@@ -353,6 +353,12 @@ impl Look<'_> {
 
 fn number(value: f64, evidence: Option<u64>) -> Found {
     if value.is_finite() { Ok(Measured::Number { value, evidence, gone: 0 }) } else { Err(Missing::NotANumber) }
+}
+
+/// A number as text, perhaps with the metric's own unit behind it: `5`, `5%`, `12 ms`.
+fn written(text: &str, metric: &Metric) -> Option<f64> {
+    let unit = metric.unit.map(|unit| unit.to_string()).unwrap_or_default();
+    text.strip_suffix(unit.as_str()).unwrap_or(text).trim_end().parse().ok()
 }
 
 /// The value, knowing that so many counters behind it vanished.
