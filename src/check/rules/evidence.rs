@@ -18,6 +18,8 @@ pub(super) fn beforehand(metric: &Metric, metrics: &[Metric]) -> Facts {
 /// Whether anybody counts the observations behind its values.
 fn evidence(metric: &Metric, metrics: &[Metric]) -> Evidence {
     match &metric.source {
+        // So much per second is no share, whatever it is compared with, and that is said of it.
+        _ if is_rate(metric) => Evidence::Unknown,
         MetricSource::Prometheus { samples: Some(_), .. } => Evidence::Counted,
         MetricSource::Prometheus { query, .. } => {
             let divides = query.value.contains(" / ") || query.value.contains("quantile(");
