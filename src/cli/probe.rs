@@ -11,7 +11,7 @@ use crate::machine::event::RunStarted;
 use crate::machine::{Probe, Seen};
 use crate::plan::Plan;
 use crate::plan::model::NodeKind;
-use crate::plan::units::duration_us;
+use crate::plan::units::{duration_text, duration_us};
 use crate::report::{self, clock_words, exit, visible_line};
 use crate::runbook::reach::Reach;
 use crate::store::{Home, keys};
@@ -35,7 +35,7 @@ pub(crate) fn run(common: &Common, args: ProbeArgs) -> Result<u8, CliError> {
     let mut probe = Probe::of(plan, started, &steps, longest_us);
     let actions = probe.actions().map_err(CliError::Usage)?;
     for (name, over_us) in probe.shortened() {
-        let (used, wanted) = (words(longest_us), words(*over_us));
+        let (used, wanted) = (duration_text(longest_us), duration_text(*over_us));
         super::say(&format!(
             "{name} is a change over {wanted}: taken over {used} here (--wait {wanted} for all of it)\n"
         ));

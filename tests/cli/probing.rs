@@ -71,7 +71,7 @@ steps:
         - { no_data: abort }
 ";
     let ran = Test::book(book).new_args("probe a.yml --wait 1s").run();
-    let said = "rise is a change over 20m: taken over 1.0s here (--wait 20m for all of it)";
+    let said = "rise is a change over 20m: taken over 1s here (--wait 20m for all of it)";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
 }
 
