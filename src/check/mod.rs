@@ -8,9 +8,12 @@ mod tests;
 mod uses;
 
 use crate::runbook::Runbook;
+use crate::runbook::model::Fill;
 use crate::text::{Diagnostic, Source};
 
 use facts::Facts;
+use rules::of_runbook;
+pub(crate) use rules::{Use, of_stages, of_table};
 use std::collections::BTreeSet;
 
 /// Access to the files a runbook runs.
@@ -37,6 +40,18 @@ pub fn check(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
 /// What is wrong with a runbook only where its target is production.
 pub fn check_for_production(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
     rules::unlocked(&Facts::of(runbook, includes)).into_iter().collect()
+}
+
+/// What is found in the tables and stages of a runbook once their holes are filled, such as by the limits of a target.
+pub(crate) fn check_filled(runbook: &Runbook, fill: &Fill<'_>) -> Vec<Diagnostic> {
+    once(of_runbook(runbook, fill))
+}
+
+/// Whether two problems are one: what is written is looked at again once its holes are filled.
+pub(crate) fn same_problem(one: &Diagnostic, other: &Diagnostic) -> bool {
+    let key = |problem: &Diagnostic| (problem.code, problem.place.span.start, problem.place.span.end);
+    let source = |problem: &Diagnostic| problem.place.source.name().to_owned();
+    key(one) == key(other) && one.message == other.message && source(one) == source(other)
 }
 
 /// A metric is read by every table that names it; what is wrong with it is said once.

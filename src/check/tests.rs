@@ -188,9 +188,10 @@ fn limits_with_holes_wait_for_the_plan() {
 
 #[test]
 fn stages_inside_stages_have_one_name_for_two_values() {
-    let inner = "{ id: inner, stages: { every: 1s, table: [{ percent: 100 }], steps: [{ id: set, exec: [weight, \
+    let inner = "{ id: inner, stages: { every: 1s, table: [{ percent: 100, wait: 1m }], steps: [{ id: set, exec: [weight, \
                  '{{ stage.percent }}'], effect: read }] } }";
-    let text =
-        format!("steps: [{{ id: outer, stages: {{ every: 1s, table: [{{ percent: 100 }}], steps: [{inner}] }} }}]\n");
+    let text = format!(
+        "steps: [{{ id: outer, stages: {{ every: 1s, table: [{{ percent: 100, wait: 1m }}], steps: [{inner}] }} }}]\n"
+    );
     assert_eq!(codes(&text), [Code::NAME_CLASH]);
 }

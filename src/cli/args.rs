@@ -179,6 +179,12 @@ pub(crate) struct PlanArgs {
 pub(crate) struct ProbeArgs {
     #[command(flatten)]
     pub(crate) making: Making,
+    /// What a step would yield, for metrics that need it: steps.colours.live=blue
+    #[arg(long = "set", value_name = "STEPS.NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Longest wait before the second look that changes need; longer changes are taken over this time
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub(crate) wait: String,
 }
 
 #[derive(Debug, Clone, Args)]

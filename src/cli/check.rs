@@ -3,11 +3,17 @@
 use super::args::{CheckArgs, Common, Output};
 use super::error::CliError;
 use super::library::Files;
+use super::prepare::without_known;
 use super::{rails, target};
-use crate::check::check_for_production;
+use crate::check::{check_filled, check_for_production};
+use crate::plan::inputs::conform;
+use crate::plan::known::Known;
+use crate::plan::model::{Binding, InputBinding, Scope, Target, Template};
 use crate::report::exit;
+use crate::runbook::model::{Input, InputKind, Runbook, Text};
 use crate::store::Home;
 use crate::text::{Diagnostic, RenderStyle, Severity, render, to_json};
+use serde_json::Value;
 use std::path::Path;
 
 pub(crate) fn run(common: &Common, args: CheckArgs) -> Result<u8, CliError> {
@@ -51,7 +57,36 @@ fn checked(file: &Path, target: Option<&str>) -> Result<Vec<Diagnostic>, CliErro
         if loaded.target.is_production() {
             problems.extend(check_for_production(&book, &files));
         }
+        let known = known(&book, &loaded.target);
+        let fill = |text: &Text| match known.covers(&text.value) {
+            true => known.text(&text.value),
+            false => Err("known when planning".to_string()),
+        };
+        let filled = check_filled(&book, &fill);
+        problems.extend(without_known(filled, &problems));
         problems.extend(rails::check(&source, book, &loaded));
     }
     Ok(problems)
+}
+
+/// What is known of a runbook at a target before any input is given: the defaults.
+fn known(book: &Runbook, target: &Target) -> Known {
+    let later = |text: &str| Binding::Later {
+        template: Template { text: text.into(), at: String::new() },
+        pattern: None,
+        choices: Vec::new(),
+    };
+    let binding = |input: &Input| {
+        let choices: Vec<String> = input.choices.iter().map(|choice| choice.value.clone()).collect();
+        let fits = |value: Value| conform(&input.name, input.kind, None, &choices, value).ok();
+        let value = input.default.clone().filter(|_| input.kind != InputKind::Secret).and_then(fits);
+        InputBinding {
+            name: input.name.clone(),
+            kind: input.kind,
+            value: value.map_or_else(|| later(&input.name), Binding::Known),
+            origin: "default".into(),
+        }
+    };
+    let inputs = book.inputs.iter().map(binding).collect();
+    Known::new(&Scope { runbook: book.name.value.clone(), inputs }, Some(target))
 }

@@ -5,8 +5,9 @@ use super::error::CliError;
 use super::inputs::{self, Values};
 use super::library::Files;
 use super::target;
+use crate::check::same_problem;
 use crate::log::Sha256Sum;
-use crate::plan::{Around, Library, Plan, Request, Unreadable, build, encode, idle_waivers};
+use crate::plan::{Around, Judged, Library, Plan, Request, Unreadable, build_judged, encode, idle_waivers};
 use crate::policy::Program;
 use crate::runbook::model::Runbook;
 use crate::store::Home;
@@ -26,6 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) texts: Vec<(String, Vec<u8>)>,
     /// Warnings of `check` about the runbook.
     pub(crate) warnings: Vec<Diagnostic>,
+    /// Warnings about its tables, with all limits filled in, that `check` did not give already.
+    pub(crate) tables: Vec<Diagnostic>,
     /// Waivers that have no effect, and why.
     pub(crate) idle: Vec<Diagnostic>,
 }
@@ -38,10 +41,12 @@ impl Prepared {
         texts.map(|(at, (path, bytes))| (kept_name(plan, at, path), bytes.clone())).collect()
     }
 
-    /// `2 warnings RB0403 RB0601: runbook check FILE`, and a line for each waiver without effect.
+    /// `2 warnings RB0403 RB0601: runbook check FILE`, and a line for each warning about a table and for each waiver
+    /// without effect.
     pub(crate) fn findings(&self, file: &Path) -> Option<String> {
         let idle = self.idle.iter().map(|d| format!("{} {}: it has no effect", d.code, d.message));
-        let lines: Vec<String> = self.checked(file).into_iter().chain(idle).collect();
+        let tables = self.tables.iter().map(|d| format!("{} {}: {}", d.code, d.place, d.message));
+        let lines: Vec<String> = self.checked(file).into_iter().chain(tables).chain(idle).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
@@ -120,7 +125,7 @@ fn make(
     let (source, book, problems) = files.files.checked(file)?;
     let (errors, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|d| d.severity == Severity::Error);
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
-    let warnings = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
+    let warnings: Vec<Diagnostic> = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
     let mut loaded = target.map(|name| target::load(name, file, home)).transpose()?;
     let Values { given, typed } = values(&book)?;
     files.keep(source.name(), source.text().as_bytes());
@@ -142,10 +147,27 @@ fn make(
     let given_waivers = around.waivers.clone();
     let (target, target_source) = loaded.map(|loaded| (loaded.target, loaded.source)).unzip();
     let request = Request { source, runbook: book, given, target, target_source, policies, library: &files, around };
-    let plan = build(request).map_err(CliError::Invalid)?;
+    let Judged { plan, findings } = build_judged(request).map_err(CliError::Invalid)?;
+    let (wrong, findings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|d| d.severity == Severity::Error);
+    if !wrong.is_empty() {
+        return Err(CliError::Invalid(without_known(wrong, &[])));
+    }
+    let found: Vec<Diagnostic> = findings.into_iter().filter(|d| d.severity == Severity::Warning).collect();
+    let tables = without_known(found, &warnings);
     let idle = idle_waivers(&plan, &given_waivers, operator.as_deref());
     let (bytes, digest) = encode(&plan);
-    Ok(Prepared { plan, bytes, digest, typed, texts: files.texts.into_inner(), warnings, idle })
+    Ok(Prepared { plan, bytes, digest, typed, texts: files.texts.into_inner(), warnings, tables, idle })
+}
+
+/// What is not among the known ones, each once.
+pub(super) fn without_known(found: Vec<Diagnostic>, known: &[Diagnostic]) -> Vec<Diagnostic> {
+    let mut fresh: Vec<Diagnostic> = Vec::new();
+    for problem in found {
+        if !known.iter().chain(&fresh).any(|other| same_problem(other, &problem)) {
+            fresh.push(problem);
+        }
+    }
+    fresh
 }
 
 /// Files, each read once and kept as it was read.

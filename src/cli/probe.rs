@@ -10,42 +10,76 @@ use crate::machine::action::{Action, Done};
 use crate::machine::event::RunStarted;
 use crate::machine::{Probe, Seen};
 use crate::plan::Plan;
-use crate::report::{clock_words, exit, visible_line};
+use crate::plan::model::NodeKind;
+use crate::plan::units::{duration_text, duration_us};
+use crate::report::{self, clock_words, exit, visible_line};
 use crate::runbook::reach::Reach;
 use crate::store::{Home, keys};
-use serde_json::{Value, json};
-use std::sync::Arc;
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 pub(crate) fn run(common: &Common, args: ProbeArgs) -> Result<u8, CliError> {
     let home = Home::from_env()?;
+    let steps = steps_of(&args.set)?;
+    let longest_us = duration_us(&args.wait).filter(|us| *us > 0);
+    let no_time = || CliError::Usage(format!("`--wait {}` is not a duration such as 10s or 5m", args.wait));
+    let longest_us = longest_us.ok_or_else(no_time)?;
     let prepared = prepare(&args.making, &home, false)?;
-    let plan = Arc::new(prepared.plan);
+    let plan = prepared.plan;
     if plan.metrics.is_empty() {
-        return Err(CliError::Usage(format!("{} has no metrics to probe", args.making.file.display())));
+        let file = args.making.file.display();
+        return Err(CliError::Usage(format!("{file}, with all that it runs, has no metrics to probe")));
     }
     let started = as_if_started(&plan, &prepared.digest);
-    let mut probe = Probe::of(plan.clone(), started);
-    let action = probe.action().map_err(CliError::Usage)?;
     let secrets = secrets::resolve(&plan, &prepared.typed, false)?;
+    let mut probe = Probe::of(plan, started, &steps, longest_us);
+    let actions = probe.actions().map_err(CliError::Usage)?;
+    for (name, over_us) in probe.shortened() {
+        let (used, wanted) = (duration_text(longest_us), duration_text(*over_us));
+        super::say(&format!(
+            "{name} is a change over {wanted}: taken over {used} here (--wait {wanted} for all of it)\n"
+        ));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| CliError::System(format!("cannot start the event loop: {e}")))?;
-    let (at_us, seen) = runtime.block_on(async {
-        let mut reader = Reader::new(secrets, super::session::reach(&plan)?)?;
-        let (at_us, done) = reader.read(&action).await?;
-        let first = probe.look(done, at_us);
-        let Some(pause) = probe.second_look_us() else { return Ok((at_us, first)) };
+    let seen = runtime.block_on(async {
+        let mut reader = Reader::new(secrets, super::session::reach(probe.plan())?)?;
+        let first = probe.look(reader.read_all(&actions).await?);
+        let Some(pause) = probe.second_look_us() else { return Ok(first) };
         super::say(&format!("looking again after {}, for what is a change\n", words(pause)));
         tokio::time::sleep(Duration::from_micros(pause)).await;
-        let (at_us, done) = reader.read(&action).await?;
-        Ok::<_, CliError>((at_us, probe.look(done, at_us)))
+        Ok::<_, CliError>(probe.look(reader.read_all(&actions).await?))
     })?;
+    let at_us = now_us();
     if common.output == Output::Json {
-        super::print(&format!("{:#}\n", told(&plan, at_us, &seen)))?;
+        super::print(&format!("{:#}\n", told(probe.plan(), at_us, &seen)))?;
     } else {
-        super::print(&screen(&plan, at_us, &seen))?;
+        super::print(&screen(probe.plan(), at_us, &seen))?;
     }
-    Ok(exit::DONE)
+    let is_known = seen.iter().all(|part| part.unknown.is_empty());
+    Ok(if is_known { exit::DONE } else { exit::FAILED })
+}
+
+/// What steps would yield, as given: `steps.colours.live=blue`.
+fn steps_of(given: &[String]) -> Result<Map<String, Value>, CliError> {
+    let mut steps = Map::new();
+    for text in given {
+        let wrong = || CliError::Usage(format!("`--set {text}` is not like `--set steps.colours.live=blue`"));
+        let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+        let path: Vec<&str> = name.split('.').collect();
+        let ["steps", step, inside @ .., last] = path.as_slice() else { return Err(wrong()) };
+        if path.iter().any(|part| part.is_empty()) {
+            return Err(wrong());
+        }
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
+        let mut at = &mut steps;
+        for part in [step].into_iter().chain(inside) {
+            let next = at.entry(part.to_string()).or_insert_with(|| Value::Object(Map::new()));
+            at = next.as_object_mut().ok_or_else(wrong)?;
+        }
+        at.insert(last.to_string(), value);
+    }
+    Ok(steps)
 }
 
 fn words(us: u64) -> String {
@@ -113,6 +147,14 @@ impl Reader {
         Ok(Reader { world: RealWorld::new(setup, send).map_err(system)?, results, attempts: 0, _dir: passing })
     }
 
+    async fn read_all(&mut self, actions: &[Action]) -> Result<Vec<(u64, Done)>, CliError> {
+        let mut read = Vec::new();
+        for action in actions {
+            read.push(self.read(action).await?);
+        }
+        Ok(read)
+    }
+
     async fn read(&mut self, action: &Action) -> Result<(u64, Done), CliError> {
         self.attempts += 1;
         let id = AttemptId { path: "probe".into(), attempt: self.attempts };
@@ -131,16 +173,28 @@ fn now_us() -> u64 {
     jiff::Timestamp::now().as_microsecond().max(0) as u64
 }
 
-fn screen(plan: &Plan, at_us: u64, seen: &Seen) -> String {
-    let mut out = format!("metrics of {}, read at {}\n", visible_line(&plan.name), clock_words(at_us as i64));
+fn screen(plan: &Plan, at_us: u64, seen: &[Seen]) -> String {
+    seen.iter().map(|part| screen_of(plan, at_us, part)).collect::<Vec<_>>().join("\n")
+}
+
+fn screen_of(plan: &Plan, at_us: u64, seen: &Seen) -> String {
+    let mut out = format!("metrics of {}, read at {}\n", visible_line(&seen.runbook), clock_words(at_us as i64));
     let width = seen.samples.keys().map(String::len).max().unwrap_or(0);
     for (name, sample) in &seen.samples {
-        out += &format!("  {name:<width$}  {}\n", visible_line(&value_words(plan, name, sample)));
+        let value = match seen.unknown.get(name) {
+            Some(why) => format!("unknown now: {why}"),
+            None => value_words(plan, seen.scope, name, sample),
+        };
+        out += &format!("  {name:<width$}  {}\n", visible_line(&value));
+    }
+    if !seen.unknown.is_empty() {
+        out += "  what only a run knows can be given: --set steps.STEP.NAME=VALUE\n";
     }
     for (node, decision) in &seen.tables {
         out += &format!("\ntable at {} says {}\n", visible_line(&plan.node(*node).at), decision.action);
         out += &format!("  {}\n", visible_line(decision.sentence()));
-        for row in &decision.rows {
+        let needs = sizes(plan, *node);
+        for (at, row) in decision.rows.iter().enumerate() {
             let symptom = row.symptom.clone().unwrap_or_default();
             let line = format!(
                 "  {} {:<9} {:<12} {symptom}: {}",
@@ -150,6 +204,9 @@ fn screen(plan: &Plan, at_us: u64, seen: &Seen) -> String {
                 row.sentence()
             );
             out += &format!("{}\n", visible_line(&line));
+            for (_, size) in needs.iter().filter(|(row, _)| *row == at) {
+                out += &format!("              {}\n", visible_line(size));
+            }
         }
         if decision.action == Ruling::Inconclusive {
             out += "  nothing can be said: this never counts as a pass\n";
@@ -158,8 +215,16 @@ fn screen(plan: &Plan, at_us: u64, seen: &Seen) -> String {
     out
 }
 
-fn value_words(plan: &Plan, name: &str, sample: &Sample) -> String {
-    let unit = plan.metrics.iter().find(|m| m.scope == 0 && m.name == name).and_then(|m| m.unit);
+/// How many observations the rows of a table take.
+fn sizes(plan: &Plan, node: usize) -> Vec<(usize, String)> {
+    match &plan.node(node).kind {
+        NodeKind::Decide(decision) => report::sample_sizes(plan, plan.node(node).scope, &decision.table),
+        _ => Vec::new(),
+    }
+}
+
+fn value_words(plan: &Plan, scope: usize, name: &str, sample: &Sample) -> String {
+    let unit = plan.metrics.iter().find(|m| m.scope == scope && m.name == name).and_then(|m| m.unit);
     match &sample.value {
         Measured::Number { value, evidence, gone, at_least } => {
             let least = if *at_least { "at least " } else { "" };
@@ -192,12 +257,26 @@ fn state(status: RowStatus) -> &'static str {
     }
 }
 
-fn told(plan: &Plan, at_us: u64, seen: &Seen) -> Value {
-    let table = |(node, decision): &(usize, Decision)| json!({ "at": plan.node(*node).at, "says": decision.action.word(), "because": decision.sentence(), "decision": decision });
+fn told(plan: &Plan, at_us: u64, seen: &[Seen]) -> Value {
+    let parts: Vec<Value> = seen.iter().map(|part| told_of(plan, part)).collect();
+    // The runbook itself stands at the top, as long as it has metrics of its own.
+    let mut told = seen.iter().find(|part| part.scope == 0).map_or_else(|| json!({}), |part| told_of(plan, part));
+    told["runbook"] = json!(plan.name);
+    told["read_at_us"] = json!(at_us);
+    told["runbooks"] = json!(parts);
+    told
+}
+
+fn told_of(plan: &Plan, seen: &Seen) -> Value {
+    let table = |(node, decision): &(usize, Decision)| {
+        let sizes: Vec<String> = sizes(plan, *node).into_iter().map(|(_, words)| words).collect();
+        let at = &plan.node(*node).at;
+        json!({ "at": at, "says": decision.action.word(), "because": decision.sentence(), "decision": decision, "sizes": sizes })
+    };
     json!({
-        "runbook": plan.name,
-        "read_at_us": at_us,
+        "runbook": seen.runbook,
         "metrics": seen.samples,
+        "unknown": seen.unknown,
         "tables": seen.tables.iter().map(table).collect::<Vec<_>>(),
     })
 }

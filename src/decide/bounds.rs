@@ -205,11 +205,13 @@ fn read_at(text: &str, from: usize, to: usize, read: ReadLimit) -> Result<Limit,
 }
 
 fn no_operator(body: &str) -> String {
-    match body.strip_prefix(['=', '≥', '≤', '≠']) {
-        Some(rest) => format!(
-            "the comparison signs are > >= < <= == !=; did you mean `== {}`",
-            rest.trim_start_matches('=').trim()
-        ),
+    // Two signs in the wrong order before one of them.
+    let meant = [("=>", ">="), ("=<", "<="), ("≥", ">="), ("≤", "<="), ("≠", "!="), ("=", "==")];
+    match meant.iter().find_map(|(wrong, right)| Some((body.strip_prefix(wrong)?, right))) {
+        Some((rest, right)) => {
+            let rest = rest.trim_start_matches('=').trim();
+            format!("the comparison signs are > >= < <= == !=; did you mean `{right} {rest}`")
+        }
         None if body.is_empty() => "a condition is missing, such as `> 5%` or `1% .. 5%`".into(),
         None => format!("how to compare with `{body}` is missing: `> {body}`, `<= {body}` or `== {body}`"),
     }
@@ -269,6 +271,8 @@ mod tests {
             ("1% .. 5mb", 7, 2, "did you mean `MB`"),
             ("5%", 0, 2, "`> 5%`, `<= 5%` or `== 5%`"),
             ("= 5%", 0, 4, "did you mean `== 5%`"),
+            ("=> 5%", 0, 5, "did you mean `>= 5%`"),
+            ("=< 5%", 0, 5, "did you mean `<= 5%`"),
             ("5% .. 1%", 0, 8, "the range is empty"),
             ("1% <.. 1%", 0, 9, "the range is empty"),
             ("1 .. 5%", 0, 7, "different units"),

@@ -7,13 +7,16 @@ use super::window::Point;
 /// Fewer points than this cannot show a trend: the normal approximation of the Mann-Kendall test is good from ten on.
 pub const MIN_TREND_POINTS: usize = 10;
 
+/// Through two points there is always a line: from three on a slope says something.
+pub const MIN_SLOPE_POINTS: usize = 3;
+
 /// 97.5 % of the standard normal distribution lie below: two-sided 5 %.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// The slope of the least-squares line, in base units per second.
 pub(super) fn slope(points: &[Point]) -> Result<f64, Missing> {
-    if points.len() < 3 {
-        return Err(Missing::TooFew { have: points.len() as u64, need: 3 });
+    if points.len() < MIN_SLOPE_POINTS {
+        return Err(Missing::TooFew { have: points.len() as u64, need: MIN_SLOPE_POINTS as u64 });
     }
     let n = points.len() as f64;
     // Seconds from the first point: the squares stay small and exact enough.

@@ -16,6 +16,7 @@ mod quantity;
 mod reduce;
 mod ruling;
 mod sample;
+mod share;
 mod standing;
 mod state;
 pub mod stats;
@@ -27,16 +28,19 @@ mod unit;
 mod window;
 mod words;
 
-pub use analysis::{Facts, Finding, FindingKind, SampleNeed, Weight, Witness, analyse, samples_needed};
+pub use analysis::{
+    Evidence, Facts, Finding, FindingKind, Looks, SampleNeed, Weight, Witness, analyse, samples_needed,
+};
 pub use bounds::{Bounds, Op};
 pub use cell::{Cell, CellError, Direction};
 pub use decision::{Because, CellReport, Decision, RowReport, RowStatus, Truth};
-pub use line::{MIN_TREND_POINTS, tendency};
+pub use line::{MIN_SLOPE_POINTS, MIN_TREND_POINTS, tendency};
 pub use moment::Moment;
 pub use quantity::{Limit, Quantity};
 pub use reduce::{Bucket, Reducer, histogram_quantile, increase, quantile, rate, ratio, within_buckets};
 pub use ruling::Ruling;
 pub use sample::{Measured, Missing, Sample};
+pub use share::{share_near, shares_told_apart};
 pub(crate) use state::LONGEST_KEPT_US;
 pub use state::{Baseline, TableState};
 pub use step::{remember, ruling as rule, step};

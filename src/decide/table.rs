@@ -187,7 +187,15 @@ impl Table {
             if let Some(message) = condition.cell.misfit(unit) {
                 wrong(format!("`{}`: {message}", condition.metric));
             }
-            if self.is_mixed(condition) {
+            if let (Cell::Text { .. }, Some(unit)) =
+                (&condition.cell, self.metrics.get(&condition.metric).and_then(|m| m.unit))
+            {
+                let (metric, example) = (&condition.metric, unit.dimension().example());
+                wrong(format!(
+                    "`{metric}` is {}, and a text is never equal to it: use a limit in {example}",
+                    unit.dimension()
+                ));
+            } else if self.is_mixed(condition) {
                 wrong(format!("`{}` is compared with a text here and with numbers elsewhere", condition.metric));
             }
             if let Some(metric) = condition.cell.other() {

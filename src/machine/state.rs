@@ -470,7 +470,7 @@ pub(crate) fn body_path(include: &str) -> String {
     format!("{include}/")
 }
 
-fn known_inputs(scope: &crate::plan::model::Scope) -> Map<String, Value> {
+pub(super) fn known_inputs(scope: &crate::plan::model::Scope) -> Map<String, Value> {
     let known = scope.inputs.iter().filter_map(|input| match &input.value {
         crate::plan::model::Binding::Known(value) => Some((input.name.clone(), value.clone())),
         crate::plan::model::Binding::Later { .. } => None,

@@ -6,6 +6,7 @@ use super::inputs::{bound, conform};
 use super::known::Known;
 use super::model::*;
 use super::request::{Given, Library, Request};
+use crate::check::Use;
 use crate::runbook::model as doc;
 use crate::text::{Code, Diagnostic, Place, Source};
 use serde_json::{Map, Value, json};
@@ -16,6 +17,22 @@ use std::collections::BTreeMap;
 /// # Errors
 /// All problems found, each with its place.
 pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    build_judged(request).map(|judged| judged.plan)
+}
+
+/// A plan, and what can be said of its tables.
+pub struct Judged {
+    /// The plan.
+    pub plan: Plan,
+    /// What the analysis of its tables and stages found, with all limits filled in: errors, warnings and advice.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// Resolves a runbook into a plan and looks at its tables.
+///
+/// # Errors
+/// All problems found, each with its place.
+pub fn build_judged(request: Request<'_>) -> Result<Judged, Vec<Diagnostic>> {
     let mut builder = Builder {
         library: request.library,
         nodes: Vec::new(),
@@ -27,6 +44,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         secrets: Map::new(),
         metrics: Vec::new(),
         problems: Vec::new(),
+        findings: Vec::new(),
         open: vec![request.source.name().to_string()],
         target: request.target.clone(),
         around: request.around,
@@ -83,7 +101,7 @@ pub fn build(request: Request<'_>) -> Result<Plan, Vec<Diagnostic>> {
         called: std::mem::take(&mut builder.called),
     };
     plan.waivers = builder.waivers(&plan);
-    if builder.problems.is_empty() { Ok(plan) } else { Err(builder.problems) }
+    if builder.problems.is_empty() { Ok(Judged { plan, findings: builder.findings }) } else { Err(builder.problems) }
 }
 
 pub(super) struct Builder<'a> {
@@ -94,6 +112,8 @@ pub(super) struct Builder<'a> {
     pub(super) secrets: Map<String, Value>,
     pub(super) metrics: Vec<Metric>,
     pub(super) problems: Vec<Diagnostic>,
+    /// What is said of tables and stages.
+    pub(super) findings: Vec<Diagnostic>,
     /// Files being included, outermost first.
     pub(super) open: Vec<String>,
     pub(super) target: Option<Target>,
@@ -167,7 +187,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn phases(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
-        let guards = self.guards(book.guards.as_ref(), at);
+        let guards = self.guards(book.guards.as_ref(), || book.phases.iter().flat_map(|p| &p.steps).collect(), at);
         let mut phases: Vec<NodeId> = self.baseline(book, at).into_iter().collect();
         for phase in &book.phases {
             phases.push(self.phase(phase, at));
@@ -184,7 +204,7 @@ impl Builder<'_> {
             children.push(self.block("checkpoint", &checkpoint.place, at, kind));
         }
         let id = self.block(&phase.id, &phase.place, at, NodeKind::Sequence(children));
-        let guards = self.guards(phase.guards.as_ref(), at);
+        let guards = self.guards(phase.guards.as_ref(), || phase.steps.iter().collect(), at);
         let estimate = phase.estimate.as_ref().and_then(|e| super::units::duration_us(&e.value));
         let marks = self.marks(&phase.marks, at);
         let node = &mut self.nodes[id];
@@ -232,7 +252,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn step(&mut self, step: &doc::Step, at: &Position<'_>) -> NodeId {
-        let guards = self.guards(step.guards.as_ref(), at);
+        let guards = self.guards(step.guards.as_ref(), || vec![step], at);
         let kind = self.kind(step, at);
         let id = self.block(&step.id, &step.place, at, kind);
         let marks = self.marks(&step.marks, at);
@@ -264,7 +284,7 @@ impl Builder<'_> {
             doc::Kind::Wait(doc::Wait::Until(mark)) => NodeKind::WaitUntil(self.until(mark, at)),
             // A table without `otherwise` or `no_data`, or with limits that are wrong, is a problem that was reported.
             doc::Kind::Decide(table) => self
-                .decision(table, at)
+                .decision(table, Use::Decision, at)
                 .map_or(NodeKind::Sequence(Vec::new()), |decision| NodeKind::Decide(Box::new(decision))),
             doc::Kind::Stages(stages) => self.stages(stages, &step.place, at),
             doc::Kind::Rounds(rounds) => self.rounds(rounds, &step.place, at),

@@ -3,6 +3,7 @@
 use super::build::{Builder, Position};
 use super::convert::{line_of, template};
 use super::model::*;
+use crate::check::{self, Use};
 use crate::decide;
 use crate::runbook::model as doc;
 use crate::text::{Code, Place};
@@ -107,18 +108,24 @@ impl Builder<'_> {
     }
 
     /// The node of a table that runs beside another node.
-    pub(super) fn guards(&mut self, table: Option<&doc::Table>, at: &Position<'_>) -> Option<NodeId> {
+    pub(super) fn guards<'s>(
+        &mut self,
+        table: Option<&doc::Table>,
+        steps: impl FnOnce() -> Vec<&'s doc::Step>,
+        at: &Position<'_>,
+    ) -> Option<NodeId> {
         let table = table?;
-        let decision = self.decision(table, at)?;
+        let decision = self.decision(table, Use::Guards(steps()), at)?;
         Some(self.block("guard", &table.place, at, NodeKind::Decide(Box::new(decision))))
     }
 
     /// None when something in it is wrong, which is then a problem of the plan or was one of the reader.
-    pub(super) fn decision(&mut self, table: &doc::Table, at: &Position<'_>) -> Option<Decision> {
+    pub(super) fn decision(&mut self, table: &doc::Table, usage: Use<'_>, at: &Position<'_>) -> Option<Decision> {
         let (otherwise, no_data) = (table.otherwise.as_ref()?, table.no_data.as_ref()?);
         let resolved = table.resolve(at.metrics, &self.filler(at));
         let resolved = self.reported(resolved)??;
         self.refuse_wrong_table(&resolved, table);
+        self.findings.extend(check::of_table(table, usage, at.metrics, &self.filler(at)));
         Some(Decision {
             table: resolved,
             over_us: table.over.as_ref().and_then(|over| self.us(over, at)),

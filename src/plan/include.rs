@@ -144,7 +144,7 @@ impl Builder<'_> {
     fn body(&mut self, book: &doc::Runbook, at: &Position<'_>) -> NodeId {
         match &book.phases[..] {
             [only] if is_plain(only) => {
-                let guards = self.guards(book.guards.as_ref(), at);
+                let guards = self.guards(book.guards.as_ref(), || only.steps.iter().collect(), at);
                 let mut steps: Vec<NodeId> = self.baseline(book, at).into_iter().collect();
                 for step in &only.steps {
                     steps.push(self.step(step, at));

@@ -23,7 +23,7 @@ pub mod used;
 pub mod window;
 
 pub use crate::runbook::units;
-pub use build::build;
+pub use build::{Judged, build, build_judged};
 pub use gates::{Around, idle_waivers};
 pub use model::Plan;
 pub use request::{Given, Library, Policies, Request, Unreadable};

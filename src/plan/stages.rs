@@ -3,7 +3,8 @@
 use super::build::{Builder, Position};
 use super::convert::{line_of, template};
 use super::model::*;
-use crate::decide::{self, Cell, Condition, HitPolicy, Quantity, Row, Ruling, Table};
+use crate::check;
+use crate::decide::{self, Condition, HitPolicy, Quantity, Row, Ruling, Table};
 use crate::runbook::model as doc;
 use crate::text::{Code, Place};
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ impl Builder<'_> {
         let extend = stages.extend.as_ref().map(|e| self.extend(e, stages.investigate.as_ref(), at));
         let every_us = self.us(&stages.every, at).unwrap_or(0);
         let fill = self.filler(at);
+        self.findings.extend(check::of_stages(stages, place, at.metrics, &fill));
         let about = at.metrics.iter().map(|metric| Ok((metric.name.clone(), metric.about(&fill)?)));
         let about = about.collect::<Result<_, doc::CellProblem>>();
         let metrics = self.reported(about).unwrap_or_default();
@@ -141,15 +143,8 @@ impl Builder<'_> {
         })))
     }
 
-    /// The observed share is as far from the stage's as the tolerance allows, and no further.
     fn near(&mut self, share: &Share, percent: u32, place: &Place) -> Option<Condition> {
-        let points = share.tolerance.base() * 100.0;
-        let wanted = f64::from(percent);
-        let text = match percent {
-            0 => format!("<= {}%", tidy(points)),
-            _ => format!("{}% .. {}%", tidy((wanted - points).max(0.0)), tidy(wanted + points)),
-        };
-        match Cell::parse(&text) {
+        match decide::share_near(percent, share.tolerance) {
             Ok(cell) => Some(Condition { metric: share.metric.clone(), cell }),
             Err(wrong) => {
                 self.problem(Code::STAGE_TABLE, &wrong.message, place, "see the tolerance of the share");
@@ -168,10 +163,4 @@ impl Builder<'_> {
             }
         }
     }
-}
-
-/// A number of percent points as people write it: sums of decimals leave dust behind.
-fn tidy(points: f64) -> String {
-    let text = format!("{points:.6}");
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }

@@ -23,7 +23,7 @@ pub use data::json;
 pub use exit::exit_code;
 pub use look::Look;
 pub use markdown::markdown;
-pub use preview::{PreviewStyle, preview};
+pub use preview::{PreviewStyle, preview, sample_sizes};
 pub use rows::{Changes, Counts, Ending, Kind, Missed, Part, Row, Standing, Takeover};
 pub(crate) use summary::wrap;
 pub use summary::{summary, summary_in};

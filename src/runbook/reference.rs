@@ -198,7 +198,7 @@ fn referred(name: &str) -> String {
         "mark" => "mark such as `T-30m`".into(),
         "span" => "span such as `Mon-Thu 02:00-05:00 UTC`".into(),
         "conditions" => format!("metrics, each with a limit such as `\"> 5%\"`, a list of words, or {}", link("cell")),
-        "rules" => format!("list of {}", link("rule")),
+        "rules" | "guard_rules" => format!("list of {}", link("rule")),
         "exit_code" | "status_code" => "whole number".into(),
         "exec" => "list of text, or `\"{{ expression }}\"`".into(),
         "activate" => link("activate_body"),

@@ -26,6 +26,7 @@ mod looks;
 mod monorepo;
 mod plan;
 mod policies;
+mod probing;
 mod reading;
 mod repo;
 mod resume;

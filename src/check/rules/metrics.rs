@@ -50,7 +50,7 @@ fn buckets(metric: &Metric, found: &mut Vec<Diagnostic>) {
 
 fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
     match &metric.source {
-        MetricSource::Prometheus { query, url, sampling, samples } => {
+        MetricSource::Prometheus { query, url, samples, sampling, .. } => {
             if url.is_none() && facts.runbook.target == TargetUse::None {
                 let problem = wrong("the metric does not say where Prometheus is", &metric.place);
                 found.push(problem.help("add `url: http://...`; without it, it is `{{ target.prometheus }}`"));
@@ -75,7 +75,7 @@ fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
                     "or let the quantile be taken here: `quantile: 0.95` with `sum by (le) (rate(..._bucket[1m]))`",
                 ));
             }
-            if metric.min_samples.is_some() && samples.is_none() && sampling.is_none() {
+            if metric.min_samples.is_some() && samples.is_none() {
                 let problem = wrong("`min_samples` needs a number of samples", &metric.place);
                 found.push(problem.help("add `samples:` with the PromQL that counts them"));
             }

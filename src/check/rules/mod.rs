@@ -1,12 +1,14 @@
 //! The rules, one per file.
 
-mod analysis;
+pub(super) mod analysis;
 mod baselines;
 mod changes;
 mod clashes;
 mod conditions;
 mod declarations;
 mod duplicate_expect;
+mod evidence;
+mod guards;
 mod inputs;
 mod locks;
 mod lost_comments;
@@ -33,6 +35,7 @@ mod undo;
 mod vars;
 mod watch;
 
+pub(crate) use analysis::{Use, of_runbook, of_stages, of_table};
 pub(super) use locks::unlocked;
 
 use super::facts::Facts;

@@ -4,7 +4,7 @@ use super::metrics::unknown;
 use super::tables::{as_written, conditions};
 use crate::check::facts::Facts;
 use crate::decide;
-use crate::runbook::model::{Criteria, Kind, Metric, Stages, Then, resolve_conditions};
+use crate::runbook::model::{Criteria, Fill, Kind, Metric, Stage, Stages, Then, resolve_conditions};
 use crate::text::{Code, Diagnostic, Place};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
@@ -58,6 +58,41 @@ fn rows(stages: &Stages, place: &Place, found: &mut Vec<Diagnostic>) {
         let problem = wrong("`then: investigate` does not say how long and what without an answer", place);
         found.push(problem.help("add `investigate: { within: 15m, then: rollback }`"));
     }
+}
+
+/// What the shares of stages prove.
+pub(super) fn proof(stages: &Stages, place: &Place, fill: &Fill<'_>) -> Vec<Diagnostic> {
+    let warn = |message: String, place: &Place| Diagnostic::warning(Code::STAGE_PROVES_NOTHING, message, place.clone());
+    let mut found = Vec::new();
+    let unseen = |stage: &&Stage| stage.wait.is_none() && matches!(stage.criteria, Criteria::None);
+    for stage in stages.table.iter().filter(unseen) {
+        let message =
+            format!("nobody looks at the stage of {}%: it is over as soon as the share is set", stage.percent);
+        found.push(warn(message, &stage.place).help("add `wait: 10m` to the stage"));
+    }
+    let Some(share) = &stages.share else {
+        if stages.promote.is_some() {
+            let message = "nothing proves that the share is 0 before the canary is taken down".to_string();
+            found.push(warn(message, place).help("add `share: { metric: share, tolerance: 2% }`"));
+        }
+        return found;
+    };
+    let tolerance = fill(&share.tolerance).ok().and_then(|text| decide::Quantity::parse(&text).ok());
+    let Some(tolerance) = tolerance.filter(|t| t.unit() == Some(decide::Unit::PERCENT)) else { return found };
+    for pair in stages.table.windows(2) {
+        let (before, after) = (&pair[0], &pair[1]);
+        for (stage, other) in [(before, after), (after, before)] {
+            let told_apart = decide::shares_told_apart(stage.percent, tolerance, other.percent);
+            if told_apart || stage.wait.is_none() {
+                continue;
+            }
+            let (percent, other) = (stage.percent, other.percent);
+            let message = format!("{percent}% ± {tolerance} lets a share of {other}% pass, which is another stage");
+            let problem = warn(message, &share.tolerance.place).also(stage.place.clone(), "the stage");
+            found.push(problem.help("take less than the distance to the next stage"));
+        }
+    }
+    found
 }
 
 fn criteria(facts: &Facts<'_>, stages: &Stages, found: &mut Vec<Diagnostic>) {

@@ -44,6 +44,16 @@ pub enum FindingKind {
     OnlyPending,
     /// `min_samples` is too small to tell a limit from noise.
     TooFewSamples,
+    /// A share or a quantile is judged, and nothing says how many observations it takes.
+    NoMinSamples,
+    /// `min_samples` asks for observations that nobody counts.
+    NothingCounted,
+    /// A rate per second is compared with percent.
+    RateAsShare,
+    /// A row that takes longer, or more samples, than there are.
+    OutOfTime,
+    /// A row that another one decides before, each time: that one takes less time and holds wherever this one does.
+    Outrun,
     /// The table has too many combinations to look at all of them.
     TooLarge,
 }

@@ -19,7 +19,7 @@ pub(super) fn findings(table: &Table, part: &Part<'_>, findings: &mut Vec<Findin
     findings.extend(gaps);
     for row in each(part.rows) {
         match part.reached.keys().any(|set| set & bit(row) != 0) {
-            true => findings.extend(shadowed(table, part, row)),
+            true => findings.extend(shadowed(table, part, row).or_else(|| outrun(table, part, row))),
             false if findings.iter().any(|f| f.kind == FindingKind::BeyondBuckets && f.rows == [row]) => {}
             false => findings.push(never_fires(table, part, row)),
         }
@@ -46,10 +46,13 @@ fn answering<'a>(table: &Table, part: &'a Part<'_>) -> Vec<(Option<&'a str>, Row
 
 fn gaps(table: &Table, part: &Part<'_>) -> Vec<Finding> {
     let otherwise = table.otherwise;
+    // A table that only says what is good leaves all else to `otherwise`, and means it.
+    let says_only_what_is_good = table.rows.iter().all(|row| row.action.passes());
+    let weight = if says_only_what_is_good { Weight::Note } else { Weight::Warning };
     let mut findings = Vec::new();
     for (metric, rows) in answering(table, part) {
         let finding = |message| {
-            let finding = Finding::new(FindingKind::Gap, Weight::Warning, message);
+            let finding = Finding::new(FindingKind::Gap, weight, message);
             let finding = finding.rows(each(rows).take(1).collect());
             metric.map_or(finding.clone(), |m| finding.metric(m))
         };
@@ -114,6 +117,34 @@ fn shadowed(table: &Table, part: &Part<'_>, row: usize) -> Option<Finding> {
     let finding = Finding::new(FindingKind::Shadowed, Weight::Warning, message);
     let rows = std::iter::once(row).chain(each(by)).collect();
     Some(finding.rows(rows).seen_at(part.witness(path, (set & by) | bit(row))))
+}
+
+/// A row before which another one always decides: it holds wherever this one does, and takes no longer.
+fn outrun(table: &Table, part: &Part<'_>, row: usize) -> Option<Finding> {
+    let own = &table.rows[row];
+    let own_us = own.for_us?;
+    let counts = |r: &Row| r.conditions.iter().any(|c| matches!(c.cell, Cell::Consecutive { count, .. } if count > 1));
+    let is_first = |other: &usize| match table.hit {
+        HitPolicy::First => *other < row,
+        HitPolicy::Worst => table.rows[*other].action > own.action,
+    };
+    let is_faster = |other: &usize| {
+        let r = &table.rows[*other];
+        r.for_us.is_some_and(|us| us <= own_us) && !counts(r)
+    };
+    let holds_too = |other: &usize| part.reached.keys().all(|set| set & bit(row) == 0 || set & bit(*other) != 0);
+    let other = each(part.rows).filter(|o| *o != row).find(|o| is_first(o) && is_faster(o) && holds_too(o))?;
+    let path = part.reached.iter().find(|(set, _)| *set & bit(row) != 0)?.1;
+    let why = match table.hit {
+        HitPolicy::First => "comes first",
+        HitPolicy::Worst => "is more severe",
+    };
+    let message = format!(
+        "this row never decides: wherever it holds for long enough, {} has held for long enough and {why}",
+        names(table, bit(other))
+    );
+    let finding = Finding::new(FindingKind::Outrun, Weight::Warning, message);
+    Some(finding.rows(vec![row, other]).seen_at(part.witness(path, bit(row) | bit(other))))
 }
 
 fn never_fires(table: &Table, part: &Part<'_>, row: usize) -> Finding {

@@ -81,7 +81,8 @@ fn a_table_says_beforehand_that_too_few_values_are_independent() {
     let compared = Cell::compared("main_p95", "same", 5 * M, "10%", "98%").unwrap();
     let mut table = table(HitPolicy::Worst, vec![row(&[("p95", compared)], 0, Ruling::Ok)]);
     let found = |table: &Table| -> Vec<String> {
-        let few = analyse(table, &BTreeMap::new()).into_iter().filter(|f| f.kind == FindingKind::TooFewSamples);
+        let few =
+            analyse(table, Looks::Armed, &BTreeMap::new()).into_iter().filter(|f| f.kind == FindingKind::TooFewSamples);
         few.map(|finding| finding.message).collect()
     };
     assert_eq!(found(&table), [""; 0], "31 values");

@@ -187,7 +187,7 @@ fn a_table_that_would_pass_without_evidence_is_refused() {
             "`no_data: continue`: no data is never a pass; use investigate, hold or a stronger one",
             "row 2: the row has no condition: it would always hold",
             "row 3: `p95`: `5%` is a share; the value is a time: use `ms`, `s` or `min`",
-            "row 4: `p95` is compared with a text here and with numbers elsewhere",
+            "row 4: `p95` is a time, and a text is never equal to it: use a limit in `ms`, `s` or `min`",
             "row 4: `p95` is compared with itself",
         ]
     );

@@ -259,11 +259,20 @@ impl Look<'_> {
             MetricSource::Shell { value, .. } => self.yielded(metric, value.as_ref()),
             MetricSource::LatencyOf { step, reduce } => self.latency(metric, step, *reduce),
             MetricSource::Ratio { of, to } => {
-                let ((of, of_gone), (to, to_gone)) = (self.part(of)?, self.part(to)?);
-                let share = number(decide::ratio(of, to)?, (to >= 0.0).then_some(to as u64))?;
+                let ((of_value, of_gone), (to_value, to_gone)) = (self.part(of)?, self.part(to)?);
+                let counted = (to_value >= 0.0).then_some(to_value as u64).filter(|_| self.counts(to));
+                let share = number(decide::ratio(of_value, to_value)?, counted)?;
                 Ok(without(share, of_gone.max(to_gone)))
             }
         }
+    }
+
+    /// Whether the value of a metric is a number of observations: so many per second, bytes or seconds are none.
+    fn counts(&self, name: &str) -> bool {
+        let Some(metric) = metric_of(self.state, self.id, name) else { return false };
+        let per_second = matches!(&metric.source, MetricSource::Scrape { change: Some(c), .. } if c.per_second);
+        let plain = decide::Dimension { kind: decide::Kind::Count, rate: false };
+        !per_second && metric.unit.is_none_or(|unit| unit.dimension() == plain)
     }
 
     /// A metric that another one is made of, and how many of its counters vanished.
@@ -406,10 +415,10 @@ impl Look<'_> {
         };
         match found {
             Value::Number(n) => number(n.as_f64().unwrap_or(f64::NAN), None),
-            Value::String(text) => match (text.trim(), text.trim().parse::<f64>()) {
+            Value::String(text) => match (text.trim(), written(text.trim(), metric)) {
                 ("", _) => Err(Missing::Empty),
-                (_, Ok(value)) => number(value, None),
-                (text, Err(_)) => Ok(Measured::Text(text.chars().take(200).collect())),
+                (_, Some(value)) => number(value, None),
+                (text, None) => Ok(Measured::Text(text.chars().take(200).collect())),
             },
             Value::Bool(flag) => Ok(Measured::Text(flag.to_string())),
             Value::Null => Err(Missing::Empty),
@@ -448,6 +457,12 @@ fn number(value: f64, evidence: Option<u64>) -> Found {
     } else {
         Err(Missing::NotANumber)
     }
+}
+
+/// A number as text, perhaps with the metric's own unit behind it: `5`, `5%`, `12 ms`.
+fn written(text: &str, metric: &Metric) -> Option<f64> {
+    let unit = metric.unit.map(|unit| unit.to_string()).unwrap_or_default();
+    text.strip_suffix(unit.as_str()).unwrap_or(text).trim_end().parse().ok()
 }
 
 /// The value, knowing that so many counters behind it vanished.

@@ -2,7 +2,7 @@
 
 use super::Page;
 use super::names::{Names, Shown};
-use crate::decide::{Condition, HitPolicy, Ruling};
+use crate::decide::{self, Condition, HitPolicy, Ruling, Table};
 use crate::plan::model::{
     Anchor, Ask, Baseline, Behind, Decision, Extend, Marks, Metric, MetricSource, Plan, Rounds, Stages, Watch,
     WatchSource, Window,
@@ -124,18 +124,45 @@ fn policy(hit: HitPolicy) -> &'static str {
 
 /// The rows of a table: symptom, condition, action.
 pub(super) fn rows(names: &Names<'_>, scope: usize, decision: &Decision, indent: usize, page: &mut Page<'_>) {
-    for (row, behind) in decision.table.rows.iter().zip(&decision.rows) {
+    let sizes = sample_sizes(names.plan(), scope, &decision.table);
+    for (at, (row, behind)) in decision.table.rows.iter().zip(&decision.rows).enumerate() {
         let held = row.for_us.map(|us| format!(" for {}", time(us))).unwrap_or_default();
         let condition = format!("{}{held}", all(&row.conditions));
         let name = visible_line(row.symptom.as_deref().unwrap_or_default());
         let action = action(names, scope, row.action, behind, decision);
         three_columns(page, indent, &name, &condition, &action);
+        if page.style.full {
+            for (_, size) in sizes.iter().filter(|(of, _)| *of == at) {
+                page.line(&format!("{:indent$}  {}", "", visible_line(size)));
+            }
+        }
     }
     let table = &decision.table;
     let otherwise = action(names, scope, table.otherwise, &decision.otherwise, decision);
     three_columns(page, indent, "otherwise", "no row covers the value", &otherwise);
     let no_data = action(names, scope, table.no_data, &decision.no_data, decision);
     three_columns(page, indent, "no data", "missing, stale or too little", &no_data);
+}
+
+/// How many observations the rows of a table take, in words, by row.
+pub fn sample_sizes(plan: &Plan, scope: usize, table: &Table) -> Vec<(usize, String)> {
+    let shares = decide::samples_needed(table).into_iter().map(|need| {
+        let Condition { metric, cell } = &table.rows[need.row].conditions[need.condition];
+        (need.row, format!("{metric} {cell} takes {} observations to tell (95% confidence)", need.samples))
+    });
+    let quantile = |metric: &str| {
+        let metric = plan.metrics.iter().find(|m| m.scope == scope && m.name == metric)?;
+        let quantile: f64 = metric.quantile.as_ref()?.parse().ok()?;
+        decide::stats::smallest_for_quantile(quantile, 0.95)
+    };
+    let conditions = table.rows.iter().enumerate().flat_map(|(at, row)| row.conditions.iter().map(move |c| (at, c)));
+    let quantiles = conditions.filter_map(|(row, Condition { metric, cell })| {
+        let samples = quantile(metric)?;
+        Some((row, format!("{metric} {cell} takes {samples} observations to tell (95% confidence)")))
+    });
+    let mut sizes: Vec<(usize, String)> = shares.chain(quantiles).collect();
+    sizes.sort_by_key(|(row, _)| *row);
+    sizes
 }
 
 fn all(conditions: &[Condition]) -> String {

@@ -17,6 +17,7 @@ use crate::plan::model::{Binding, InputBinding, Plan};
 use crate::plan::units::duration_words;
 use crate::template;
 use crate::text::Code;
+pub use decisions::sample_sizes;
 use names::Names;
 use serde_json::Value;
 

@@ -35,6 +35,10 @@ impl<'a> Names<'a> {
         Names { plan, known, numbers: numbers(plan), outer: includes.collect() }
     }
 
+    pub(super) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     pub(super) fn number(&self, node: NodeId) -> Option<usize> {
         self.numbers.get(&node).copied()
     }

@@ -57,15 +57,16 @@ Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 metrics
   errors                prometheus at http://prom:9090:
                         sum(increase(http_requests_total{status=~"5.."}[1m])), samples:
-                        sum(increase(http_requests_total[1m])); in /min; at least 300 samples; stale
-                        after 2m
+                        sum(increase(http_requests_total[1m])); in count; at least 300 samples;
+                        stale after 2m
   requests              prometheus at http://prom:9090: sum(increase(http_requests_total[1m])); in
-                        /min
+                        count
   error_ratio           errors / requests; at least 300 samples; baseline of 5m before the first
                         change
   p95                   prometheus at http://prom:9090: sum by (le)
-                        (rate(http_request_duration_seconds_bucket[1m])); quantile 0.95; buckets up
-                        to 10; in s
+                        (rate(http_request_duration_seconds_bucket[1m])), samples:
+                        sum(increase(http_request_duration_seconds_count[1m])); quantile 0.95;
+                        buckets up to 10; in s; at least 59 samples
   worst_minute          prometheus at http://prom:9090: app_queue_length, greatest of the last 5m in
                         steps of 15s
   served                change over 10s of http_requests_total{env="prd"} at http://app/metrics; in
@@ -96,8 +97,8 @@ metrics
     Queue grows                   worst_minute increasing over 50m   → begin nothing new
     Queue shrinks                 worst_minute decreasing over 50m   → ok
     Queue stays                   worst_minute steady over 50m       → ok
-    Errors again and again        errors > 20/min 3 times in a row   → stop
-    A few errors                  errors <= 20/min                   → ok
+    Errors again and again        errors > 20 3 times in a row       → stop
+    A few errors                  errors <= 20                       → ok
     App not well                  health degraded or down            → ask (no answer in 15m = back
                                                                        out)
     App well                      health != degraded                 → ok
@@ -208,7 +209,7 @@ phase main
                   5 %  for 10m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
                  25 %  for 15m     canary_errors < 0.1% and canary_p95 <= 1.2x against main_p95
                  50 %  for 15m     canary_p95 same as main_p95 over 10m
-                100 %  at once on  no criteria
+                100 %  for 5m      no criteria
                 sampled every 10s
                 criteria that do not hold: look longer, at most 2 times, then ask (no answer in
                   15m = back out)
@@ -220,10 +221,10 @@ phase main
                                     ‹100 - stage.percent› is different for each stage
                                     ‹stage.percent› is different for each stage
                 main                after the last stage
-  change  10      update            $ ./update main                           stop
+  change  11      update            $ ./update main                           stop
                                     back out: $ ./restore main
                 remove              after the last stage
-  change  13      stop              $ ./stop canary                           stop
+  change  14      stop              $ ./stop canary                           stop
                                     back out: $ ./start canary
 
   target    prod
@@ -231,8 +232,8 @@ phase main
   files     a.yml
   fails     stop (unless the step's row says otherwise); NO-GO: stop, keep what was done
   backing out takes back what was really done, last first:
-            13  stop                  $ ./start canary
-            10  update                $ ./restore main
+            14  stop                  $ ./start canary
+            11  update                $ ./restore main
              1  weights               restore previous content, then $ nginx -s reload
 
 Plan: 0 read, 8 change

@@ -44,6 +44,9 @@ pub(super) fn for_unknown_key(what: &str, key: &str) -> Option<String> {
         ("a table of guards" | "a decision", "otherwise" | "no_data") => {
             "it is a row: `- { otherwise: investigate }` under `rules:`"
         }
+        ("a table of guards", "extend") => {
+            "guards end nothing that they could make longer: write `hold` or `investigate`"
+        }
         ("a stage", "pct" | "weight" | "share") => "the share of the traffic is `percent:`",
         ("a watch", "timeout" | "time") => "how long to watch is `for:`",
         ("an audit", "objects" | "list" | "of") => "the objects are `in:`",

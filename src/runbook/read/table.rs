@@ -46,7 +46,23 @@ impl<'a> Reader<'a> {
     pub(super) fn guards(&mut self, field: Field<'a>) -> Option<Table> {
         let obj = self.object(field, "a table of guards", keys::GUARDS)?;
         self.required(&obj, "every", "10s");
-        self.table(&obj, field)
+        let mut table = self.table(&obj, field)?;
+        self.refuse_extend(&obj);
+        // Said once; what else an extension would need is of no interest then.
+        let rows = table.rules.iter_mut().map(|rule| &mut rule.outcome);
+        let outcomes = rows.chain(&mut table.otherwise).chain(&mut table.no_data);
+        outcomes.filter(|outcome| outcome.action == Ruling::Extend).for_each(|outcome| outcome.action = Ruling::Hold);
+        Some(table)
+    }
+
+    /// Guards look for as long as what they guard takes: there is nothing that they could make longer.
+    fn refuse_extend(&mut self, obj: &Obj<'a>) {
+        let rows = obj.get("rules").and_then(|rules| rules.node.seq()).into_iter().flatten();
+        let words = rows.flat_map(|row| ["action", "otherwise", "no_data"].map(|key| row.get(key)));
+        for word in words.flatten().filter(|word| word.str() == Some("extend")) {
+            let problem = self.error(Code::BAD_VALUE, "guards cannot `extend`: they do not end anything", word.span);
+            problem.help.push("`hold` waits while it is so, `investigate` asks a person".into());
+        }
     }
 
     pub(super) fn decide(&mut self, field: Field<'a>) -> Option<Table> {

@@ -230,4 +230,53 @@ wrong:
 right:
     metrics: { rss: { ..., baseline: 5m } }            # in this runbook, with the table that needs it
 "#
+880 ROW_OUT_OF_TIME "a row that has no time to fire" r#"
+What must hold for five minutes is not seen in a look of one minute, and a trend takes ten samples, a slope three, a
+comparison four. Such a row never fires, whatever is measured. Where only the time after `over` shows it, that is said too.
+
+wrong:
+    decide: { over: 1m, every: 10s, rules: [{ symptom: Errors, if: { errors: "> 5%" }, for: 5m, action: rollback }, ...] }
+right:
+    decide: { over: 10m, every: 10s, rules: [{ symptom: Errors, if: { errors: "> 5%" }, for: 5m, action: rollback }, ...] }
+"#
+881 RATE_AS_SHARE "so much per second, read as percent" r#"
+A rate says how many there are per second: 5 errors per second are not 5 %. A share is a part of all.
+
+wrong:
+    errors: { scrape: { url: ..., series: errors_total, rate: 1m }, unit: '%' }
+right:
+    failed: { scrape: { url: ..., series: errors_total, delta: 1m }, unit: count }
+    all: { scrape: { url: ..., series: requests_total, delta: 1m }, unit: count }
+    errors: { ratio: { of: failed, to: all }, min_samples: 59 }
+"#
+882 NO_MIN_SAMPLES "a share of nobody knows how many" r#"
+Without `min_samples` one single request makes an error rate of 0 % or 100 %. Zero errors exclude 5 % (with 95 %
+confidence) from 59 observations on, 1 % from 299, 0.1 % from 2995; a P95 takes 59. And `min_samples` needs somebody who
+counts: a ratio of two rates has no number of observations.
+
+wrong:
+    errors: { ratio: { of: failed, to: all } }                        # if: { errors: "> 1%" }
+right:
+    errors: { ratio: { of: failed, to: all }, min_samples: 299 }
+"#
+883 STAGE_PROVES_NOTHING "a stage that proves nothing" r#"
+A stage without a time is over as soon as its share is set. A tolerance that reaches the next stage lets a share pass
+that was never changed. Without `share` nobody knows that the traffic has left the canary before it is taken down.
+
+wrong:
+    share: { metric: share, tolerance: 10% }
+    table: [{ percent: 5, wait: 5m }, { percent: 10, wait: 5m }, { percent: 100 }]
+right:
+    share: { metric: share, tolerance: 2% }
+    table: [{ percent: 5, wait: 5m }, { percent: 10, wait: 5m }, { percent: 100, wait: 5m }]
+"#
+884 GUARDS_TOO_SELDOM "guards that look too seldom" r#"
+Guards see a breach at their next look. Where they would go back, that should be within 10 seconds; and when what they
+guard takes less than the time between two looks, they may not see it at all.
+
+wrong:
+    guards: { every: 1m, ... }
+right:
+    guards: { every: 5s, ... }
+"#
 }

@@ -135,7 +135,7 @@ proptest! {
     #[test]
     fn the_analysis_finds_what_trying_everything_finds(table in random_table()) {
         prop_assume!(table.check().is_empty());
-        let findings = analyse(&table, &BTreeMap::new());
+        let findings = analyse(&table, Looks::Armed, &BTreeMap::new());
         let of = |kind: FindingKind| findings.iter().filter(move |f| f.kind == kind);
         for part in groups(&table) {
             let tried = try_all(&table, &part);
@@ -160,7 +160,7 @@ proptest! {
     #[test]
     fn each_gap_is_seen_at_its_witness(table in random_table()) {
         prop_assume!(table.check().is_empty());
-        for finding in analyse(&table, &BTreeMap::new()).iter().filter(|f| f.kind == FindingKind::Gap) {
+        for finding in analyse(&table, Looks::Armed, &BTreeMap::new()).iter().filter(|f| f.kind == FindingKind::Gap) {
             let mut samples: BTreeMap<String, Sample> =
                 [("a", Sample::number(1, 2.0, None)), ("b", Sample::number(1, 2.0, None)), ("h", Sample::text(1, "ok"))]
                     .map(|(m, s)| (m.to_string(), s)).into();

@@ -37,7 +37,7 @@ fn found(table: &Table, kind: FindingKind) -> Vec<(Vec<usize>, String, String)> 
 fn found_with(table: &Table, kind: FindingKind, facts: &BTreeMap<String, Facts>) -> Vec<(Vec<usize>, String, String)> {
     let errors = table.check();
     assert!(errors.is_empty(), "{errors:?}");
-    let of_kind = analyse(table, facts).into_iter().filter(|f| f.kind == kind);
+    let of_kind = analyse(table, Looks::Armed, facts).into_iter().filter(|f| f.kind == kind);
     of_kind.map(|f| (f.rows.iter().map(|r| r + 1).collect(), f.message.clone(), f.example())).collect()
 }
 
@@ -157,7 +157,8 @@ fn five_is_not_five_percent() {
     let mut table = table(HitPolicy::Worst, rows);
     table.metrics.insert("error_ratio".into(), Metric { unit: Some(Unit::RATIO), ..Metric::default() });
     let missing = found(&table, FindingKind::PercentMissing);
-    let wanted = (vec![2], "`5` of a share is 500%; did you mean `5%`".into(), "error_ratio = 500%".into());
+    let wanted =
+        (vec![2], "`5` of a share is 500%; did you mean `5%`? Write `500%` if not".into(), "error_ratio = 500%".into());
     assert_eq!(missing, [wanted]);
 }
 
