@@ -238,7 +238,11 @@ impl View {
             effect: node.effect,
             standing: inst.map_or(Standing::NotReached, |inst| standing(&inst.status)),
             verdict: inst.and_then(|inst| inst.verdict),
-            reason: inst.and_then(|inst| inst.reason.clone()),
+            // What was seen is the reason why a look passed.
+            reason: inst.and_then(|inst| {
+                let seen = inst.lookout.said.as_ref().filter(|_| inst.status == Status::Finished);
+                inst.reason.clone().or_else(|| seen.map(|said| said.because.clone()))
+            }),
             attempts: inst.map_or(0, |inst| inst.attempt),
             output_held: inst.and_then(|inst| inst.done.as_ref()).is_some_and(|done| done.output_held),
             began: times.began,

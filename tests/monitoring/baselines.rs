@@ -71,7 +71,7 @@ fn memory_that_is_half_as_much_again_stops() {
     run.go(2 * 60 * MINUTE);
     let (second, why) = run.ruled().expect("a ruling");
     assert_eq!(second, 610);
-    assert!(why.starts_with("rss 640MiB > +50%"), "{why}");
+    assert!(why.starts_with("Memory up by half: rss 640MiB > +50%"), "{why}");
     assert!(why.contains("of 400MiB"), "{why}");
 }
 

@@ -49,7 +49,7 @@ fn six_percent_for_five_minutes_without_a_gap_rolls_back() {
     run.go(90 * MINUTE);
     let (second, why) = run.ruled().expect("a ruling");
     assert_eq!(second, 900);
-    assert_eq!(why, "error_ratio 6% > 5% since 00:10:00, held 5m of 5m, 31 samples");
+    assert_eq!(why, "Error rate over 5 % for 5 min: error_ratio 6% > 5% since 00:10:00, held 5m of 5m, 31 samples");
     assert_eq!(run.outcome(), Some(Outcome::RolledBack));
     assert_eq!(run.happened(|e| matches!(e, Event::StepStarted(s) if s.path == "main.deploy~undo")), 1);
 }

@@ -129,7 +129,7 @@ fn a_breach_in_the_third_stage_goes_back_within_one_look_and_takes_all_weights_b
     assert_eq!(run.outcome(), Some(Outcome::RolledBack));
     let (second, why) = run.ruled().expect("a ruling");
     assert!((1003..=1008).contains(&second), "{second}");
-    assert!(why.starts_with("errors 9% > 5%"), "{why}");
+    assert!(why.starts_with("Errors over 5 %: errors 9% > 5%"), "{why}");
     let undos = ["[25%].weights", "[5%].weights", "[1%].weights"].map(|step| format!("main.rollout{step}~undo"));
     let wanted: Vec<String> =
         undos.into_iter().chain(["main.canary~undo".into()]).map(|path| format!("{second} {path}")).collect();

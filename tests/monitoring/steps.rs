@@ -60,7 +60,10 @@ fn the_first_breach_rolls_back_without_waiting_for_the_end() {
     });
     run.go(60 * MINUTE);
     assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::RolledBack), MINUTE));
-    assert_eq!(run.ruled().unwrap().1, "error_ratio 3% > 1% (500 observations) since 00:01:00, 1 sample");
+    assert_eq!(
+        run.ruled().unwrap().1,
+        "Errors over 1 %: error_ratio 3% > 1% (500 observations) since 00:01:00, 1 sample"
+    );
 }
 
 #[test]

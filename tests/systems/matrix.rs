@@ -154,10 +154,7 @@ fn a_leak_is_found_by_its_slope_and_taken_back() {
     let outcome = outcome.must_end(11);
     let ruled = outcome.events("ruled");
     let reason = ruled.last().and_then(|e| e["reason"].as_str()).expect("a ruling");
-    assert!(
-        reason.starts_with("memory rises ") || reason.contains("memory") && reason.contains("> 100MB/min"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("Memory leak: memory ") && reason.contains("> 100MB/min"), "{reason}");
     assert_eq!(host.serving(), ("blue".into(), "v1.0.0".into()));
     assert_eq!(get(host.port, "/api/work").expect("answers").status, 200, "maintenance is over");
     let chat = fs::read_to_string(host.dir.join("chat")).expect("messages");

@@ -70,10 +70,7 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
         }
         Event::StepFinished { path, .. } | Event::AnswerExpired { path } => {
             let row = view.row(path)?;
-            // What was seen is the reason why a look passed.
-            let said = view.state().inst(path).and_then(|inst| inst.lookout.said.as_ref());
-            let words = row.reason.as_deref().or(said.map(|said| said.because.as_str()));
-            Some(finished(&row, words.unwrap_or_default()))
+            Some(finished(&row, row.reason.as_deref().unwrap_or_default()))
         }
         Event::Looked { path, ruling, because, .. } if view.has_turned() => {
             let row = view.row(path)?;

@@ -3,7 +3,7 @@
 //! Nothing begins before the first look, while the table holds or asks, or while a row that does not pass holds but not
 //! yet for long enough. Nothing ends before a look that began after everything else was over, and unless that look passes.
 
-use super::{Said, ask, decision_of, looks_back};
+use super::{Said, ask, decision_of, looks_back, verdict};
 use crate::decide::Ruling;
 use crate::machine::event::{Event, Then, Verdict};
 use crate::machine::forward::{block_over, start_task};
@@ -21,7 +21,7 @@ pub(in crate::machine) fn turn(state: &State, id: InstId, now: Timestamp) -> Opt
     let question = inst.ask_inst?;
     let asking = matches!(state.insts[question].status, Status::Asking(_));
     if let Some(said) = &inst.lookout.said {
-        let ruled = |then| Event::Ruled { path: inst.path.clone(), then, reason: said.because.clone() };
+        let ruled = |then| Event::Ruled { path: inst.path.clone(), then, reason: verdict(decision, said) };
         match said.ruling {
             Ruling::Rollback => return Some(ruled(Then::Rollback)),
             Ruling::Abort => return Some(ruled(Then::Stop)),

@@ -226,8 +226,8 @@ fn extension_us(decision: &Decision, extend: &Extend) -> u64 {
 fn follow(state: &State, id: InstId, decision: &Decision, said: &Said, now: Timestamp) -> Event {
     let path = state.insts[id].path.clone();
     match said.ruling {
-        Ruling::Rollback => Event::Ruled { path, then: Then::Rollback, reason: said.because.clone() },
-        Ruling::Abort => Event::Ruled { path, then: Then::Stop, reason: said.because.clone() },
+        Ruling::Rollback => Event::Ruled { path, then: Then::Rollback, reason: verdict(decision, said) },
+        Ruling::Abort => Event::Ruled { path, then: Then::Stop, reason: verdict(decision, said) },
         Ruling::Investigate | Ruling::Escalate => ask(state, id, id, decision, said, now),
         Ruling::Extend | Ruling::Inconclusive => longer(state, id, decision, said, now),
         Ruling::Hold if decision.extend.is_some() => gave_up(state, id, decision, said, now),
@@ -342,6 +342,17 @@ fn timer<'a>(decision: &'a Decision, said: &Said) -> Option<&'a Ask> {
     };
     let of_extend = |extend: &'a Extend| extend.ask.as_ref();
     behind.ask.as_ref().or(decision.extend.as_ref().and_then(of_extend))
+}
+
+/// Which row, by its name, and what was seen.
+fn verdict(decision: &Decision, said: &Said) -> String {
+    match said.cause {
+        Because::Row(row) => match decision.table.rows.get(row).and_then(|row| row.symptom.as_ref()) {
+            Some(symptom) => format!("{symptom}: {}", said.because),
+            None => said.because.clone(),
+        },
+        _ => said.because.clone(),
+    }
 }
 
 fn symptom(decision: &Decision, cause: Because) -> Option<String> {
