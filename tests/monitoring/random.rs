@@ -1,7 +1,7 @@
 //! Random runbooks with tables, stages, marks and rounds, random metrics, kills and answers. What must hold is said again
 //! here, slowly, from the events alone.
 
-use runbook::decide::{Measured, Ruling};
+use runbook::decide::{Because, Measured, Ruling};
 use runbook::machine::action::ReadValue;
 use runbook::machine::event::{Answer, Event};
 
@@ -152,7 +152,41 @@ fn wrong(case: &Case, run: &Hours) -> Vec<String> {
     nothing_after_the_end(run, &mut found);
     stages_are_proved(case, run, &mut found);
     marks_are_kept(case, run, &mut found);
+    guards_keep_back(run, &mut found);
     found
+}
+
+/// No step begins before the first look, nor while the table holds or asks what nobody let pass; and a run that passes ends
+/// with a look that passes, begun after the last step was over.
+fn guards_keep_back(run: &Hours, found: &mut Vec<String>) {
+    let (mut last, mut let_pass, mut looked_at_the_end) = (None, None, false);
+    for (_, event) in &run.events {
+        let good = |(ruling, cause): (Ruling, Because)| ruling.passes() || let_pass == Some(cause);
+        match event {
+            Event::Looked { path, ruling, cause, .. } if path == "~guard" => {
+                last = Some((*ruling, *cause));
+                let_pass = let_pass.filter(|_| !ruling.passes());
+            }
+            Event::Answered { path, answer: Answer::Go, .. } if path == "~ask" => {
+                let_pass = last.map(|(_, cause)| cause)
+            }
+            Event::StepStarted(step) if step.path == "~guard" => looked_at_the_end = true,
+            Event::StepStarted(step) if !step.path.contains('~') && step.attempt == 1 => {
+                if !last.is_some_and(|said| good(said) || said.0 == Ruling::Inconclusive) {
+                    found.push(format!("{} began although the table said {last:?}", step.path));
+                }
+            }
+            Event::StepFinished { path, .. } if !path.contains('~') => looked_at_the_end = false,
+            Event::Turned { cause: None, .. } => {
+                if !(looked_at_the_end && last.is_some_and(good)) {
+                    found.push(format!("it passed although the table said {last:?}, at the end: {looked_at_the_end}"));
+                }
+            }
+            // What follows is no way forward any more.
+            Event::Turned { .. } => break,
+            _ => {}
+        }
+    }
 }
 
 /// The first rule fires exactly when every sample of its time was high and none of them was missing for too long.
