@@ -255,7 +255,18 @@ impl View {
     /// How many steps stand where.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts { total: self.total, missed: self.missed.len(), ..Counts::default() };
-        for row in self.rows().iter().filter(|row| row.kind.is_step() && row.standing == Standing::Finished) {
+        let mut skipped_block = None;
+        for row in &self.rows() {
+            // What stands in a phase or group that was skipped was skipped with it.
+            let inside = skipped_block.is_some_and(|depth| row.depth > depth);
+            if !inside {
+                let is_skipped = !row.kind.is_step() && row.verdict == Some(Verdict::Skipped);
+                skipped_block = is_skipped.then_some(row.depth);
+            }
+            if !row.kind.is_step() || row.standing != Standing::Finished {
+                counts.skipped += usize::from(inside && row.kind.is_step() && row.part == Part::Forward);
+                continue;
+            }
             let failed = row.is_failed();
             match (row.part, row.verdict) {
                 (Part::Undo | Part::Rollback, _) if failed => counts.undo_failed += 1,

@@ -168,6 +168,20 @@ steps:
     assert!(planned.contains("meanwhile: stdout | int decreasing"), "{planned}");
 }
 
+#[test]
+fn what_stands_in_a_skipped_phase_counts_as_skipped() {
+    let body = "
+inputs: { more: { type: bool, default: false } }
+phases:
+  - id: perhaps
+    when: inputs.more
+    steps: [{ id: one, shell: 'true', effect: read }, { id: two, shell: 'true', effect: read }]
+  - { id: surely, steps: [{ id: three, shell: 'true', effect: read }] }
+";
+    let ran = Test::book(body).run();
+    assert!(ran.stderr.contains("1 ok, 2 skipped") && !ran.stderr.contains("not reached"), "{}", ran.stderr);
+}
+
 const INNER: &str = "
 runbook: v1
 name: inner
