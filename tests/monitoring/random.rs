@@ -162,6 +162,7 @@ fn guards_keep_back(run: &Hours, found: &mut Vec<String>) {
     let (mut last, mut let_pass, mut looked_at_the_end) = (None, None, false);
     for (_, event) in &run.events {
         let good = |(ruling, cause): (Ruling, Because)| ruling.passes() || let_pass == Some(cause);
+        let may_begin = |said| good(said) || said.0 == Ruling::Inconclusive;
         match event {
             Event::Looked { path, ruling, cause, .. } if path == "~guard" => {
                 last = Some((*ruling, *cause));
@@ -171,19 +172,20 @@ fn guards_keep_back(run: &Hours, found: &mut Vec<String>) {
                 let_pass = last.map(|(_, cause)| cause)
             }
             Event::StepStarted(step) if step.path == "~guard" => looked_at_the_end = true,
-            Event::StepStarted(step) if !step.path.contains('~') && step.attempt == 1 => {
-                if !last.is_some_and(|said| good(said) || said.0 == Ruling::Inconclusive) {
-                    found.push(format!("{} began although the table said {last:?}", step.path));
-                }
+            Event::StepStarted(step)
+                if !step.path.contains('~') && step.attempt == 1 && !last.is_some_and(may_begin) =>
+            {
+                found.push(format!("{} began although the table said {last:?}", step.path));
             }
             Event::StepFinished { path, .. } if !path.contains('~') => looked_at_the_end = false,
-            Event::Turned { cause: None, .. } => {
-                if !(looked_at_the_end && last.is_some_and(good)) {
+            // What follows is no way forward any more.
+            Event::Turned { cause, .. } => {
+                let passed = cause.is_none();
+                if passed && !(looked_at_the_end && last.is_some_and(good)) {
                     found.push(format!("it passed although the table said {last:?}, at the end: {looked_at_the_end}"));
                 }
+                break;
             }
-            // What follows is no way forward any more.
-            Event::Turned { .. } => break,
             _ => {}
         }
     }
