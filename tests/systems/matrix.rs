@@ -171,6 +171,7 @@ fn strict_demo(bed: &Bed) -> String {
         .replace("errors_for: 10s", "errors_for: 8s")
         .replace("window: 4s", "window: 3s")
         .replace("answer_within: 5m", "answer_within: 60s")
+        .replace("min_samples: 598", "min_samples: 20")
         .replace("look_1: 5s", "look_1: 16s")
         .replace("look_2: 10s", "look_2: 17s")
         .replace("look_3: 15s", "look_3: 18s")
