@@ -180,7 +180,6 @@ fn hasty_demo() -> String {
         ("min_samples: 598", "min_samples: 20"),
         ("breach_samples: 74", "breach_samples: 20"),
         ("breach_samples: 59", "breach_samples: 20"),
-        ("baseline: 3s", "baseline: 2s"),
         ("drain_every: 1s", "drain_every: 200ms"),
         ("leak_over: 10s", "leak_over: 1s"),
         ("leak: 150MB", "leak: 150GB"),

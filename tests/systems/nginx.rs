@@ -30,7 +30,9 @@ fn bluegreen_on_nginx_switches_and_nobody_notices() {
 #[ignore = "needs nginx; tests/run runs it"]
 fn rollback_on_nginx_goes_back_at_once_after_a_deployment() {
     let host = Host::fresh();
+    let load = host.witness();
     bluegreen(&host).answer("g").start().must_end(0);
+    saw_nothing(&load.testify());
     let witness = host.witness();
     let outcome = host.run("rollback.yml").input("reason", "errors at checkout").answer("g").start();
     let seen = witness.testify();
