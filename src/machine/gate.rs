@@ -235,14 +235,11 @@ pub fn red(state: &State, id: InstId) -> Vec<String> {
     for phase in phases_before(state, id) {
         red_steps(state, phase, &mut found);
     }
-    for guard in &state.armed {
-        let owner = state.insts[*guard].owner.unwrap_or(*guard);
-        if !is_around(state, owner, id) {
-            continue;
-        }
+    for guard in state.guards_around(id) {
+        let owner = state.insts[guard].owner.unwrap_or(guard);
         let beside = state.insts[owner].path.as_str();
         let guards = if beside.is_empty() { "the guards".to_string() } else { format!("the guards of {beside}") };
-        match &state.insts[*guard].lookout.said {
+        match &state.insts[guard].lookout.said {
             Some(said) if said.ruling.passes() => {}
             Some(said) => found.push(format!("{guards} say {}: {}", said.ruling, said.because)),
             None => found.push(format!("{guards} have not looked yet")),
@@ -285,9 +282,4 @@ fn red_steps(state: &State, id: InstId, found: &mut Vec<String>) {
         let reason = inst.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         found.push(format!("{} {word}{reason}", inst.path));
     }
-}
-
-/// Whether an instance is the other one, or around it.
-fn is_around(state: &State, outer: InstId, inner: InstId) -> bool {
-    std::iter::successors(Some(inner), |at| state.insts[*at].parent).any(|at| at == outer)
 }

@@ -428,6 +428,12 @@ impl State {
         self.insts[id].owner.is_some_and(|owner| self.insts[owner].guard_inst == Some(id))
     }
 
+    /// The tables that look on now beside an instance or beside what is around it.
+    pub(super) fn guards_around(&self, id: InstId) -> impl Iterator<Item = InstId> {
+        let is_around = move |owner| std::iter::successors(Some(id), |at| self.insts[*at].parent).any(|at| at == owner);
+        self.armed.iter().copied().filter(move |guard| self.insts[*guard].owner.is_some_and(is_around))
+    }
+
     /// The table in whose name it asks.
     pub(super) fn asks_for(&self, id: InstId) -> Option<InstId> {
         self.insts[id].owner.filter(|owner| self.insts[*owner].ask_inst == Some(id))

@@ -4,7 +4,7 @@
 //! yet for long enough. Nothing ends before a look that began after everything else was over, and unless that look passes.
 
 use super::{Said, ask, decision_of, looks_back, verdict};
-use crate::decide::Ruling;
+use crate::decide::{Because, Ruling};
 use crate::machine::event::{Event, Then, Verdict};
 use crate::machine::forward::{block_over, start_task};
 use crate::machine::judge::failed;
@@ -41,11 +41,7 @@ pub(in crate::machine) fn turn(state: &State, id: InstId, now: Timestamp) -> Opt
 
 /// Whether a table around a step keeps it from beginning.
 pub(in crate::machine) fn keeps_back(state: &State, id: InstId) -> bool {
-    let around = || std::iter::successors(Some(id), |at| state.insts[*at].parent);
-    !state.armed.is_empty()
-        && around()
-            .filter_map(|at| state.insts[at].guard_inst)
-            .any(|guard| state.armed.contains(&guard) && restrains(state, guard))
+    state.guards_around(id).any(|guard| restrains(state, guard))
 }
 
 fn restrains(state: &State, guard: InstId) -> bool {
@@ -57,7 +53,7 @@ fn restrains(state: &State, guard: InstId) -> bool {
         _ if is_let_pass(state, guard, said) => false,
         Ruling::Investigate | Ruling::Escalate => true,
         // A window that is not full yet is no reason to wait with what may fill it.
-        Ruling::Hold if matches!(said.cause, crate::decide::Because::Pending(_)) => counting(),
+        Ruling::Hold if matches!(said.cause, Because::Pending(_)) => counting(),
         Ruling::Hold => true,
         Ruling::Ok | Ruling::Continue | Ruling::Inconclusive | Ruling::Extend => false,
     }
