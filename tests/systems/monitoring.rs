@@ -105,7 +105,7 @@ fn errors_that_last_are_rolled_back_and_a_good_version_stays() {
         assert_eq!(bed.serving().0, serves, "{version}");
         assert_eq!((&seen["dropped"], &seen["unsent"]), (&0.into(), &0.into()), "{seen:#}");
         if code == 11 {
-            assert!(outcome.text.contains("roll back: error_ratio"), "{}", outcome.text);
+            assert!(outcome.text.contains("roll back: Errors over 2 % for 3 s: error_ratio"), "{}", outcome.text);
             assert!(
                 outcome.text.contains("held 3s of 3s") || outcome.text.contains("held 4s of 3s"),
                 "{}",
