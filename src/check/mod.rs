@@ -13,7 +13,9 @@ use crate::text::{Diagnostic, Source};
 
 use facts::Facts;
 use rules::of_runbook;
+use rules::target::{self, Lacking};
 pub(crate) use rules::{Use, of_stages, of_table};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Access to the files a runbook runs.
@@ -40,6 +42,23 @@ pub fn check(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
 /// What is wrong with a runbook only where its target is production.
 pub fn check_for_production(runbook: &Runbook, includes: &dyn Includes) -> Vec<Diagnostic> {
     rules::unlocked(&Facts::of(runbook, includes)).into_iter().collect()
+}
+
+/// What a runbook, and those it runs, read of their target and the target does not have.
+pub(crate) fn check_at_target(
+    runbook: &Runbook,
+    includes: &dyn Includes,
+    name: &str,
+    values: &Value,
+) -> Vec<Diagnostic> {
+    let (facts, mut lacking) = (Facts::of(runbook, includes), Lacking::new());
+    target::look(&facts, values, |_| false, &mut lacking);
+    for (block, inside) in &facts.inside {
+        let asked = target::asked_around(&facts, *block);
+        let asks = |path: &[String]| asked.iter().any(|asked| path.starts_with(asked));
+        target::look(&Facts::of(inside, includes), values, asks, &mut lacking);
+    }
+    target::problems(lacking, name)
 }
 
 /// What is found in the tables and stages of a runbook once their holes are filled, such as by the limits of a target.

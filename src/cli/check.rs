@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::library::Files;
 use super::prepare::without_known;
 use super::{rails, target};
-use crate::check::{check_filled, check_for_production};
+use crate::check::{check_at_target, check_filled, check_for_production};
 use crate::plan::inputs::conform;
 use crate::plan::known::Known;
 use crate::plan::model::{Binding, InputBinding, Scope, Target, Template};
@@ -57,6 +57,7 @@ fn checked(file: &Path, target: Option<&str>) -> Result<Vec<Diagnostic>, CliErro
         if loaded.target.is_production() {
             problems.extend(check_for_production(&book, &files));
         }
+        problems.extend(check_at_target(&book, &files, &loaded.target.name, &loaded.target.values));
         let known = known(&book, &loaded.target);
         let fill = |text: &Text| match known.covers(&text.value) {
             true => known.text(&text.value),

@@ -4,8 +4,8 @@ use super::args::Making;
 use super::error::CliError;
 use super::inputs::{self, Values};
 use super::library::Files;
-use super::target;
-use crate::check::same_problem;
+use super::target::{self, Loaded};
+use crate::check::{check_at_target, same_problem};
 use crate::log::Sha256Sum;
 use crate::plan::{Around, Judged, Library, Plan, Request, Unreadable, build_judged, encode, idle_waivers};
 use crate::policy::Program;
@@ -127,6 +127,12 @@ fn make(
     let Some(book) = book.filter(|_| errors.is_empty()) else { return Err(CliError::Invalid(errors)) };
     let warnings: Vec<Diagnostic> = others.into_iter().filter(|d| d.severity == Severity::Warning).collect();
     let mut loaded = target.map(|name| target::load(name, file, home)).transpose()?;
+    if let Some(Loaded { target, .. }) = &loaded {
+        let lacking = check_at_target(&book, &files.files, &target.name, &target.values);
+        if !lacking.is_empty() {
+            return Err(CliError::Invalid(lacking));
+        }
+    }
     let Values { given, typed } = values(&book)?;
     files.keep(source.name(), source.text().as_bytes());
     if let Some(loaded) = &loaded {

@@ -2,7 +2,7 @@
 
 use super::apply::{find, finish};
 use super::event::{Answer, Cause, CauseKind, Direction, Event, Then, Verdict};
-use super::look::{Said, look_time, looks_back, remember, with_baselines};
+use super::look::{Said, is_held, look_time, looks_back, remember, with_baselines};
 use super::state::{IllegalEvent, InstId, State, Status};
 use crate::decide;
 use crate::plan::model::NodeKind;
@@ -28,6 +28,10 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
                     let about = decide::remember(&decision.table, &mut memory, samples, time.when, *cause);
                     let lookout = &mut state.insts[id].lookout;
                     lookout.memory = memory;
+                    lookout.held_since_us = match is_held(&decision.table, *cause) {
+                        true => lookout.held_since_us.or(*run_us),
+                        false => None,
+                    };
                     lookout.judged_wall_us = *at_us as i64;
                     lookout.began_us = run_us.unwrap_or(0).saturating_sub(time.when.reading_us);
                     about

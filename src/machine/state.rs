@@ -4,7 +4,7 @@ use super::action::{Action, Done, LogMark, WatchAction};
 use super::event::{Asked, Cause, Direction, Event, Locked, OnHold, Outcome, Parking, RunStarted, Then, Verdict};
 use super::gate::{self, Driver, Gathered};
 use super::lock;
-use super::look::{Latencies, Lookout};
+use super::look::{self, Latencies, Lookout};
 use super::plans::Plans;
 use super::schedule::Zero;
 use super::trail::Trail;
@@ -293,6 +293,7 @@ impl State {
                 // On hold only tables go on; after a press of Ctrl-C nothing does unless tables look on.
                 Status::Pausing { .. } | Status::Waiting { .. } if held && !self.armed.contains(id) => {}
                 Status::Pausing { .. } if left => {}
+                Status::Pausing { .. } | Status::Waiting { .. } if look::waits_for_a_look(self, *id) => {}
                 Status::Pausing { until_us } => run = Some(run.map_or(*until_us, |r| r.min(*until_us))),
                 Status::Asking(asked) => {
                     let lapses = gate::lapses_at(&self.insts[*id].gathered, asked);

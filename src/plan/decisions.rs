@@ -134,6 +134,7 @@ impl Builder<'_> {
             no_data: self.behind(no_data, table, at),
             escalate: table.escalate.as_ref().and_then(|escalate| self.escalate(escalate, at)),
             extend: table.extend.as_ref().map(|extend| self.extend(extend, table.investigate.as_ref(), at)),
+            hold: table.patience.as_ref().and_then(|patience| self.hold(patience, table.investigate.as_ref(), at)),
             at: line_of(&table.place),
         })
     }
@@ -169,9 +170,18 @@ impl Builder<'_> {
     }
 
     pub(super) fn extend(&mut self, extend: &doc::Extend, ask: Option<&doc::Investigate>, at: &Position<'_>) -> Extend {
-        let asks = extend.then == doc::Then::Investigate;
-        let ask = ask.filter(|_| asks).and_then(|i| Some(Ask { within_us: self.us(&i.within, at)?, then: i.then }));
+        let ask = self.asks(extend.then, ask, at);
         Extend { by_us: extend.by.as_ref().and_then(|by| self.us(by, at)), max: extend.max, then: extend.then, ask }
+    }
+
+    fn hold(&mut self, hold: &doc::Patience, ask: Option<&doc::Investigate>, at: &Position<'_>) -> Option<HoldLimit> {
+        Some(HoldLimit { max_us: self.us(&hold.max, at)?, then: hold.then, ask: self.asks(hold.then, ask, at) })
+    }
+
+    /// The timer behind `then: investigate`.
+    fn asks(&mut self, then: doc::Then, ask: Option<&doc::Investigate>, at: &Position<'_>) -> Option<Ask> {
+        let ask = ask.filter(|_| then == doc::Then::Investigate)?;
+        Some(Ask { within_us: self.us(&ask.within, at)?, then: ask.then })
     }
 
     pub(super) fn rounds(&mut self, rounds: &doc::Rounds, place: &Place, at: &Position<'_>) -> NodeKind {

@@ -16,8 +16,8 @@ mod schedule;
 mod task;
 
 pub use decision::{
-    Ask, Baseline, Behind, Change, Decision, Escalate, Extend, Level, Metric, MetricSource, NewPatterns, Promote,
-    Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
+    Ask, Baseline, Behind, Change, Decision, Escalate, Extend, HoldLimit, Level, Metric, MetricSource, NewPatterns,
+    Promote, Round, Rounds, Sampling, Share, Stage, StagePart, Stages, Watch, WatchSource,
 };
 pub use gate::{Gate, WAIVED, Waiver};
 pub use lock::Lock;

@@ -139,6 +139,7 @@ impl Builder<'_> {
             no_data: nothing(),
             escalate: None,
             extend: common.extend.cloned(),
+            hold: None,
             at: line_of(place),
         })))
     }

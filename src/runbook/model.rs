@@ -31,7 +31,7 @@ pub use scan::{AddedLines, Scan};
 pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Window};
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
-    Cell, CellProblem, Condition, Escalate, Fill, Investigate, Level, Outcome, Rule, Table, Then, count,
+    Cell, CellProblem, Condition, Escalate, Fill, Investigate, Level, Outcome, Patience, Rule, Table, Then, count,
     resolve_conditions, time_us,
 };
 pub use watch::{NewPatterns, Watch, WatchSource};

@@ -35,6 +35,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("escalate", "`escalate`"),
     ("level", "A level"),
     ("extend", "`extend`"),
+    ("table_hold", "`hold` of a table"),
     ("stages", "`stages`"),
     ("stage", "A stage"),
     ("share", "`share`"),

@@ -394,17 +394,6 @@ error[RB0511]: this runbook uses no target, but `t` was given
 }
 
 #[test]
-fn a_value_the_target_does_not_have() {
-    let ran = Test::book("steps: [{ id: one, shell: 'echo {{ target.nope }}; touch ran' }]")
-        .file("targets/t.yml", "target: v1\nname: t\nthere: 1\n")
-        .args("-t t")
-        .start()
-        .end_any();
-    assert!(!ran.sandbox.exists("ran"));
-    assert!((ran.stderr.clone() + &ran.stdout).contains("nope"));
-}
-
-#[test]
 fn no_run_has_this_id() {
     for verb in ["show", "resume", "logs", "verify", "report"] {
         let ran = Test::new().args(verb).arg("0000").code(2).run();

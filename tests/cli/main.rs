@@ -39,6 +39,7 @@ mod shell;
 mod signals;
 mod planned;
 mod stages;
+mod target;
 mod terminal;
 mod token;
 mod values;

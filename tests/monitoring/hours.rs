@@ -143,6 +143,7 @@ impl Hours {
                 self.pass(until.saturating_sub(self.now.run_us));
                 return self;
             }
+            assert!(jump > 0, "it is to be woken at {} at once, and does nothing then", self.now.run_us);
             self.pass(jump);
         }
     }

@@ -5,6 +5,7 @@
 mod baselines;
 mod guards;
 mod holds;
+mod hold_ends;
 mod hours;
 mod marks;
 mod random;

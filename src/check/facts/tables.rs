@@ -37,6 +37,9 @@ impl<'r> Facts<'r> {
             self.add(at, scope, "within", Role::Template, Results::Nothing, &level.within);
         }
         self.longer(table.extend.as_ref(), table.investigate.as_ref(), at, scope);
+        if let Some(patience) = &table.patience {
+            self.add(at, scope, "hold", Role::Template, Results::Nothing, &patience.max);
+        }
         self.metrics_of(table.rules.iter().flat_map(|rule| &rule.conditions), at, scope);
         self.tables.push((at, table));
     }

@@ -30,6 +30,7 @@ mod stages;
 mod steps;
 mod syntax;
 mod tables;
+pub(super) mod target;
 mod timeouts;
 mod undo;
 mod vars;

@@ -28,9 +28,9 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         if is_step && table.over.is_none() {
             extends_nothing(table, found);
         }
-        if let (Some(extend), None) = (&table.extend, &table.investigate)
-            && extend.then == Then::Investigate
-        {
+        holds(table, is_step, found);
+        let last = [table.extend.as_ref().map(|extend| extend.then), table.patience.as_ref().map(|hold| hold.then)];
+        if table.investigate.is_none() && last.contains(&Some(Then::Investigate)) {
             let problem =
                 incomplete("`then: investigate` does not say how long and what without an answer", &table.place);
             found.push(problem.help("add `investigate: { within: 15m, then: rollback }` to the table"));
@@ -95,6 +95,24 @@ fn action(table: &Table, outcome: &Outcome, found: &mut Vec<Diagnostic>) {
     if outcome.within.is_some() || outcome.then.is_some() {
         let problem = incomplete(format!("`{word}` asks nobody, so `within` and `then` have no meaning"), place);
         found.push(problem.help("they go with `investigate`"));
+    }
+}
+
+/// Whatever waits must have an end; what is never waited for needs none.
+fn holds(table: &Table, is_step: bool, found: &mut Vec<Diagnostic>) {
+    let rows = table.rules.iter().map(|rule| &rule.outcome);
+    let mut holding = rows.chain(&table.otherwise).chain(&table.no_data).filter(|o| o.action == Ruling::Hold);
+    match (&table.patience, holding.next()) {
+        (None, Some(outcome)) if !is_step || table.extend.is_none() => {
+            let message = "nothing ends this `hold` as long as it is so";
+            let problem = Diagnostic::warning(Code::ENDLESS_HOLD, message, outcome.place.clone());
+            found.push(problem.help("add `hold: { max: 30m, then: rollback }` to the table, or `then: abort`"));
+        }
+        (Some(patience), None) => {
+            let message = "no row holds, so `hold` has no meaning";
+            found.push(Diagnostic::warning(Code::ENDLESS_HOLD, message, patience.max.place.clone()));
+        }
+        _ => {}
     }
 }
 

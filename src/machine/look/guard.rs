@@ -85,6 +85,14 @@ pub(in crate::machine) fn ends(state: &State, id: InstId, over: Event, now: Time
     }
 }
 
+/// Whether something whose time is over, or is running out, only waits for the table beside it.
+pub(in crate::machine) fn waits_for_a_look(state: &State, id: InstId) -> bool {
+    let guard = state.insts[id].guard_inst.filter(|guard| state.armed.contains(guard));
+    guard.is_some_and(|guard| {
+        !matches!(state.insts[guard].status, Status::Pausing { .. }) || has_looked_at_the_end(state, id, guard)
+    })
+}
+
 /// Whether its last look began after all that it guards was over.
 fn has_looked_at_the_end(state: &State, id: InstId, guard: InstId) -> bool {
     let (inst, lookout) = (&state.insts[id], &state.insts[guard].lookout);

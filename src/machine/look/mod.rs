@@ -6,6 +6,7 @@ mod baseline;
 mod clock;
 mod counters;
 mod guard;
+mod hold;
 mod latencies;
 mod probe;
 mod samples;
@@ -15,7 +16,8 @@ pub(super) use baseline::keep as keep_baselines;
 pub(crate) use clock::LookClock;
 pub(super) use clock::LookTime;
 pub(crate) use counters::Counters;
-pub(super) use guard::{ends, keeps_back, turn};
+pub(super) use guard::{ends, keeps_back, turn, waits_for_a_look};
+pub(super) use hold::is_held;
 pub(crate) use latencies::Latencies;
 pub use probe::{Probe, Seen};
 pub(super) use samples::{is_timed, looks_back, remember};
@@ -60,6 +62,8 @@ pub struct Lookout {
     pub judged_wall_us: i64,
     /// How many looks there were since anything ended.
     pub idle_looks: u64,
+    /// Since when every look said hold, in run time (microseconds).
+    pub held_since_us: Option<u64>,
     /// How often looking was extended.
     pub extended: u32,
     /// How many levels of people did not answer.
@@ -198,6 +202,7 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
     let samples = samples::of(state, id, decision.table.reads(), &time);
     let memory = with_baselines(state, id, inst.lookout.memory.clone());
     let (ruling, cause, because) = decide::rule(&decision.table, memory, &samples, time.when);
+    let (ruling, because) = hold::limited(inst, decision, ruling, cause, because, now.run_us);
     let next = next_us(inst, decision.table.every_us, now);
     let again_us = match ruling {
         _ if state.is_guard(id) => Some(next),
@@ -333,15 +338,16 @@ fn then(unanswered: Unanswered) -> Then {
     }
 }
 
-/// The timer behind what was said: of the row, of `otherwise`, of `no_data`, or of the last extension.
+/// The timer behind what was said: of the row, of `otherwise`, of `no_data`, of the longest hold, or of the last extension.
 fn timer<'a>(decision: &'a Decision, said: &Said) -> Option<&'a Ask> {
     let behind = match said.cause {
         Because::Row(row) | Because::Pending(row) => decision.rows.get(row)?,
         Because::Otherwise => &decision.otherwise,
         Because::NoData => &decision.no_data,
     };
-    let of_extend = |extend: &'a Extend| extend.ask.as_ref();
-    behind.ask.as_ref().or(decision.extend.as_ref().and_then(of_extend))
+    let of_hold = || decision.hold.as_ref().and_then(|hold| hold.ask.as_ref());
+    let of_extend = || decision.extend.as_ref().and_then(|extend| extend.ask.as_ref());
+    behind.ask.as_ref().or_else(of_hold).or_else(of_extend)
 }
 
 /// Which row, by its name, and what was seen.

@@ -147,6 +147,9 @@ pub struct Decision {
     /// Limits of `extend`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extend: Option<Extend>,
+    /// How long it may hold; for ever where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldLimit>,
     /// `file:line`.
     pub at: String,
 }
@@ -197,6 +200,18 @@ pub struct Extend {
     /// How often at most.
     pub max: u32,
     /// What happens after the last time.
+    pub then: Then,
+    /// The timer of `then: investigate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
+}
+
+/// The end of a hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HoldLimit {
+    /// The longest time in microseconds.
+    pub max_us: u64,
+    /// What happens after that.
     pub then: Then,
     /// The timer of `then: investigate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

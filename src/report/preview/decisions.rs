@@ -175,7 +175,13 @@ fn action(names: &Names<'_>, scope: usize, ruling: Ruling, behind: &Behind, deci
         Ruling::Ok => "ok".into(),
         Ruling::Continue => "known, go on".into(),
         Ruling::Inconclusive => "inconclusive, never a pass".into(),
-        Ruling::Hold => "begin nothing new".into(),
+        Ruling::Hold => match &decision.hold {
+            Some(hold) => {
+                let then = after(hold.then, hold.ask.as_ref());
+                format!("begin nothing new, for at most {}, then {then}", time(hold.max_us))
+            }
+            None => "begin nothing new".into(),
+        },
         Ruling::Extend => decision.extend.as_ref().map_or_else(|| "look longer".into(), longer),
         Ruling::Investigate => ask(behind.ask.as_ref()),
         Ruling::Escalate => match &decision.escalate {

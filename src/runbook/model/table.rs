@@ -28,6 +28,8 @@ pub struct Table {
     pub escalate: Option<Escalate>,
     /// What `extend` means.
     pub extend: Option<Extend>,
+    /// How long it may hold.
+    pub patience: Option<Patience>,
     /// The key in the file.
     pub place: Place,
 }
@@ -301,6 +303,15 @@ pub struct Investigate {
     /// Time to answer.
     pub within: Text,
     /// What happens without an answer.
+    pub then: Then,
+}
+
+/// `hold: { max, then }`: for how long a table may say `hold`.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// The longest time without a look that says something else.
+    pub max: Text,
+    /// What happens then.
     pub then: Then,
 }
 

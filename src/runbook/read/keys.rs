@@ -71,8 +71,9 @@ pub(super) const WAIVER: &[&str] = &["step", "person", "reason", "until"];
 pub(super) const RUN: &[&str] = &["runbook", "inputs"];
 pub(super) const PARALLEL: &[&str] = &["max", "collect", "steps"];
 pub(super) const FOR_EACH: &[&str] = &["in", "as", "key", "max", "parallel", "collect", "steps"];
-pub(super) const GUARDS: &[&str] = &["every", "gap", "hit", "rules", "investigate", "escalate"];
-pub(super) const DECIDE: &[&str] = &["over", "every", "gap", "hit", "rules", "investigate", "escalate", "extend"];
+pub(super) const GUARDS: &[&str] = &["every", "gap", "hit", "rules", "investigate", "escalate", "hold"];
+pub(super) const DECIDE: &[&str] =
+    &["over", "every", "gap", "hit", "rules", "investigate", "escalate", "extend", "hold"];
 pub(super) const RULE: &[&str] = &["symptom", "if", "for", "action", "within", "then"];
 pub(super) const OTHERWISE: &[&str] = &["otherwise", "within", "then"];
 pub(super) const NO_DATA: &[&str] = &["no_data", "within", "then"];
@@ -81,6 +82,7 @@ pub(super) const CELL: &[&str] =
 pub(super) const INVESTIGATE: &[&str] = &["within", "then"];
 pub(super) const ESCALATE: &[&str] = &["levels", "then"];
 pub(super) const LEVEL: &[&str] = &["to", "within"];
+pub(super) const TABLE_HOLD: &[&str] = &["max", "then"];
 pub(super) const EXTEND: &[&str] = &["by", "max", "then"];
 pub(super) const STAGES: &[&str] = &["table", "every", "share", "extend", "investigate", "steps", "promote"];
 pub(super) const STAGE: &[&str] = &["percent", "wait", "criteria"];
@@ -313,6 +315,7 @@ pub fn keys() -> Vec<(&'static str, Vec<&'static str>)> {
         ("investigate", INVESTIGATE.to_vec()),
         ("escalate", ESCALATE.to_vec()),
         ("level", LEVEL.to_vec()),
+        ("table_hold", TABLE_HOLD.to_vec()),
         ("extend", EXTEND.to_vec()),
         ("stages", STAGES.to_vec()),
         ("stage", STAGE.to_vec()),

@@ -3,7 +3,7 @@
 use super::cursor::{Field, Obj, Reader};
 use super::keys;
 use crate::decide::{HitPolicy, Ruling};
-use crate::runbook::model::{Escalate, Extend, Investigate, Level, Outcome, Rule, Table, Then};
+use crate::runbook::model::{Escalate, Extend, Investigate, Level, Outcome, Patience, Rule, Table, Then};
 use crate::text::Code;
 
 /// Words for `action`.
@@ -38,7 +38,7 @@ const NO_DATA: &[(&str, Ruling)] = &[
 ];
 /// What silence may mean.
 const SILENCE: &[(&str, Then)] = &[("rollback", Then::Rollback), ("abort", Then::Abort)];
-/// What may come after the last extension.
+/// What may come after the last extension, or the longest hold.
 const AFTER: &[(&str, Then)] =
     &[("rollback", Then::Rollback), ("abort", Then::Abort), ("investigate", Then::Investigate)];
 
@@ -90,6 +90,7 @@ impl<'a> Reader<'a> {
             investigate: obj.get("investigate").and_then(|f| self.investigate(f)),
             escalate: obj.get("escalate").and_then(|f| self.escalate(f)),
             extend: obj.get("extend").and_then(|f| self.extend(f)),
+            patience: obj.get("hold").and_then(|f| self.patience(f)),
             place: self.place(field.key),
         };
         let rows = self.required(obj, "rules", "[...]")?;
@@ -202,6 +203,13 @@ impl<'a> Reader<'a> {
         let to = self.required(&obj, "to", "on-call").and_then(|f| self.text_as(f, "who is asked"));
         let within = self.required(&obj, "within", "15m").and_then(|f| self.duration(f));
         Some(Level { to: to?, within: within? })
+    }
+
+    fn patience(&mut self, field: Field<'a>) -> Option<Patience> {
+        let obj = self.object(field, "the end of a hold", keys::TABLE_HOLD)?;
+        let max = self.required(&obj, "max", "10m").and_then(|f| self.duration(f));
+        let then = self.required(&obj, "then", "rollback").and_then(|f| self.word(f, AFTER));
+        Some(Patience { max: max?, then: then? })
     }
 
     pub(super) fn extend(&mut self, field: Field<'a>) -> Option<Extend> {

@@ -279,4 +279,14 @@ wrong:
 right:
     guards: { every: 5s, ... }
 "#
+885 ENDLESS_HOLD "a hold without an end, or an end without a hold" r#"
+While a table holds, nothing begins and nothing ends. If that never changes, the run waits for ever: say for how long it
+may, and what follows then. Where no row, `otherwise` or `no_data` holds, the limit has no meaning.
+
+wrong:
+    rules: [{ symptom: Queue is long, if: { queue: "> 100" }, action: hold }, ...]
+right:
+    hold: { max: 30m, then: rollback }
+    rules: [{ symptom: Queue is long, if: { queue: "> 100" }, action: hold }, ...]
+"#
 }

@@ -101,6 +101,19 @@ wrong:
 right:
     if: { error_ratio: "> {{ target.limits.errors }}" }
 "#
+526 TARGET_LACKS "the target does not have what the runbook reads of it" r#"
+A step that reads what its target does not have would fail when its turn comes, in the middle of the change. So it is
+looked for before anything runs, by `check --target`, `plan` and `run`. What a runbook can do without stands under a
+`when:` that asks, or has a default.
+
+wrong:
+    # the target has `commands: { start: [...] }` and no `stop`
+    exec: "{{ target.commands.stop + [steps.colours.live] }}"
+right:
+    # commands: { start: [...], stop: [...] } in the target, or
+    when: target.commands.stop is defined
+    exec: "{{ target.commands.stop + [steps.colours.live] }}"
+"#
 530 LIST_WRONG "this is not a list" r#"
 `for_each: { in: ... }` takes a list written in the file, an input of type list, a list of the target, or an expression
 that yields a list.
