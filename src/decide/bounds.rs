@@ -117,6 +117,15 @@ impl Bounds {
         std::iter::once(one).chain(two)
     }
 
+    /// Which side of its one limit is inside (`true` is above it), and the limit in the base unit.
+    pub(super) fn beyond(&self) -> Option<(bool, f64)> {
+        match self {
+            Bounds::Compare { op: Op::Gt | Op::Ge, limit } => Some((true, limit.quantity().base())),
+            Bounds::Compare { op: Op::Lt | Op::Le, limit } => Some((false, limit.quantity().base())),
+            _ => None,
+        }
+    }
+
     /// Says what is wrong when a limit is not of the dimension wanted; `unit` is the unit a bare number is in.
     pub(super) fn misfit(&self, wanted: Dimension, unit: Option<Unit>) -> Option<String> {
         let misfit = |limit: Limit| match (limit, limit.quantity().unit()) {

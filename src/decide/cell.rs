@@ -60,6 +60,13 @@ pub enum Cell {
         /// How sure a difference must be.
         confidence: Quantity,
     },
+    /// The share is beyond the limit by more than chance makes of so few observations.
+    Surely {
+        /// The one limit.
+        bounds: Bounds,
+        /// How sure that must be.
+        confidence: Quantity,
+    },
     /// So many samples in a row are inside.
     Consecutive {
         /// How many.
@@ -171,10 +178,6 @@ impl Cell {
         let found = outcomes.into_iter().find(|o| o.to_string() == outcome.trim());
         let wrong = |text: &str, message: String| CellError { at: 0, len: text.len(), message };
         let unknown = || wrong(outcome, format!("`{outcome}` is not a comparison; there are same, higher and lower"));
-        let share = |text: &str, from: f64, to: f64| match Quantity::parse(text)? {
-            share if share.unit() == Some(Unit::PERCENT) && (from..to).contains(&share.base()) => Ok(share),
-            _ => Err(wrong(text, format!("`{text}` is not a share from {}% to below {}%", from * 100.0, to * 100.0))),
-        };
         Ok(Cell::Compared {
             with: with.into(),
             outcome: found.ok_or_else(unknown)?,
@@ -182,6 +185,20 @@ impl Cell {
             tolerance: share(tolerance, 0.0, 10.0)?,
             confidence: share(confidence, 0.5, 1.0)?,
         })
+    }
+
+    /// A share beyond a limit by more than chance: `> 4%` at a confidence such as `99.9%`; see [`stats::is_beyond`].
+    ///
+    /// # Errors
+    /// What is no limit above 0 % and below 100 %, or no confidence.
+    pub fn surely(text: &str, confidence: &str) -> Result<Cell, CellError> {
+        let bounds = Bounds::absolute(text)?;
+        let wrong = |text: &str, message: String| CellError { at: 0, len: text.len(), message };
+        match bounds.beyond() {
+            Some((_, limit)) if has_share(&bounds) && limit > 0.0 && limit < 1.0 => {}
+            _ => return Err(wrong(text, format!("`{text}` is not `>` or `<` and a share between 0% and 100%"))),
+        }
+        Ok(Cell::Surely { bounds, confidence: share(confidence, 0.5, 1.0)? })
     }
 
     /// So many samples in a row: `> 5%`.
@@ -221,7 +238,8 @@ impl Cell {
     pub fn bounds(&self) -> Option<&Bounds> {
         match self {
             Cell::Value(bounds) | Cell::VsBaseline(bounds) => Some(bounds),
-            Cell::Slope { bounds, .. } | Cell::Vs { bounds, .. } | Cell::Consecutive { bounds, .. } => Some(bounds),
+            Cell::Slope { bounds, .. } | Cell::Vs { bounds, .. } => Some(bounds),
+            Cell::Surely { bounds, .. } | Cell::Consecutive { bounds, .. } => Some(bounds),
             Cell::Text { .. } | Cell::Trend { .. } | Cell::Compared { .. } => None,
         }
     }
@@ -240,6 +258,7 @@ impl Cell {
             Cell::Value(bounds) | Cell::Slope { bounds, .. } | Cell::Consecutive { bounds, .. } => {
                 Some(has_share(bounds))
             }
+            Cell::Surely { .. } => Some(true),
             _ => None,
         }
     }
@@ -265,6 +284,16 @@ fn bare_dimension(bounds: &Bounds) -> Dimension {
 
 fn has_share(bounds: &Bounds) -> bool {
     bounds.limits().any(|l| l.quantity().unit().is_some_and(|u| u.dimension().kind == Kind::Share))
+}
+
+fn share(text: &str, from: f64, to: f64) -> Result<Quantity, CellError> {
+    match Quantity::parse(text)? {
+        share if share.unit() == Some(Unit::PERCENT) && (from..to).contains(&share.base()) => Ok(share),
+        _ => {
+            let message = format!("`{text}` is not a share from {}% to below {}%", from * 100.0, to * 100.0);
+            Err(CellError { at: 0, len: text.len(), message })
+        }
+    }
 }
 
 fn some_while(over_us: u64) -> Result<(), CellError> {
@@ -300,6 +329,7 @@ impl fmt::Display for Cell {
                 let link = if *outcome == Comparison::Same { "as" } else { "than" };
                 write!(f, "{outcome} {link} {with} over {}", words::duration(*over_us))
             }
+            Cell::Surely { bounds, .. } => write!(f, "surely {bounds}"),
             Cell::Consecutive { count, bounds } => write!(f, "{bounds} {count} times in a row"),
         }
     }
@@ -335,6 +365,7 @@ mod tests {
             (Cell::trend("decreasing", 10 * m), "decreasing over 10m"),
             (Cell::compared("main_p95", "same", 5 * m, "10%", "98%"), "same as main_p95 over 5m"),
             (Cell::compared("main_p95", "higher", 5 * m, "0%", "95%"), "higher than main_p95 over 5m"),
+            (Cell::surely("> 4%", "99.9%"), "surely > 4%"),
             (Cell::consecutive(3, "> 5%"), "> 5% 3 times in a row"),
             (Cell::one_of(vec!["ok".into(), "no data".into()]), "ok or no data"),
         ];
@@ -351,6 +382,16 @@ mod tests {
         assert!(Cell::one_of(vec![]).is_err());
         assert!(Cell::slope("> 1MB/min", 0).is_err());
         assert!(Cell::consecutive(0, "> 5%").is_err());
+        for (limit, confidence) in [
+            ("1% .. 2%", "99%"),
+            ("> 5", "99%"),
+            ("> 0%", "99%"),
+            ("< 100%", "99%"),
+            ("> 5%", "100%"),
+            ("== 5%", "99%"),
+        ] {
+            assert!(Cell::surely(limit, confidence).is_err(), "{limit} {confidence}");
+        }
         let compared =
             |outcome, over, tolerance, confidence| Cell::compared("main", outcome, over, tolerance, confidence);
         for (outcome, over, tolerance, confidence) in [

@@ -40,6 +40,8 @@ pub(super) enum Found {
     Against(f64, f64),
     /// The newest value, and how many samples in a row were inside, of how many.
     InARow(f64, u32, u32),
+    /// The newest share, and of how many observations.
+    Share(f64, u64),
     Slope(f64),
     Trend(Direction),
     Compared(Comparison),
@@ -95,6 +97,12 @@ impl<'a> Look<'a> {
             let Value::Text(text) = self.value(metric)? else { return Err(Missing::WrongKind) };
             return Ok((Found::Text, yes(any_of.contains(text) != *not)));
         }
+        if let Cell::Surely { bounds, confidence } = &condition.cell {
+            let (share, n) = self.state.share(self.table, metric, self.now_us)?;
+            let (above, limit) = bounds.beyond().ok_or(Missing::NothingToCompare)?;
+            let bad = (share * n as f64).round() as u64;
+            return Ok((Found::Share(share, n), yes(stats::is_beyond(bad, n, limit, above, confidence.base()))));
+        }
         if let (Value::AtLeast(bound), Some(bounds)) = (self.value(metric)?, condition.cell.absolute_bounds()) {
             let truth = bounds.holds_from(*bound).ok_or(Missing::AtLeast { bound: *bound })?;
             return Ok((Found::AtLeast(*bound), self.in_a_row(&condition.cell, streak, truth)));
@@ -105,7 +113,7 @@ impl<'a> Look<'a> {
             Ok((Found::Against(value, other), yes(truth)))
         };
         match &condition.cell {
-            Cell::Text { .. } => Err(Missing::WrongKind),
+            Cell::Text { .. } | Cell::Surely { .. } => Err(Missing::WrongKind),
             Cell::Value(bounds) => {
                 let truth = bounds.holds(value, None).ok_or(Missing::NotANumber)?;
                 Ok((Found::Value(value), yes(truth)))
@@ -196,6 +204,9 @@ impl<'a> Look<'a> {
             (_, Found::Value(value)) => phrase(metric, &beside(value, unit, cell), cell, is_true),
             (_, Found::AtLeast(value)) => {
                 phrase(metric, &format!("at least {}", words::value(value, unit)), cell, is_true)
+            }
+            (_, Found::Share(value, n)) => {
+                return format!("{} ({n} observations)", phrase(metric, &words::value(value, unit), cell, is_true));
             }
             (_, Found::Against(value, other)) => {
                 let text = phrase(metric, &words::value(value, unit), cell, is_true);

@@ -62,6 +62,9 @@ pub(super) struct Reading {
     pub(super) evidence: Option<u64>,
     /// How many of the counters behind it vanished.
     pub(super) gone: u64,
+    /// Its value in the base unit where that has too few observations behind it to be used as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    few: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,6 +141,7 @@ impl TableState {
         }
         let at_us = when.now_us.saturating_sub(when.age_us(sample.at_us));
         let value = usable(table, metric, sample);
+        let few = matches!(value, Err(Missing::TooFew { .. })).then(|| based(table, metric, sample).ok()).flatten();
         let (evidence, gone) = match sample.value {
             Measured::Number { evidence, gone, .. } => (evidence, gone),
             _ => (None, 0),
@@ -154,7 +158,7 @@ impl TableState {
             }
         }
         state.stamped_us = stamped_us.or(state.stamped_us);
-        state.newest = Some(Reading { at_us, seen_us: when.now_us, value, evidence, gone });
+        state.newest = Some(Reading { at_us, seen_us: when.now_us, value, evidence, gone, few });
     }
 
     /// Since when the newest sample of a metric is so, whatever it says, and when it was last seen.
@@ -175,15 +179,23 @@ impl TableState {
     pub(super) fn reading(&self, table: &Table, metric: &str, now_us: u64) -> Result<(&Value, &Reading), Missing> {
         let newest = self.of(metric).and_then(|state| state.newest.as_ref()).ok_or(Missing::NotYet)?;
         let value = newest.value.as_ref().map_err(Missing::clone)?;
-        let (age_us, unseen_us) = (now_us.saturating_sub(newest.at_us), now_us.saturating_sub(newest.seen_us));
-        // How fast a source renews its values is not known; that somebody looks can be asked for.
-        let is_stale = match table.metrics.get(metric).and_then(|m| m.stale_after_us) {
-            Some(stale_after_us) => age_us > stale_after_us,
-            None => unseen_us > table.gap_us() || age_us > LONGEST_KEPT_US.max(table.gap_us()),
-        };
-        if is_stale { Err(Missing::Stale { age_us }) } else { Ok((value, newest)) }
+        is_fresh(table, metric, newest, now_us).map(|()| (value, newest))
     }
 
+    /// The newest share of a metric and the number of observations behind it, however few they are.
+    pub(super) fn share(&self, table: &Table, metric: &str, now_us: u64) -> Result<(f64, u64), Missing> {
+        let newest = self.of(metric).and_then(|state| state.newest.as_ref()).ok_or(Missing::NotYet)?;
+        let value = match (&newest.value, &newest.few) {
+            (Ok(value), _) | (Err(_), Some(value)) => value,
+            (Err(why), None) => return Err(why.clone()),
+        };
+        is_fresh(table, metric, newest, now_us)?;
+        match (value, newest.evidence) {
+            (Value::Number(share), Some(n)) => Ok((*share, n)),
+            (Value::Number(_), None) => Err(Missing::TooFew { have: 0, need: 1 }),
+            _ => Err(Missing::WrongKind),
+        }
+    }
     /// The baseline of a metric in the base unit.
     pub(super) fn baseline_base(&self, metric: &str, unit: Unit) -> Result<f64, Missing> {
         let baseline = self.baseline(metric).ok_or(Missing::NoBaseline)?;
@@ -203,24 +215,37 @@ impl MetricState {
     }
 }
 
+/// Whether a reading is young enough to be judged.
+fn is_fresh(table: &Table, metric: &str, newest: &Reading, now_us: u64) -> Result<(), Missing> {
+    let (age_us, unseen_us) = (now_us.saturating_sub(newest.at_us), now_us.saturating_sub(newest.seen_us));
+    // How fast a source renews its values is not known; that somebody looks can be asked for.
+    let is_stale = match table.metrics.get(metric).and_then(|m| m.stale_after_us) {
+        Some(stale_after_us) => age_us > stale_after_us,
+        None => unseen_us > table.gap_us() || age_us > LONGEST_KEPT_US.max(table.gap_us()),
+    };
+    if is_stale { Err(Missing::Stale { age_us }) } else { Ok(()) }
+}
+
 /// The value of a sample in the base unit, if enough is behind it.
 fn usable(table: &Table, metric: &str, sample: &Sample) -> Result<Value, Missing> {
+    let need = table.metrics.get(metric).and_then(|m| m.min_samples);
+    match (&sample.value, need) {
+        (Measured::Number { evidence, .. }, Some(need)) if evidence.unwrap_or(0) < need => {
+            Err(Missing::TooFew { have: evidence.unwrap_or(0), need })
+        }
+        _ => based(table, metric, sample),
+    }
+}
+
+/// The value of a sample in the base unit, however little is behind it.
+fn based(table: &Table, metric: &str, sample: &Sample) -> Result<Value, Missing> {
     match &sample.value {
         Measured::NoData(why) => Err(why.clone()),
         Measured::Text(text) => Ok(Value::Text(text.clone())),
-        Measured::Number { value, evidence, at_least, .. } => {
-            let have = evidence.unwrap_or(0);
-            match table.metrics.get(metric).and_then(|m| m.min_samples) {
-                Some(need) if have < need => Err(Missing::TooFew { have, need }),
-                _ => {
-                    let base = table.unit(metric).to_base(*value);
-                    match (base.is_finite(), at_least) {
-                        (false, _) => Err(Missing::NotANumber),
-                        (true, false) => Ok(Value::Number(base)),
-                        (true, true) => Ok(Value::AtLeast(base)),
-                    }
-                }
-            }
-        }
+        Measured::Number { value, at_least, .. } => match (table.unit(metric).to_base(*value), at_least) {
+            (base, _) if !base.is_finite() => Err(Missing::NotANumber),
+            (base, false) => Ok(Value::Number(base)),
+            (base, true) => Ok(Value::AtLeast(base)),
+        },
     }
 }

@@ -112,6 +112,7 @@ impl Aspect {
                 tolerance: *tolerance,
                 confidence: *confidence,
             }),
+            Cell::Surely { .. } => Aspect::Whole(condition.clone()),
             Cell::VsBaseline(bounds) => relative(bounds, None),
             Cell::Vs { metric, bounds } => relative(bounds, Some(metric.clone())),
         }

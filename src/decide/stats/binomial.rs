@@ -2,10 +2,8 @@
 //!
 //! - [`smallest_to_exclude`] is the exact form of the rule of three (Hanley and Lippman-Hand, "If nothing goes wrong,
 //!   is everything all right?", JAMA 249, 1983): no error among n observations excludes a share p when (1-p)^n is small.
-//! - [`wilson`] is the score interval (Wilson, JASA 22, 1927).
-//! - [`smallest_to_tell`] is the exact one-sided binomial test with both risks stated.
-
-use super::normal;
+//! - [`is_beyond`] is the exact one-sided binomial test (Clopper and Pearson, Biometrika 26, 1934).
+//! - [`smallest_to_tell`] is the same test with both risks stated.
 
 /// The largest sample size that [`smallest_to_tell`] looks at.
 const MOST: u64 = 20_000;
@@ -40,16 +38,18 @@ pub fn smallest_to_tell(good: f64, bad: f64, risk: f64) -> Option<(u64, u64)> {
     })
 }
 
-/// The interval in which the true share lies with this confidence, given `bad` of `n` observations; none for `n = 0`.
-pub fn wilson(bad: u64, n: u64, confidence: f64) -> Option<(f64, f64)> {
-    if n == 0 || bad > n || !is_inside(confidence) {
-        return None;
+/// Whether `bad` of `n` observations would be improbable if the true share were `limit`, or on its good side: more of them
+/// than that (`above`), or fewer. The exact one-sided binomial test.
+pub fn is_beyond(bad: u64, n: u64, limit: f64, above: bool, confidence: f64) -> bool {
+    if n == 0 || bad > n || !is_inside(limit) || !is_inside(confidence) {
+        return false;
     }
-    let (n, z) = (n as f64, normal::exceeded_with((1.0 - confidence) / 2.0));
-    let share = bad as f64 / n;
-    let middle = (share + z * z / (2.0 * n)) / (1.0 + z * z / n);
-    let half = z / (1.0 + z * z / n) * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    Some(((middle - half).max(0.0), (middle + half).min(1.0)))
+    // The tail itself is added up: what one minus the rest would lose is what counts here.
+    let tail: f64 = match above {
+        true => probabilities(n, limit).skip(bad as usize).sum(),
+        false => below(n, limit, bad + 1),
+    };
+    tail <= 1.0 - confidence
 }
 
 /// The smallest count that is reached with at most this probability.
@@ -96,15 +96,6 @@ mod tests {
         (0.5, 0.9, (13, 10)),
         (0.01, 0.02, (1567, 23)),
     ];
-    /// Bad ones, all, and the interval at 95 %, computed with SciPy 1.17.
-    const INTERVALS: [(u64, u64, f64, f64); 5] = [
-        (0, 10, 0.0, 0.277_532_799_862_889_26),
-        (3, 60, 0.017_149_502_164_395_668, 0.137_005_164_763_485_18),
-        (5, 100, 0.021_543_679_154_367_973, 0.111_750_469_231_919_14),
-        (30, 30, 0.886_486_606_826_031_2, 1.0),
-        (1, 30, 0.005_908_590_381_612_441, 0.166_703_909_914_091_73),
-    ];
-
     #[test]
     fn no_error_excludes_a_share_only_from_many_observations_on() {
         let cases = [(0.05, 59), (0.01, 299), (0.001, 2995), (0.5, 5), (0.99, 1)];
@@ -129,11 +120,32 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_agrees_with_published_values() {
-        for (bad, n, low, high) in INTERVALS {
-            let found = wilson(bad, n, 0.95).unwrap();
-            assert!((found.0 - low).abs() < 1e-9 && (found.1 - high).abs() < 1e-9, "{bad}/{n}: {found:?}");
+    fn a_share_is_beyond_a_limit_when_chance_would_hardly_make_it_so() {
+        // Tails of the binomial distribution: 8 or more of 16 at 4 % have 5.8e-8, 1 or more 0.48, 3 or more 0.024.
+        assert!(is_beyond(8, 16, 0.04, true, 0.999) && is_beyond(3, 16, 0.04, true, 0.97));
+        assert!(!is_beyond(1, 16, 0.04, true, 0.95) && !is_beyond(3, 16, 0.04, true, 0.98));
+        // None bad among 59 excludes 5 % with 95 %, as the rule of three has it.
+        assert!(is_beyond(0, 59, 0.05, false, 0.95) && !is_beyond(0, 58, 0.05, false, 0.95));
+        assert!(!is_beyond(0, 0, 0.05, false, 0.95) && !is_beyond(2, 1, 0.05, true, 0.95));
+    }
+
+    #[test]
+    fn being_sure_agrees_with_adding_up_all_outcomes() {
+        for (n, limit) in [(1u64, 0.5), (5, 0.1), (12, 0.04), (20, 0.3)] {
+            let choose = |k: u64| (0..k).fold(1.0, |all, i| all * (n - i) as f64 / (i + 1) as f64);
+            let exactly = |k: u64| choose(k) * f64::powi(limit, k as i32) * f64::powi(1.0 - limit, (n - k) as i32);
+            for bad in 0..=n {
+                let (above, below): (f64, f64) = ((bad..=n).map(exactly).sum(), (0..=bad).map(exactly).sum());
+                for confidence in [0.5, 0.9, 0.95, 0.999] {
+                    let risk = 1.0 - confidence;
+                    assert_eq!(is_beyond(bad, n, limit, true, confidence), above <= risk, "{bad} of {n} above {limit}");
+                    assert_eq!(
+                        is_beyond(bad, n, limit, false, confidence),
+                        below <= risk,
+                        "{bad} of {n} below {limit}"
+                    );
+                }
+            }
         }
-        assert_eq!(wilson(0, 0, 0.95), None);
     }
 }

@@ -10,16 +10,6 @@ pub(super) fn above(z: f64) -> f64 {
     if z < 3.0 { 0.5 - erf_by_series(z / SQRT_2) / 2.0 } else { tail_by_fraction(z) }
 }
 
-/// The value that is exceeded with probability `p`, by bisection: it is asked for once per report.
-pub(super) fn exceeded_with(p: f64) -> f64 {
-    let (mut low, mut high) = (-40.0, 40.0);
-    for _ in 0..200 {
-        let middle = (low + high) / 2.0;
-        if above(middle) > p { low = middle } else { high = middle }
-    }
-    (low + high) / 2.0
-}
-
 /// The error function by its Taylor series (Abramowitz and Stegun 7.1.5).
 fn erf_by_series(x: f64) -> f64 {
     let (mut term, mut sum) = (x, x);
@@ -55,11 +45,5 @@ mod tests {
             assert!((above(z) / p - 1.0).abs() < 1e-11, "{z}: {}", above(z));
             assert!((above(-z) - (1.0 - p)).abs() < 1e-12);
         }
-    }
-
-    #[test]
-    fn the_quantile_undoes_the_tail() {
-        assert!((exceeded_with(0.025) - 1.959_963_984_540_054).abs() < 1e-10);
-        assert!((exceeded_with(0.05) - 1.644_853_626_951_472_2).abs() < 1e-10);
     }
 }

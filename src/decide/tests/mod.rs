@@ -1,5 +1,6 @@
 //! Tables over time: what is decided, since when, and what survives a restart.
 
+mod chance;
 mod evidence;
 mod first;
 mod holding;

@@ -103,6 +103,13 @@ pub enum Cell {
         /// How sure a difference must be.
         confidence: Text,
     },
+    /// `{ surely: "> 4%", confidence: 99.9% }`
+    Surely {
+        /// The limit.
+        is: Text,
+        /// How sure it must be.
+        confidence: Text,
+    },
     /// `{ in_a_row: 3, is: "> 5%" }`
     InARow {
         /// How many samples.
@@ -127,8 +134,9 @@ impl Cell {
     /// # Errors
     /// What cannot be read, or filled.
     pub fn resolve(&self, fill: &Fill<'_>) -> Result<decide::Cell, CellProblem> {
+        let filled = |text: &Text| fill(text).map_err(|message| CellProblem { message, place: text.place.clone() });
         let read = |text: &Text, parse: &dyn Fn(&str) -> Result<decide::Cell, CellError>| {
-            let value = fill(text).map_err(|message| CellProblem { message, place: text.place.clone() })?;
+            let value = filled(text)?;
             parse(&value).map_err(|e| CellProblem {
                 place: if value == text.value { text.place_of(e.at..e.at + e.len) } else { text.place.clone() },
                 message: e.message,
@@ -137,10 +145,7 @@ impl Cell {
         match self {
             Cell::Value(text) => read(text, &decide::Cell::parse),
             Cell::OneOf(texts) => {
-                let values: Result<Vec<String>, CellProblem> = texts
-                    .iter()
-                    .map(|text| fill(text).map_err(|message| CellProblem { message, place: text.place.clone() }))
-                    .collect();
+                let values: Result<Vec<String>, CellProblem> = texts.iter().map(filled).collect();
                 let place = texts.first().map(|text| text.place.clone());
                 match (decide::Cell::one_of(values?), place) {
                     (Err(e), Some(place)) => Err(CellProblem { message: e.message, place }),
@@ -154,9 +159,11 @@ impl Cell {
             }
             Cell::VsBaseline(is) => read(is, &decide::Cell::vs_baseline),
             Cell::Vs { metric, is } => read(is, &|text| decide::Cell::vs(&metric.value, text)),
+            Cell::Surely { is, confidence } => {
+                let confidence = filled(confidence)?;
+                read(is, &|text| decide::Cell::surely(text, &confidence))
+            }
             Cell::MannWhitney { metric, is, over, tolerance, confidence } => {
-                let filled =
-                    |text: &Text| fill(text).map_err(|message| CellProblem { message, place: text.place.clone() });
                 let (tolerance, confidence, over_us) = (filled(tolerance)?, filled(confidence)?, time_us(over, fill)?);
                 read(is, &|text| decide::Cell::compared(&metric.value, text, over_us, &tolerance, &confidence))
             }
@@ -173,6 +180,7 @@ impl Cell {
         match self {
             Cell::Value(is) | Cell::VsBaseline(is) => vec![is],
             Cell::Slope { is, over } => vec![is, over],
+            Cell::Surely { is, confidence } => vec![is, confidence],
             Cell::Vs { is, .. } | Cell::InARow { is, .. } => vec![is],
             Cell::OneOf(texts) => texts.iter().collect(),
             Cell::MannWhitney { is, over, tolerance, confidence, .. } => vec![is, over, tolerance, confidence],

@@ -13,6 +13,7 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("vs", &[("is", "\"<= 1.2x\"")]),
     ("mann_whitney", &[("is", "same"), ("over", "5m"), ("tolerance", "10%"), ("confidence", "98%")]),
     ("trend", &[("over", "5m")]),
+    ("surely", &[("confidence", "99.9%")]),
     ("in_a_row", &[("is", "\"> 5%\"")]),
 ];
 /// Keys that stand beside one that tells the form.
@@ -87,6 +88,7 @@ impl<'a> Reader<'a> {
                     metric: metric?,
                 }
             }
+            ("surely", [confidence]) => Cell::Surely { is: self.limit(form)?, confidence: self.limit(*confidence)? },
             ("in_a_row", [is]) => {
                 let count = self.int(form, 1..=10_000).and_then(|n| u32::try_from(n).ok());
                 Cell::InARow { is: self.limit(*is)?, count: count? }

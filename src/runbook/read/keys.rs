@@ -77,8 +77,19 @@ pub(super) const DECIDE: &[&str] =
 pub(super) const RULE: &[&str] = &["symptom", "if", "for", "action", "within", "then"];
 pub(super) const OTHERWISE: &[&str] = &["otherwise", "within", "then"];
 pub(super) const NO_DATA: &[&str] = &["no_data", "within", "then"];
-pub(super) const CELL: &[&str] =
-    &["slope", "vs_baseline", "vs", "mann_whitney", "trend", "in_a_row", "is", "over", "tolerance", "confidence"];
+pub(super) const CELL: &[&str] = &[
+    "slope",
+    "vs_baseline",
+    "vs",
+    "mann_whitney",
+    "trend",
+    "surely",
+    "in_a_row",
+    "is",
+    "over",
+    "tolerance",
+    "confidence",
+];
 pub(super) const INVESTIGATE: &[&str] = &["within", "then"];
 pub(super) const ESCALATE: &[&str] = &["levels", "then"];
 pub(super) const LEVEL: &[&str] = &["to", "within"];
