@@ -4,6 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use runbook::demo::Fault;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -120,6 +121,39 @@ fn errors_that_come_with_load_pass_two_stages_and_go_back_within_seconds() {
     assert_eq!(host.serving(), ("blue".into(), "v1.0.0".into()));
     assert_eq!(host.runs("green").as_deref(), Some("v1.0.0"), "what was idle before is idle again");
     eprintln!("weights were back {seconds:.1} s after the first bad sample");
+}
+
+/// 1 % of the traffic is three requests a second: far fewer than a share takes to be measured, and enough to see this.
+#[test]
+#[ignore = "needs nginx and prometheus; tests/run runs it"]
+fn every_second_request_failing_in_the_first_stage_is_a_breach_although_they_are_few() {
+    let host = Host::fresh();
+    let (before, version) = (host.upstream(), "v1.1.0");
+    host.set("    wait_1: 10s", "    wait_1: 40s");
+    host.set("    min_samples: 20\n    errors: 2%", "    min_samples: 100\n    errors: 2%");
+    host.set("    breach_samples: 20\n    errors_breach: 3%", "    breach_samples: 100\n    errors_breach: 3%");
+    let (_prometheus, load) = (host.prometheus(), host.load(LOAD));
+    let (outcome, seconds) = thread::scope(|scope| {
+        let took = scope.spawn(|| {
+            host.home.wait_for_log(r#""path":"rollout.stage[1%].end-of-stage""#);
+            host.suffers(version, &[Fault::Err50]);
+            let broke = Instant::now();
+            while host.upstream() != before && broke.elapsed() < Duration::from_secs(60) {
+                thread::sleep(Duration::from_millis(50));
+            }
+            broke.elapsed().as_secs_f64()
+        });
+        (canary(&host, version).start(), took.join().expect("it broke"))
+    });
+    dropped_nothing(&load.testify());
+    let outcome = outcome.must_end(11);
+    let ruled = outcome.events("ruled")[0]["reason"].as_str().unwrap_or_default();
+    assert!(ruled.starts_with("The canary fails by more than chance: canary_errors "), "{ruled}");
+    assert_eq!(stages(&outcome), ["1%"]);
+    assert!((0.0..10.0).contains(&seconds), "{seconds} s from the breach until nobody sees the canary");
+    assert_eq!(host.upstream(), before);
+    assert_eq!(host.serving(), ("blue".into(), "v1.0.0".into()));
+    eprintln!("weights were back {seconds:.1} s after the breach began");
 }
 
 #[test]
