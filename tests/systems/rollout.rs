@@ -129,10 +129,10 @@ fn errors_that_come_with_load_pass_two_stages_and_go_back_within_seconds() {
 fn every_second_request_failing_in_the_first_stage_is_a_breach_although_they_are_few() {
     let host = Host::fresh();
     let (before, version) = (host.upstream(), "v1.1.0");
+    let (_prometheus, load) = (host.prometheus(), host.load(LOAD));
     host.set("    wait_1: 10s", "    wait_1: 40s");
     host.set("    min_samples: 20\n    errors: 2%", "    min_samples: 100\n    errors: 2%");
     host.set("    breach_samples: 20\n    errors_breach: 3%", "    breach_samples: 100\n    errors_breach: 3%");
-    let (_prometheus, load) = (host.prometheus(), host.load(LOAD));
     let (outcome, seconds) = thread::scope(|scope| {
         let took = scope.spawn(|| {
             host.home.wait_for_log(r#""path":"rollout.stage[1%].end-of-stage""#);
