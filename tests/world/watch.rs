@@ -327,6 +327,20 @@ fn a_log_that_was_renamed_twice_while_nobody_looked_is_read_whole() {
 }
 
 #[test]
+fn what_a_log_became_before_the_watch_ended_is_read_however_short_it_is() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "old\n");
+    let since = Some(end_of(&bed, &log));
+    append(&log, "before\n");
+    std::fs::rename(&log, bed.work("app.log.1")).unwrap();
+    append(&log, "FATAL\n");
+    let wanted = WatchAction { since, must_not: vec!["FATAL".into()], ..watch(&log, 1) };
+    let done = bed.act(&Action::Watch(wanted));
+    assert_eq!(seen(&done).must_not[0].as_deref(), Some("FATAL"));
+}
+
+#[test]
 fn a_place_in_a_log_is_noted_without_the_secrets_before_it() {
     let log = |bed: &Bed, text: &str| {
         append(&bed.work("app.log"), text);

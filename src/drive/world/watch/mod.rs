@@ -108,26 +108,22 @@ fn look(
     sink: &mut Sink,
 ) -> Result<u64, Stopped> {
     let is_cancelled = || attempt.live.cancelled().is_some();
-    let mut rest = None;
+    let mut is_over = false;
     loop {
-        if rest.is_none() && Instant::now() >= until {
-            rest = Some(follow.unseen());
-        }
         let mut stored = Ok(());
-        let read = follow.read(&mut |piece| {
-            stored = sink.write(piece);
-            let over = match &mut rest {
-                None => Instant::now() >= until,
-                Some(rest) => {
-                    *rest = rest.saturating_sub(piece.len() as u64);
-                    *rest == 0 || Instant::now() >= until + REST
-                }
-            };
-            match over || stored.is_err() || is_cancelled() || locked(lines).forbidden_came() {
+        let mut see = |piece: &[u8]| {
+            if stored.is_ok() {
+                stored = sink.write(piece);
+            }
+            let enough = Instant::now() >= if is_over { until + REST } else { until };
+            match enough || stored.is_err() || is_cancelled() || locked(lines).forbidden_came() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
-        });
+        };
+        let begins_rest = !is_over && Instant::now() >= until;
+        let read =
+            if begins_rest { follow.end_here(&mut see).map(ControlFlow::Continue) } else { follow.read(&mut see) };
         stored.map_err(Stopped::NotStored)?;
         let flow = read.map_err(Stopped::Lost)?;
         if is_cancelled() {
@@ -136,14 +132,12 @@ fn look(
         if locked(lines).forbidden_came() {
             return Ok(0);
         }
-        match (flow, rest) {
-            (ControlFlow::Continue(()), None) => {
-                sleep(&attempt.live, until.saturating_duration_since(Instant::now()).min(EVERY));
-            }
-            // The time ended while there was more to read.
-            (ControlFlow::Break(()), None) => {}
-            (ControlFlow::Continue(()), Some(_)) => return Ok(0),
-            (ControlFlow::Break(()), Some(rest)) => return Ok(rest),
+        if is_over {
+            return Ok(follow.unread());
+        }
+        is_over = begins_rest;
+        if flow.is_continue() && !is_over {
+            sleep(&attempt.live, until.saturating_duration_since(Instant::now()).min(EVERY));
         }
     }
 }
