@@ -20,6 +20,7 @@ fn watch(path: &Path, for_us: u64) -> WatchAction {
         must: Vec::new(),
         must_not: Vec::new(),
         known_in: None,
+        known_in_errors: None,
     }
 }
 
@@ -188,6 +189,23 @@ fn a_command_is_watched_until_the_time_is_over_and_then_ended() {
     let wanted = WatchAction { source, must: vec!["ready".into()], ..watch(Path::new(""), SECOND / 2) };
     let done = bed.act(&Action::Watch(wanted));
     assert_eq!((done.ended.clone(), seen(&done).must[0].as_deref(), seen(&done).lines), (Ended::Ok, Some("ready"), 1));
+}
+
+#[test]
+fn what_a_script_prints_as_errors_are_lines_too_and_known_later() {
+    let mut bed = Bed::new();
+    let watch_script = |script: &str, earlier: Option<&Done>| {
+        let file = |of: Option<&runbook::machine::action::Captured>| of.map(|seen| seen.file.clone());
+        let known_in = earlier.and_then(|done| file(done.stdout.as_ref()));
+        let known_in_errors = earlier.and_then(|done| file(done.stderr.as_ref()));
+        let source = WatchSource::Command(Box::new(shell(script)));
+        let must_not = vec!["^FATAL$".into()];
+        Action::Watch(WatchAction { source, must_not, known_in, known_in_errors, ..watch(Path::new(""), SECOND / 2) })
+    };
+    let first = bed.act(&watch_script("echo fine; echo slow >&2; printf FATAL >&2; sleep 30", None));
+    assert_eq!((seen(&first).must_not[0].as_deref(), seen(&first).lines), (Some("FATAL"), 3));
+    let second = bed.act(&watch_script("echo slow; echo fine >&2; echo odd >&2; sleep 30", Some(&first)));
+    assert_eq!((seen(&second).known, &seen(&second).new[..]), (3, &["odd".to_string()][..]));
 }
 
 #[test]
