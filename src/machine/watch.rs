@@ -131,13 +131,7 @@ pub(super) fn weigh(watch: &Watch, done: &Done) -> Result<Map<String, Value>, (V
         return fail(format!("a line came that must not, for `{pattern}`: {line}"));
     }
     match &done.ended {
-        Ended::Ok => {}
-        Ended::Exit(0) => {
-            let (after, time) = (duration_words(done.duration_us), duration_words(watch.time_us));
-            let reason =
-                format!("what prints the lines ended by itself after {after}, and was to be watched for {time}");
-            return Err((Verdict::Inconclusive, reason));
-        }
+        Ended::Ok | Ended::Exit(0) => {}
         Ended::Unavailable(reason) => return Err((Verdict::Unavailable, reason.clone())),
         Ended::Failed(reason) => return fail(reason.clone()),
         Ended::Exit(code) => return fail(format!("what prints the lines ended with exit {code}")),
@@ -148,6 +142,11 @@ pub(super) fn weigh(watch: &Watch, done: &Done) -> Result<Map<String, Value>, (V
     let time = duration_words(watch.time_us);
     let lines = if seen.lines == 1 { "1 line".to_string() } else { format!("{} lines", seen.lines) };
     if let Some(reason) = not_seen(&seen) {
+        return Err((Verdict::Inconclusive, reason));
+    }
+    if done.ended == Ended::Exit(0) {
+        let after = duration_words(done.duration_us);
+        let reason = format!("what prints the lines ended by itself after {after}, and was to be watched for {time}");
         return Err((Verdict::Inconclusive, reason));
     }
     let missing = |at: &usize| seen.must.get(*at).is_none_or(Option::is_none);
