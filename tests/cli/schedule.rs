@@ -49,6 +49,8 @@ steps: [{ id: one, shell: touch made, timeout: 1m }]
     assert!(refused.stderr.contains("is in the forbidden time `Mon-Sun UTC`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--override-window"));
     assert!(refused.sandbox.runs().is_empty() && !refused.sandbox.exists("made"));
+    let refused = refused.then("run a.yml").arg("--override-window").arg(" \t").code(2).run();
+    assert!(refused.stderr.contains("say why in words"), "{}", refused.stderr);
     let ran = refused.then("run a.yml").arg("--override-window").arg("fix of an outage").code(0).run();
     assert!(ran.sandbox.exists("made"));
     assert!(ran.stderr.contains("window overridden: fix of an outage"), "{}", ran.stderr);
