@@ -150,7 +150,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Run outside the runbook's window; the reason stands in the log
-    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub(crate) override_window: Option<String>,
     /// Leave when nothing happens for a while (exit 5), to be resumed by a timer; without a terminal this is so anyway
     #[arg(long)]
@@ -226,7 +226,7 @@ pub(crate) struct ResumeArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Go on outside the runbook's window; the reason stands in the log
-    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub(crate) override_window: Option<String>,
     /// Leave again when nothing happens for a while; without a terminal this is so anyway
     #[arg(long)]
@@ -288,6 +288,11 @@ pub(crate) struct DemoArgs {
 pub(crate) struct CompletionArgs {
     /// Shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Words that say why: blanks say nothing.
+fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("say why in words".into()) } else { Ok(text.to_owned()) }
 }
 
 impl Cli {

@@ -13,7 +13,7 @@ use super::survivors;
 use crate::drive::record;
 use crate::log::{Desk, Sha256Sum, Signer, Verdict};
 use crate::machine::event::{Changed, Direction, Event};
-use crate::machine::{Input, OVERRIDE, State, Timestamp, accept, has_changed};
+use crate::machine::{Input, OVERRIDE, State, Timestamp, accept, has_changed, keeps_from_resuming};
 use crate::report::{View, exit, exit_code};
 use crate::store::locks::Lease;
 use crate::store::{
@@ -37,6 +37,7 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
     let key = Some(identity.signer.public_key().fingerprint());
     let by = Input::Resume { by: identity.principal.clone(), override_window: args.override_window.clone(), key };
     let Found { mut state, mut view, mut first } = Found::of(&dir, &point, by)?;
+    in_window(&state, &args)?;
     let tree = match difference(&home, &dir, &point.log, &state, &common.style())? {
         None => None,
         Some(difference) => {
@@ -60,7 +61,9 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         view.learn(tree.digest, plan);
     }
     let (_, mut extra) = record::encode(&first);
-    extra.retain(|name, _| ["in_doubt", "changed", "override_window", "operator_key"].contains(&name.as_str()));
+    extra.retain(|name, _| {
+        ["in_doubt", "changed", "override_window", "override_us", "operator_key"].contains(&name.as_str())
+    });
     extra.extend(inputs.map(|files| ("files".to_string(), files)));
     let plan_sha256 = turned.or_else(|| followed(&point.log)).unwrap_or(Sha256Sum::ZERO);
     let driver = home.driver(point.next_segment(), &identity)?;
@@ -88,6 +91,18 @@ pub(crate) fn run(common: &Common, args: ResumeArgs) -> Result<u8, CliError> {
         lock,
         back_out: args.back_out,
     })
+}
+
+/// A run in the middle of its changes is left as it is outside its window, where nobody has to look at it: whoever resumes
+/// it decides.
+fn in_window(state: &State, args: &ResumeArgs) -> Result<(), CliError> {
+    let asks = args.override_window.is_none() && !args.back_out;
+    match keeps_from_resuming(state, jiff::Timestamp::now().as_microsecond()).filter(|_| asks) {
+        None => Ok(()),
+        Some(refusal) => Err(CliError::NotNow(format!(
+            "{refusal}; to go on nevertheless, say why: --override-window \"REASON\"; to take back what was done: --back-out"
+        ))),
+    }
 }
 
 /// Takes the lock of the run again. What is being taken back may go on while somebody holds it.
@@ -131,11 +146,12 @@ impl Found {
         replay(&point.log, &mut state, &mut |event, _, now| {
             view.see(now, event).map_err(|e| CliError::Unverified(e.to_string()))
         })?;
-        let Some(first) = accept(&state, by) else {
+        let Some(mut first) = accept(&state, by) else {
             return Err(CliError::Usage(format!("run {id} is over; there is nothing to resume")));
         };
-        if let Event::Resumed { in_doubt, .. } = &first {
+        if let Event::Resumed { in_doubt, override_window, override_us, .. } = &mut first {
             survivors::refuse(&id.to_string(), in_doubt)?;
+            *override_us = override_window.as_ref().map(|_| jiff::Timestamp::now().as_microsecond());
         }
         go_to_start(&state)?;
         Ok(Found { state, view, first })

@@ -13,8 +13,7 @@ use crate::drive::record;
 use crate::log::{Desk, RunStart, Sha256Sum};
 use crate::machine::State;
 use crate::machine::event::{Event, RunStarted};
-use crate::plan::model::NodeKind;
-use crate::plan::{Plan, paths, window};
+use crate::plan::{Plan, hours};
 use crate::report::{View, visible_line};
 use crate::store::{Home, Journal, RunClock, RunDir, deliver, keys, note_newest, previous_run};
 use crate::text::Code;
@@ -146,17 +145,7 @@ fn as_written(common: &Common, args: &RunArgs, home: &Home) -> Result<(Prepared,
 
 /// A run does not even begin outside its window, unless it begins with what the window does not bind.
 fn in_window(plan: &Plan) -> Result<(), CliError> {
-    let Some(allowed) = &plan.schedule.window else { return Ok(()) };
-    let phases = match &plan.node(plan.forward).kind {
-        NodeKind::Sequence(phases) => phases.as_slice(),
-        _ => &[],
-    };
-    let free = phases.iter().take(paths::bound_from(plan));
-    if free.into_iter().any(|phase| !plan.only_takes_baselines(*phase)) {
-        return Ok(());
-    }
-    let needs_s = phases.iter().filter_map(|phase| plan.node(*phase).estimate_s).sum();
-    match window::refusal(allowed, jiff::Timestamp::now().as_microsecond(), needs_s) {
+    match hours::refuses_start(plan, jiff::Timestamp::now().as_microsecond()) {
         None => Ok(()),
         Some(refusal) => {
             Err(CliError::NotNow(format!("{refusal}; to run now nevertheless, say why: --override-window \"REASON\"")))

@@ -162,7 +162,7 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
         Input::Resume { by, override_window, key } => {
             let running = state.active.iter().filter(|id| state.insts[**id].status == Status::Running);
             let in_doubt = running.map(|id| state.insts[*id].path.clone()).collect();
-            Some(Event::Resumed { by, in_doubt, changed: None, override_window, operator_key: key })
+            Some(Event::Resumed { by, in_doubt, changed: None, override_window, override_us: None, operator_key: key })
         }
     }
 }

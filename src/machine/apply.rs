@@ -139,6 +139,13 @@ pub(super) fn finish(
     let clock = state.clock;
     let is_set = matches!(state.node_of(id).kind, NodeKind::Set(_));
     let is_sequence = matches!(state.node_of(id).kind, NodeKind::Sequence(_));
+    let pauses = |kind: &NodeKind| {
+        matches!(
+            kind,
+            NodeKind::Wait(_) | NodeKind::WaitUntil(_) | NodeKind::Checkpoint { .. } | NodeKind::Manual { .. }
+        )
+    };
+    state.has_paused |= pauses(&state.node_of(id).kind);
     let name = state.node_of(id).id.clone();
     let inst = &mut state.insts[id];
     inst.status = Status::Finished;

@@ -268,6 +268,9 @@ pub enum Event {
         /// Why it may go on outside its window, in the words of whoever took over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         override_window: Option<String>,
+        /// When that was said, in microseconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        override_us: Option<i64>,
         /// Fingerprint of the key of whoever took over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         operator_key: Option<String>,

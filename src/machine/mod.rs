@@ -34,6 +34,7 @@ mod trail;
 mod undo;
 mod waiver;
 mod watch;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -53,3 +54,4 @@ pub use schedule::Zero;
 pub use state::{IllegalEvent, Inst, InstId, OVERRIDE, Scope, State, Status, Timestamp};
 pub(crate) use state::{body_path, join, stage_path};
 pub use waiver::is_waived;
+pub use window::keeps_from_resuming;

@@ -68,6 +68,8 @@ fn bare(old: &State, plan: Arc<Plan>) -> State {
         zero: old.zero.clone(),
         drivers: old.drivers.clone(),
         override_why: old.override_why.clone(),
+        override_until_us: old.override_until_us,
+        has_paused: true,
         ..State::new(Plans { first: plan, accepted: old.accepted.clone() })
     }
 }

@@ -1,13 +1,13 @@
-//! When things begin: marks around T, rounds, the window, what comes too late and what was missed.
+//! When things begin: marks around T, rounds, what comes too late and what was missed.
 //!
 //! Nothing that waits for its time has begun. Time comes only with `now`; what depends on it stands in the events.
 
-use super::event::{Event, Then, Verdict};
-use super::judge::then_of;
+use super::event::{Event, Verdict};
 use super::state::{IllegalEvent, InstId, State, Status, Timestamp};
-use crate::plan::model::{NodeKind, Plan, Rounds};
+use super::window;
+use crate::plan::model::{NodeId, NodeKind, Plan, Rounds};
+use crate::plan::paths;
 use crate::plan::units::duration_words;
-use crate::plan::{paths, window};
 use serde_json::{Map, Value, json};
 
 /// What begins this much later than its mark was missed, in microseconds.
@@ -25,6 +25,8 @@ pub struct Zero {
     pub ended: Option<String>,
     /// T is that end.
     pub moved: bool,
+    /// Why what T is the end of has no end.
+    pub missing: Option<String>,
 }
 
 impl Zero {
@@ -44,13 +46,14 @@ pub(super) fn hold(state: &State, id: InstId, now: Timestamp) -> Result<Option<E
     if let Some(words) = too_late(state, id, now) {
         return Err(words);
     }
-    if let Some(words) = outside(state, id, now) {
-        // Nothing failed: the window says no, as a person would.
-        let backs_out = then_of(state, id) == Some(Then::Rollback);
-        let then = if backs_out { Then::Rollback } else { Then::Stop };
-        return Ok(Some(Event::Ruled { path: state.insts[id].path.clone(), then, reason: words }));
+    let due = due(state, id)?;
+    // The window is asked about the moment it would begin, which is known unless T may still move.
+    let is_known = due.is_none_or(|due| due <= now.wall_us) || !may_move(state);
+    let begins_us = due.unwrap_or(now.wall_us).max(now.wall_us);
+    if let Some(no) = window::closes(state, id, begins_us).filter(|_| is_known) {
+        return Ok(Some(no));
     }
-    let Some(due_wall_us) = due(state, id)? else { return Ok(None) };
+    let Some(due_wall_us) = due else { return Ok(None) };
     let path = state.insts[id].path.clone();
     if now.wall_us < due_wall_us {
         return Ok(Some(Event::Held { path, due_wall_us }));
@@ -78,6 +81,9 @@ fn due(state: &State, id: InstId) -> Result<Option<i64>, String> {
         _ => None,
     };
     match (node.marks.at_us.max(until), state.zero.at_us) {
+        (Some(_), _) if is_bound(state, id) && state.zero.missing.is_some() => {
+            Err(state.zero.missing.clone().unwrap_or_default())
+        }
         (Some(mark), Some(zero)) if is_bound(state, id) => Ok(Some(zero.saturating_add(mark))),
         (Some(_), None) if is_bound(state, id) => Err("nobody said what T is".into()),
         _ => Ok(None),
@@ -89,28 +95,35 @@ fn is_bound(state: &State, id: InstId) -> bool {
     state.root_of(id) == state.forward
 }
 
+/// Whether T is the end of something that has not ended yet.
+fn may_move(state: &State) -> bool {
+    state.plan.schedule.anchor.as_ref().is_some_and(|anchor| anchor.end_of.is_some()) && !state.zero.moved
+}
+
+/// The first change after a pause is asked for what is around it as well: what has only looked so far has not begun.
 fn too_late(state: &State, id: InstId, now: Timestamp) -> Option<String> {
+    let asks_again = window::asks_again(state, id);
+    let around = std::iter::successors(Some(id), |at| state.insts[*at].parent);
+    let mut asked = around.take_while(|at| *at == id || (asks_again && !has_changed(state, *at)));
+    asked.find_map(|at| later_than_its_mark(state, at, now))
+}
+
+fn later_than_its_mark(state: &State, id: InstId, now: Timestamp) -> Option<String> {
     let mark = state.node_of(id).marks.not_after_us.filter(|_| is_bound(state, id))?;
+    if state.zero.missing.is_some() {
+        return state.zero.missing.clone();
+    }
     let Some(zero) = state.zero.at_us else { return Some("nobody said what T is".into()) };
     let latest = zero.saturating_add(mark);
     let late_us = u64::try_from(now.wall_us - latest).ok().filter(|late| *late > 0)?;
     Some(format!("it may not begin after {}, and it is {} later", said(latest), duration_words(late_us)))
 }
 
-/// Whether the window keeps a phase from beginning. Taking back, and what runs on every exit path, are never held.
-fn outside(state: &State, id: InstId, now: Timestamp) -> Option<String> {
-    let window = state.plan.schedule.window.as_ref()?;
-    if state.insts[id].parent != Some(state.forward) || state.override_why.is_some() {
-        return None;
-    }
-    let siblings = &state.insts[state.forward].children;
-    let place = siblings.iter().position(|phase| *phase == id)?;
-    if place < paths::bound_from(&state.plan) {
-        return None;
-    }
-    let left = siblings.iter().filter(|phase| state.insts[**phase].status != Status::Finished);
-    let needs_s: u64 = left.filter_map(|phase| state.node_of(*phase).estimate_s).sum();
-    window::refusal(window, now.wall_us, needs_s).map(|refusal| refusal.to_string())
+/// Whether any change has begun in a block.
+fn has_changed(state: &State, id: InstId) -> bool {
+    let begun = |id: InstId| !matches!(state.insts[id].status, Status::Pending | Status::Waiting { .. });
+    (window::is_change(state, id) && begun(id) && state.insts[id].verdict != Some(Verdict::Skipped))
+        || state.insts[id].children.iter().any(|child| has_changed(state, *child))
 }
 
 /// When the round after this one is due.
@@ -139,14 +152,42 @@ pub(super) fn anchored(state: &State, now: Timestamp) -> Option<Event> {
     Some(Event::Anchored { path, at_wall_us: now.wall_us })
 }
 
-/// Notes that an instance has ended, if T is its end.
+/// Notes that an instance has ended, if T is its end: of one in several items each end moves T, so that the last one counts.
 pub(super) fn ended(state: &mut State, id: InstId, verdict: Verdict) {
-    let Some(anchor) = &state.plan.schedule.anchor else { return };
-    let inst = &state.insts[id];
-    let is_it = anchor.end_of.as_ref() == Some(&state.node_of(id).id) && inst.owner.is_none();
-    if is_it && !state.zero.moved && verdict.lets_go_on() && verdict != Verdict::Skipped {
-        state.zero.ended = Some(inst.path.clone());
+    // A plan without such an anchor pays nothing here.
+    let Some(anchor) = state.plan.schedule.anchor.as_ref().filter(|anchor| anchor.end_of.is_some()) else { return };
+    let end_of = anchor.end_of.clone().unwrap_or_default();
+    let node = state.insts[id].node;
+    if state.insts[id].owner.is_some() || state.root_of(id) != state.forward {
+        return;
     }
+    if is_end_of(state, node, &end_of) && verdict.lets_go_on() && verdict != Verdict::Skipped {
+        state.zero.ended = Some(state.insts[id].path.clone());
+        state.zero.missing = None;
+    } else if anchor.time.is_none()
+        && (verdict == Verdict::Skipped || !verdict.lets_go_on())
+        && !state.zero.moved
+        && state.zero.ended.is_none()
+        && holds(state, node, &end_of)
+    {
+        let what = if verdict == Verdict::Skipped { "was skipped" } else { "did not pass" };
+        state.zero.missing =
+            Some(format!("T is the end of `{end_of}`, and that {what}, so nobody can say when this is due"));
+    }
+}
+
+/// Whether a node is what T is the end of: a phase of the runbook that is run, else a step of it.
+fn is_end_of(state: &State, node: NodeId, end_of: &str) -> bool {
+    let (plan, is_it) = (&state.plan, |node: NodeId| state.plan.node(node).id == end_of);
+    let phases = paths::members(plan, plan.forward);
+    match phases.iter().any(|phase| is_it(*phase)) {
+        true => phases.contains(&node) && is_it(node),
+        false => is_it(node) && plan.node(node).scope == plan.node(plan.forward).scope,
+    }
+}
+
+fn holds(state: &State, node: NodeId, end_of: &str) -> bool {
+    is_end_of(state, node, end_of) || paths::members(&state.plan, node).iter().any(|part| holds(state, *part, end_of))
 }
 
 /// The part of `apply` that is about time.
@@ -157,7 +198,7 @@ pub(super) fn apply(state: &mut State, event: &Event) -> Result<(), IllegalEvent
             if state.zero.ended.is_none() {
                 return Err(illegal("nothing has ended that T is the end of"));
             }
-            state.zero = Zero { at_us: Some(*at_wall_us), ended: None, moved: true };
+            state.zero = Zero { at_us: Some(*at_wall_us), ended: None, moved: true, missing: None };
             // Whoever waits looks at the time again.
             for id in state.active.clone() {
                 if let Status::Waiting { due_wall_us } = &mut state.insts[id].status {

@@ -176,6 +176,10 @@ pub struct State {
     pub drivers: Vec<Driver>,
     /// Why it may go on outside its window, in somebody's words.
     pub override_why: Option<String>,
+    /// Until when that holds, in microseconds since 1970; to the end where nobody can say.
+    pub override_until_us: Option<i64>,
+    /// It waited, asked or was away since a change began: what comes next asks again whether it may begin.
+    pub has_paused: bool,
     /// Who else has a say in that.
     pub override_gate: Option<InstId>,
     /// What `at`, `not_after` and `until` count from.
@@ -248,6 +252,8 @@ impl State {
             halt: None,
             drivers: Vec::new(),
             override_why: None,
+            override_until_us: None,
+            has_paused: false,
             override_gate: None,
             zero: Zero::default(),
             active: BTreeSet::new(),

@@ -1,7 +1,9 @@
 //! Steps that watch a log: from where on, and what is made of what was seen.
 
 use super::action::WatchSource as Source;
-use super::action::{Action, Done, Ended, ExecAction, LogPosition, ShellAction, Surroundings, WatchAction, Watched};
+use super::action::{
+    Action, Captured, Done, Ended, ExecAction, LogPosition, ShellAction, Surroundings, WatchAction, Watched,
+};
 use super::event::Verdict;
 use super::names::{Names, Trouble};
 use super::state::{InstId, State, Status, Timestamp};
@@ -76,12 +78,13 @@ pub(super) fn action(state: &State, id: InstId, watch: &Watch, now: Timestamp) -
             Source::Command(Box::new(Action::Shell(ShellAction { script: script.text, values: script.values, around })))
         }
     };
-    let known_in = match &watch.new_patterns {
-        Some(limit) => Some(output(state, earlier(&limit.baseline)?, &limit.baseline)?),
-        None => None,
+    let (known_in, known_in_errors) = match &watch.new_patterns {
+        Some(limit) => output(state, earlier(&limit.baseline)?, &limit.baseline)?,
+        None => (None, None),
     };
     let (must, must_not) = (watch.must.clone(), watch.must_not.clone());
-    Ok(Action::Watch(WatchAction { source, for_us: watch.time_us, since: from, must, must_not, known_in }))
+    let for_us = watch.time_us;
+    Ok(Action::Watch(WatchAction { source, for_us, since: from, must, must_not, known_in, known_in_errors }))
 }
 
 fn journal(unit: &str, began_us: i64) -> Action {
@@ -106,11 +109,18 @@ fn began(state: &State, step: InstId, name: &str) -> Result<i64, Trouble> {
     state.insts[step].began_us.ok_or_else(|| format!("`{name}` never began"))
 }
 
-/// The lines an earlier watch saw.
-fn output(state: &State, step: InstId, name: &str) -> Result<String, Trouble> {
-    let seen = state.insts[step].done.as_ref().and_then(|done| done.stdout.as_ref());
-    let file = seen.map(|seen| seen.file.clone()).filter(|file| !file.is_empty());
-    file.ok_or_else(|| format!("`{name}` saw no lines that could be compared with"))
+/// The lines an earlier watch saw: what it kept as output, and of a script as errors.
+fn output(state: &State, step: InstId, name: &str) -> Result<(Option<String>, Option<String>), Trouble> {
+    let NodeKind::Watch(earlier) = &state.node_of(step).kind else { return Err(format!("`{name}` is no watch")) };
+    let done = state.insts[step].done.as_ref();
+    let file = |seen: Option<&Captured>| seen.map(|seen| seen.file.clone()).filter(|file| !file.is_empty());
+    let is_script = matches!(earlier.source, WatchSource::Shell(_));
+    let output = file(done.and_then(|done| done.stdout.as_ref()));
+    let errors = file(done.filter(|_| is_script).and_then(|done| done.stderr.as_ref()));
+    match (&output, &errors) {
+        (None, None) => Err(format!("`{name}` saw no lines that could be compared with")),
+        _ => Ok((output, errors)),
+    }
 }
 
 /// Passes with what was seen, or says what is wrong. That nothing came is never good by itself.
@@ -132,6 +142,11 @@ pub(super) fn weigh(watch: &Watch, done: &Done) -> Result<Map<String, Value>, (V
     let time = duration_words(watch.time_us);
     let lines = if seen.lines == 1 { "1 line".to_string() } else { format!("{} lines", seen.lines) };
     if let Some(reason) = not_seen(&seen) {
+        return Err((Verdict::Inconclusive, reason));
+    }
+    if done.ended == Ended::Exit(0) {
+        let after = duration_words(done.duration_us);
+        let reason = format!("what prints the lines ended by itself after {after}, and was to be watched for {time}");
         return Err((Verdict::Inconclusive, reason));
     }
     let missing = |at: &usize| seen.must.get(*at).is_none_or(Option::is_none);
@@ -231,7 +246,9 @@ mod tests {
             (&limit(2), seen(full.clone(), Ended::Ok), Verdict::Inconclusive),
             (&both, seen(full, Ended::Ok), Verdict::Pass),
             (&both, seen(ready.clone(), Ended::Ok), Verdict::Pass),
-            (&both, seen(ready.clone(), Ended::Exit(0)), Verdict::Pass),
+            (&both, seen(ready.clone(), Ended::Exit(0)), Verdict::Inconclusive),
+            (&both, seen(never.clone(), Ended::Exit(0)), Verdict::Inconclusive),
+            (&both, seen(panic.clone(), Ended::Exit(0)), Verdict::Fail),
             (&both, seen(ready.clone(), Ended::Exit(1)), Verdict::Fail),
             (&both, seen(panic.clone(), Ended::Ok), Verdict::Fail),
             (&both, seen(panic, gone()), Verdict::Fail),

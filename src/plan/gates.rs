@@ -108,26 +108,26 @@ impl Builder<'_> {
         }
     }
 
-    /// The checkpoint before a run goes on outside its window: of a role where the runbook says so, else in production of
-    /// anybody else.
+    /// The checkpoint before a run goes on outside its window, or in the closed times of a policy: of a role where the
+    /// runbook says so, else in production of anybody else.
     pub(super) fn second_look(&mut self, book: &doc::Runbook, at: &Position<'_>) -> Option<NodeId> {
-        let window = book.window.as_ref()?;
-        let environment = self.target.as_ref().and_then(|target| target.values.get("environment"));
-        let (role, people) = match &window.override_role {
+        let override_role = book.window.as_ref().and_then(|window| window.override_role.as_ref());
+        let place = book.window.as_ref().map_or(&book.place, |window| &window.place);
+        let (role, people) = match override_role {
             Some(role) => (role.value.clone(), self.people_of(&role.value, &role.place)?),
-            None if environment.and_then(|e| e.as_str()) == Some("production") => {
+            None if self.target.as_ref().is_some_and(Target::is_production) => {
                 (SECOND.to_string(), vec![Gate::ANYBODY.to_string()])
             }
             None => return None,
         };
         let (roles, people) = (BTreeMap::from([(role.clone(), 1)]), BTreeMap::from([(role, people)]));
-        if let Some(role) = &window.override_role {
+        if let Some(role) = override_role {
             self.enough(&roles, &people, &role.place);
         }
-        let title = Template { text: "Run outside its window?".into(), at: line_of(&window.place) };
+        let title = Template { text: "Run outside its window?".into(), at: line_of(place) };
         let gate = Gate { roles, people, ..Gate::default() };
         let kind = NodeKind::Checkpoint { title, show: Vec::new(), timeout: None, gate };
-        Some(self.block("window", &window.place, at, kind))
+        Some(self.block("window", place, at, kind))
     }
 
     /// The waivers that are for this plan. One that has expired or is for what cannot be waived is a problem.

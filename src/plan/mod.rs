@@ -9,6 +9,7 @@ mod decisions;
 mod gates;
 mod include;
 pub(crate) mod known;
+pub mod hours;
 pub mod paths;
 mod lock;
 mod looks;

@@ -42,6 +42,21 @@ fn changes(plan: &Plan, id: NodeId) -> bool {
     steps.iter().any(|(_, id)| plan.node(*id).effect != Effect::Read)
 }
 
+/// What a block is made of, in order; nothing for a step.
+pub fn members(plan: &Plan, id: NodeId) -> Vec<NodeId> {
+    match &plan.node(id).kind {
+        NodeKind::Sequence(children) | NodeKind::Parallel { children, .. } => children.clone(),
+        NodeKind::ForEach(each) => vec![each.body],
+        NodeKind::Rounds(rounds) => vec![rounds.body],
+        NodeKind::Stages(stages) => {
+            let parts = stages.promote.iter().flat_map(|promote| [promote.main, promote.remove]);
+            std::iter::once(stages.body).chain(parts).collect()
+        }
+        NodeKind::Run { body, always, .. } => std::iter::once(*body).chain(*always).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn walk(plan: &Plan, path: String, id: NodeId, found: &mut Vec<(String, NodeId)>) {
     let below = |child: NodeId| join(&path, &plan.node(child).id);
     match &plan.node(id).kind {

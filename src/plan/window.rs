@@ -8,8 +8,10 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan};
 use std::fmt;
 
-/// Days that are looked at: a week repeats, and two weeks hold every change of the clocks around it.
-const DAYS_AHEAD: i64 = 16;
+/// Days in which a next time is looked for: a week repeats, and two weeks hold every change of the clocks around it.
+const DAYS_OF_NEXT: i64 = 14;
+/// Days that are known: what is open for two weeks from any of those on is open for ever.
+const DAYS_AHEAD: i64 = 30;
 
 /// Why nothing may begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +31,27 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// The first moment after this one at which the window is open and was closed before, in microseconds since 1970.
+pub fn opens_again(window: &Window, wall_us: i64) -> Option<i64> {
+    let now = Timestamp::from_microsecond(wall_us).ok()?;
+    let times = Times::around(window, now);
+    let mut was_closed = times.closed(now).is_some();
+    let opens = times.moments.iter().filter(|at| **at > now).find(|at| {
+        let is_closed = times.closed(**at).is_some();
+        std::mem::replace(&mut was_closed, is_closed) && !is_closed
+    });
+    opens.map(|at| at.as_microsecond())
+}
+
 /// Why what takes `needs_s` seconds may not begin at this moment (microseconds since 1970); none when it may.
 pub fn refusal(window: &Window, wall_us: i64, needs_s: u64) -> Option<Refusal> {
     let now = Timestamp::from_microsecond(wall_us).ok()?;
     let needs_s = if window.must_end_inside { needs_s } else { 0 };
     let times = Times::around(window, now);
     let why = times.wrong_with(now, needs_s)?;
-    let next = times.moments.iter().filter(|at| **at > now).find(|at| times.wrong_with(**at, needs_s).is_none());
+    let last = days_after(now, DAYS_OF_NEXT);
+    let mut ahead = times.moments.iter().filter(|at| **at > now && **at <= last);
+    let next = ahead.find(|at| times.wrong_with(**at, needs_s).is_none());
     Some(Refusal { why, next_us: next.map(|at| at.as_microsecond()) })
 }
 
@@ -65,7 +81,9 @@ impl Times {
         let allow: Vec<Slot> = window.allow.iter().flat_map(allowed).collect();
         let forbid: Vec<Slot> = window.forbid.iter().flat_map(forbidden).collect();
         let mut moments: Vec<Timestamp> = allow.iter().chain(&forbid).flat_map(|slot| [slot.from, slot.to]).collect();
-        moments.retain(|at| *at < Timestamp::MAX);
+        // What comes after the days that are looked at is not known: no end of a span is the end of a window there.
+        let known = days_after(now, DAYS_AHEAD - 2);
+        moments.retain(|at| *at < known);
         moments.sort();
         moments.dedup();
         Times { allow: (!window.allow.is_empty()).then_some(allow), forbid, moments }
@@ -80,7 +98,10 @@ impl Times {
         (i64::try_from(needs_s).unwrap_or(i64::MAX) > left_s).then(|| {
             let words = |s: i64| duration_words(s.unsigned_abs() * 1_000_000);
             let needs = duration_words(needs_s.saturating_mul(1_000_000));
-            format!("the estimates add up to {needs}, and the window closes in {} at {closes}", words(left_s))
+            format!(
+                "what is left takes {needs} by its estimates and marks, and the window closes in {} at {closes}",
+                words(left_s)
+            )
         })
     }
 
@@ -94,13 +115,17 @@ impl Times {
     }
 }
 
-/// The times a span falls on, from some days before the moment to two weeks after it; none without such a zone.
+/// The times a span falls on, from some days before the moment to the last that is known; none without such a zone.
 fn occurrences(span: &Span, now: Timestamp) -> Option<Vec<Slot>> {
     let zone = TimeZoneDatabase::bundled().get(&span.zone).ok()?;
     let today = now.to_zoned(zone.clone()).date();
     let days = (-2..=DAYS_AHEAD).filter_map(|n| today.checked_add(n.days()).ok());
     let on = |day: &Date| span.days.contains(&(day.weekday().to_monday_zero_offset() as u8));
     Some(days.filter(on).filter_map(|day| slot(span, day, &zone)).collect())
+}
+
+fn days_after(now: Timestamp, days: i64) -> Timestamp {
+    now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
 }
 
 /// Clocks decide: where they jump over a begin or an end, it is as much later; where they show it twice, it is the first.

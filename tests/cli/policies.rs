@@ -312,8 +312,12 @@ fn a_policy_closes_days_to_everything_but_going_back() {
     let policy = "policy: v1\nname: guard\nwindow: { forbid: [Mon-Sun], zone: Europe/Berlin }\n";
     let refused = guarded(body).file("policies/guard.yml", policy).args("run a.yml -t prd --no-input").code(4).run();
     assert!(refused.stderr.contains("Mon-Sun Europe/Berlin"), "{}", refused.stderr);
-    let forced = refused.then("run a.yml -t prd --no-input --override-window emergency").run();
-    assert!(forced.sandbox.exists("ran"));
+    let forced = refused.then("run a.yml -t prd --no-input --override-window emergency").code(5).run();
+    assert!(!forced.sandbox.exists("ran"), "in production one person's word is not enough");
+    let elsewhere = TARGET.replace("environment: production\n", "");
+    let open = guarded(body).file("policies/guard.yml", policy).file("targets/prd.yml", &elsewhere);
+    let ran = open.args("run a.yml -t prd --no-input --override-window emergency").run();
+    assert!(ran.sandbox.exists("ran"));
 }
 
 #[test]

@@ -49,6 +49,8 @@ steps: [{ id: one, shell: touch made, timeout: 1m }]
     assert!(refused.stderr.contains("is in the forbidden time `Mon-Sun UTC`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--override-window"));
     assert!(refused.sandbox.runs().is_empty() && !refused.sandbox.exists("made"));
+    let refused = refused.then("run a.yml").arg("--override-window").arg(" \t").code(2).run();
+    assert!(refused.stderr.contains("say why in words"), "{}", refused.stderr);
     let ran = refused.then("run a.yml").arg("--override-window").arg("fix of an outage").code(0).run();
     assert!(ran.sandbox.exists("made"));
     assert!(ran.stderr.contains("window overridden: fix of an outage"), "{}", ran.stderr);
@@ -66,4 +68,19 @@ steps:
     let again = ran.resume().arg("--override-window").arg("the fix cannot wait").code(5).run();
     assert!(again.stderr.contains("window overridden: the fix cannot wait"), "{}", again.stderr);
     assert_eq!(again.show()["takeovers"][0]["override_window"], "the fix cannot wait");
+}
+
+#[test]
+fn t_is_the_end_of_a_phase_of_this_runbook_and_not_of_a_step_it_includes() {
+    let inner = "runbook: v1\nname: inner\nsteps: [{ id: switch, shell: 'true', effect: read }]\n";
+    let body = "
+anchor: { time: '2026-01-01T00:00:00Z', end_of: switch }
+phases:
+  - { id: prepare, steps: [{ id: other, run: { runbook: inner.yml } }] }
+  - { id: switch, steps: [{ id: go, shell: 'true', effect: read }] }
+";
+    let ran = Test::book(body).file("inner.yml", inner).run();
+    let log = ran.log();
+    let anchored: Vec<&str> = log.lines().filter(|line| line.contains("anchored")).collect();
+    assert!(anchored.len() == 1 && anchored[0].contains(r#""path":"switch""#), "{anchored:?}");
 }

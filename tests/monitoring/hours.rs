@@ -6,7 +6,7 @@ use std::sync::Arc;
 use runbook::decide::Ruling;
 use runbook::machine::action::{Action, Done, Ended, HttpAnswer, ReadValue, Reading, SampleAction};
 use runbook::machine::event::{Answer, Event, RunStarted, StepStarted, Verdict};
-use runbook::machine::{Input, State, Timestamp, accept, apply, next};
+use runbook::machine::{Input, State, Timestamp, accept, apply, keeps_from_resuming, next};
 use runbook::plan::{Library, Plan, Request, Unreadable, build};
 use runbook::runbook::model::Runbook;
 use runbook::runbook::read;
@@ -257,8 +257,19 @@ impl Hours {
         }
         (self.state, self.working) = (state, Vec::new());
         self.now.wall_us += away_us as i64;
-        self.input(Input::Resume { by: "eve".into(), override_window: override_window.map(String::from), key: None });
+        let override_window = override_window.map(String::from);
+        let mut event = accept(&self.state, Input::Resume { by: "eve".into(), override_window, key: None })
+            .expect("it can be resumed");
+        if let Event::Resumed { override_window: Some(_), override_us, .. } = &mut event {
+            *override_us = Some(self.now.wall_us);
+        }
+        self.commit(event);
         self
+    }
+
+    /// Why nobody had better go on with it now.
+    pub(crate) fn keeps_from_resuming(&self) -> Option<String> {
+        keeps_from_resuming(&self.state, self.now.wall_us)
     }
 
     /// When a step or a block began, in seconds after the start of the run.

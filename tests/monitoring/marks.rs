@@ -197,5 +197,8 @@ fn estimates_of_what_is_left_must_fit_before_each_phase() {
     let mut run = run(&text);
     run.go(24 * HOUR);
     assert_eq!(run.outcome(), Some(Outcome::RolledBack));
-    assert!(run.reason("second").starts_with("the estimates add up to 1h 30m, and the window closes in 1h 00m"));
+    assert!(
+        run.reason("second")
+            .starts_with("what is left takes 1h 30m by its estimates and marks, and the window closes in 1h 00m")
+    );
 }

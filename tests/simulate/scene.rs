@@ -376,6 +376,7 @@ impl<'a> Scene<'a> {
             in_doubt,
             changed: Some(Box::new(changed)),
             override_window: None,
+            override_us: None,
             operator_key: Some("SHA256:bob".into()),
         })?;
         self.lock()?;

@@ -20,6 +20,7 @@ fn watch(path: &Path, for_us: u64) -> WatchAction {
         must: Vec::new(),
         must_not: Vec::new(),
         known_in: None,
+        known_in_errors: None,
     }
 }
 
@@ -191,6 +192,23 @@ fn a_command_is_watched_until_the_time_is_over_and_then_ended() {
 }
 
 #[test]
+fn what_a_script_prints_as_errors_are_lines_too_and_known_later() {
+    let mut bed = Bed::new();
+    let watch_script = |script: &str, earlier: Option<&Done>| {
+        let file = |of: Option<&runbook::machine::action::Captured>| of.map(|seen| seen.file.clone());
+        let known_in = earlier.and_then(|done| file(done.stdout.as_ref()));
+        let known_in_errors = earlier.and_then(|done| file(done.stderr.as_ref()));
+        let source = WatchSource::Command(Box::new(shell(script)));
+        let must_not = vec!["^FATAL$".into()];
+        Action::Watch(WatchAction { source, must_not, known_in, known_in_errors, ..watch(Path::new(""), SECOND / 2) })
+    };
+    let first = bed.act(&watch_script("echo fine; echo slow >&2; printf FATAL >&2; sleep 30", None));
+    assert_eq!((seen(&first).must_not[0].as_deref(), seen(&first).lines), (Some("FATAL"), 3));
+    let second = bed.act(&watch_script("echo slow; echo fine >&2; echo odd >&2; sleep 30", Some(&first)));
+    assert_eq!((seen(&second).known, &seen(&second).new[..]), (3, &["odd".to_string()][..]));
+}
+
+#[test]
 fn a_watch_can_be_cancelled_and_keeps_what_it_saw() {
     let mut bed = Bed::new();
     let log = bed.work("app.log");
@@ -324,6 +342,20 @@ fn a_log_that_was_renamed_twice_while_nobody_looked_is_read_whole() {
     std::fs::write(bed.work("app.log.1"), b"\x1f\x8b\x08 compressed").unwrap();
     let lost = bed.act(&Action::Watch(wanted));
     assert!(matches!(&lost.ended, Ended::Unavailable(why) if why.contains("lines between are lost")), "{lost:?}");
+}
+
+#[test]
+fn what_a_log_became_before_the_watch_ended_is_read_however_short_it_is() {
+    let mut bed = Bed::new();
+    let log = bed.work("app.log");
+    append(&log, "old\n");
+    let since = Some(end_of(&bed, &log));
+    append(&log, "before\n");
+    std::fs::rename(&log, bed.work("app.log.1")).unwrap();
+    append(&log, "FATAL\n");
+    let wanted = WatchAction { since, must_not: vec!["FATAL".into()], ..watch(&log, 1) };
+    let done = bed.act(&Action::Watch(wanted));
+    assert_eq!(seen(&done).must_not[0].as_deref(), Some("FATAL"));
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(crate) struct HoldArgs {
     /// The lock: the name of a target, or what `lock:` of the runbooks says
     pub(crate) lock: String,
     /// Why, in one line
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(value_parser = super::reason)]
     pub(crate) reason: String,
     /// Directory in which several users share their locks [default: that of the target profile, else this user's own]
     #[arg(long, value_name = "DIR")]
@@ -95,7 +95,7 @@ pub(crate) struct LiftArgs {
     /// The lock
     pub(crate) lock: String,
     /// Why it may go on, in one line
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(value_parser = super::reason)]
     pub(crate) reason: String,
     /// Directory in which several users share their locks [default: that of the target profile, else this user's own]
     #[arg(long, value_name = "DIR")]
@@ -118,7 +118,7 @@ pub(crate) struct ReleaseArgs {
     /// Run id or the beginning of one
     pub(crate) run: String,
     /// Why, in one line
-    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(value_parser = super::reason)]
     pub(crate) reason: String,
     /// Directory in which several users share their locks [default: what the plan of the run says]
     #[arg(long, value_name = "DIR")]

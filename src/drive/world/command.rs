@@ -18,11 +18,14 @@ use crate::machine::action::{Action, Done, Ended, ExecAction, ShellAction, Surro
 
 /// Run a shell or exec action to its end.
 pub(super) fn run(attempt: &Attempt, action: &Action) -> Done {
-    run_dressed(attempt, action, &|sink| sink)
+    run_dressed(attempt, action, &|_, sink| sink)
 }
 
-/// The same, with standard output going through what `dress` makes of its sink.
-pub(super) fn run_dressed(attempt: &Attempt, action: &Action, dress: &dyn Fn(Sink) -> Sink) -> Done {
+/// What becomes of the sink of a stream.
+pub(super) type Dress<'a> = &'a dyn Fn(Stream, Sink) -> Sink;
+
+/// The same, with output going through what `dress` makes of its sinks.
+pub(super) fn run_dressed(attempt: &Attempt, action: &Action, dress: Dress<'_>) -> Done {
     let (Action::Shell(ShellAction { around, .. }) | Action::Exec(ExecAction { around, .. })) = action else {
         return untouched(Ended::Failed("only a script or a program can be run here".to_owned()));
     };
@@ -144,16 +147,11 @@ fn surroundings(attempt: &Attempt, around: &Surroundings, files: &SecretFiles) -
     Ok((env, dir, stdin))
 }
 
-fn run_first_that_starts(
-    attempt: &Attempt,
-    launches: &[Launch],
-    around: &Surroundings,
-    dress: &dyn Fn(Sink) -> Sink,
-) -> Done {
+fn run_first_that_starts(attempt: &Attempt, launches: &[Launch], around: &Surroundings, dress: Dress<'_>) -> Done {
     let limits = Limits { timeout: around.timeout_us.map(Duration::from_micros), grace: attempt.site.grace };
     let mut refusal = None;
     for launch in launches {
-        let mut sinks = [dress(attempt.sink(Stream::Stdout)), attempt.sink(Stream::Stderr)];
+        let mut sinks = [Stream::Stdout, Stream::Stderr].map(|stream| dress(stream, attempt.sink(stream)));
         let started = |pid| {
             let _ = attempt.site.events.send(WorldEvent::Started { id: attempt.live.id.clone(), pid });
         };

@@ -25,6 +25,9 @@ pub struct WatchAction {
     /// inside the run directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_in: Option<String>,
+    /// The same of what was printed there as errors; only scripts do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_in_errors: Option<String>,
 }
 
 /// Where lines come from.

@@ -63,6 +63,7 @@ fn settle(
     let Status::Asking(asked) = &state.insts[id].status else {
         return Err(IllegalEvent::new(event, "nothing was asked"));
     };
+    state.has_paused = true;
     let waived = asked.waived.clone().filter(|_| waiver::is_by_another(state, id));
     let (question, title) = (asked.question, asked.title.clone());
     let words = |what: &str| match reason {

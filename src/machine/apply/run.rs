@@ -8,6 +8,7 @@ use crate::machine::lock;
 use crate::machine::rebase::{Conflict, rebase};
 use crate::machine::schedule::Zero;
 use crate::machine::state::{IllegalEvent, State, Status};
+use crate::machine::window;
 
 pub(super) fn started(state: &mut State, event: &Event, started: &RunStarted) -> Result<(), IllegalEvent> {
     if state.started.is_some() {
@@ -15,15 +16,18 @@ pub(super) fn started(state: &mut State, event: &Event, started: &RunStarted) ->
     }
     state.zero = Zero::planned(&state.plan, &started.started);
     gate::drives(state, &started.operator, started.operator_key.as_ref());
-    overrides(state, started.override_window.as_ref());
+    let at = started.started.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+    overrides(state, started.override_window.as_ref(), at);
     state.started = Some(started.clone());
     Ok(())
 }
 
 /// Somebody says why the window does not hold. Where that takes a second person, nothing begins until they have answered.
-fn overrides(state: &mut State, why: Option<&String>) {
+fn overrides(state: &mut State, why: Option<&String>, given_us: Option<i64>) {
     let Some(why) = why else { return };
     state.override_why = Some(why.clone());
+    // Nobody wrote down the moment once; what was said then holds to the end.
+    state.override_until_us = given_us.and_then(|given_us| window::overridden_until(state, given_us));
     if let Some(gate) = state.override_gate {
         let inst = &mut state.insts[gate];
         (inst.status, inst.verdict, inst.reason, inst.then) = (Status::Pending, None, None, None);
@@ -74,9 +78,12 @@ fn back_out(state: &mut State) {
 /// Somebody takes the run over; what was running is in doubt, and perhaps it goes on with another plan.
 pub(super) fn resumed(state: &mut State, event: &Event) -> Result<(), IllegalEvent> {
     let illegal = |met: &str| IllegalEvent::new(event, met);
-    let Event::Resumed { by, in_doubt, changed, override_window, operator_key } = event else { return Ok(()) };
+    let Event::Resumed { by, in_doubt, changed, override_window, override_us, operator_key } = event else {
+        return Ok(());
+    };
     gate::drives(state, by, operator_key.as_ref());
-    overrides(state, override_window.as_ref());
+    overrides(state, override_window.as_ref(), *override_us);
+    state.has_paused = true;
     state.parked = None;
     lock::taken_over(state);
     // Presses are counted anew: that the second asked to back out stands in `halt` and still holds.

@@ -123,6 +123,7 @@ pub(super) fn started(state: &mut State, event: &Event, started: &StepStarted) -
     inst.latencies.sent(&started.action, started.at_us);
     state.active.insert(id);
     state.in_flight += 1;
+    state.has_paused &= !(started.changes && started.attempt == 1);
     if state.is_guard(id) {
         let clock = state.clock;
         let lookout = &mut state.insts[id].lookout;

@@ -47,6 +47,7 @@ fn events_that_do_not_fit_the_state_are_typed_errors() {
         in_doubt: vec![path.into()],
         changed: None,
         override_window: None,
+        override_us: None,
         operator_key: None,
     };
     let answered = Event::Answered {

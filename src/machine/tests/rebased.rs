@@ -26,6 +26,7 @@ fn turn(run: &mut Run, book: Book) -> Result<String, String> {
         in_doubt,
         changed: Some(Box::new(changed("new"))),
         override_window: None,
+        override_us: None,
         operator_key: None,
     });
     Ok(run.said())
@@ -246,6 +247,7 @@ fn a_plan_nobody_has_is_no_plan() {
         in_doubt: vec!["p.b".into()],
         changed: Some(Box::new(changed("gone"))),
         override_window: None,
+        override_us: None,
         operator_key: None,
     };
     assert!(apply(&mut state, &event).unwrap_err().to_string().contains("the plan it turns to is not known"));

@@ -79,7 +79,10 @@ fn estimates_must_fit_and_the_next_time_is_one_where_they_do() {
     // Tuesday's hour is too short for two.
     assert_eq!(next(&night, "2026-03-02T03:00:01Z", 7200).unwrap(), "2026-03-09T02:00:00Z");
     let words = refusal(&night, at("2026-03-02T04:00:00Z"), 7200).unwrap().why;
-    assert_eq!(words, "the estimates add up to 2h 00m, and the window closes in 1h 00m at 2026-03-02T05:00:00Z");
+    assert_eq!(
+        words,
+        "what is left takes 2h 00m by its estimates and marks, and the window closes in 1h 00m at 2026-03-02T05:00:00Z"
+    );
     assert_eq!(next(&night, "2026-03-02T03:00:00Z", 36_000).unwrap(), "never");
 }
 
@@ -106,4 +109,24 @@ fn a_zone_nobody_knows_allows_nothing_and_forbids_everything() {
     let nowhere = |n| span(&[n], (0, 0), (24, 0), "Mars/Olympus");
     assert_eq!(next(&window(vec![nowhere(0)], vec![]), "2026-03-02T04:00:00Z", 0).unwrap(), "never");
     assert_eq!(next(&window(vec![], vec![nowhere(0)]), "2026-03-02T04:00:00Z", 0).unwrap(), "never");
+}
+
+#[test]
+fn a_window_that_never_closes_has_room_for_everything() {
+    let every_day = vec![0, 1, 2, 3, 4, 5, 6];
+    let always = Window { must_end_inside: true, ..window(vec![span(&every_day, (0, 0), (24, 0), "UTC")], vec![]) };
+    assert_eq!(next(&always, "2026-03-02T01:00:00Z", 20 * 86_400), None);
+    let only_monday = Window { allow: vec![span(&[0], (0, 0), (24, 0), "UTC")], ..always };
+    assert_eq!(next(&only_monday, "2026-03-02T01:00:00Z", 20 * 86_400).unwrap(), "never");
+}
+
+#[test]
+fn a_window_opens_again_after_it_was_closed_once() {
+    let night = window(vec![span(&[0, 1], (2, 0), (5, 0), "UTC")], vec![]);
+    let opens = |time| opens_again(&night, at(time)).map(|us| Timestamp::from_microsecond(us).unwrap().to_string());
+    assert_eq!(opens("2026-03-02T01:00:00Z").unwrap(), "2026-03-02T02:00:00Z");
+    assert_eq!(opens("2026-03-02T03:00:00Z").unwrap(), "2026-03-03T02:00:00Z");
+    assert_eq!(opens("2026-03-03T05:00:00Z").unwrap(), "2026-03-09T02:00:00Z");
+    let never = window(vec![], vec![span(&[0, 1, 2, 3, 4, 5, 6], (0, 0), (24, 0), "UTC")]);
+    assert_eq!(opens_again(&never, at("2026-03-02T01:00:00Z")), None);
 }

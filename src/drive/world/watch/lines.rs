@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
+use super::super::live::Stream;
 use super::kind::kind;
 use crate::machine::action::Watched;
 
@@ -28,9 +29,15 @@ pub(super) struct Lines {
     lines: u64,
     /// Lines that were longer than can be looked at.
     too_long: u64,
-    /// The line that is not over yet.
-    open: Vec<u8>,
-    open_is_cut: bool,
+    /// The lines that are not over yet, one of each stream.
+    open: [Open; 2],
+}
+
+/// A line that is not over yet.
+#[derive(Default)]
+struct Open {
+    bytes: Vec<u8>,
+    is_cut: bool,
 }
 
 impl Lines {
@@ -53,21 +60,20 @@ impl Lines {
             new: Vec::new(),
             lines: 0,
             too_long: 0,
-            open: Vec::new(),
-            open_is_cut: false,
+            open: Default::default(),
         })
     }
 
     /// A piece of what stood there before.
     pub(super) fn knew(&mut self, piece: &[u8]) {
-        self.each(piece, |lines, line| {
+        self.each(Stream::Stdout, piece, |lines, line, _| {
             lines.is_new(line);
         });
     }
 
     /// All that is known has been said: from now on lines are compared with it. A last line without its end counts.
     pub(super) fn compare(&mut self) {
-        if !self.open.is_empty() {
+        if !self.open[Stream::Stdout as usize].bytes.is_empty() {
             self.knew(b"\n");
         }
         self.known_before = self.known.len();
@@ -75,10 +81,10 @@ impl Lines {
     }
 
     /// A piece of what came.
-    pub(super) fn take(&mut self, piece: &[u8]) {
-        self.each(piece, |lines, line| {
+    pub(super) fn take(&mut self, stream: Stream, piece: &[u8]) {
+        self.each(stream, piece, |lines, line, is_cut| {
             lines.lines += 1;
-            lines.too_long += u64::from(lines.open_is_cut);
+            lines.too_long += u64::from(is_cut);
             for (pattern, first) in lines.must.iter_mut().chain(&mut lines.must_not) {
                 if first.is_none() && pattern.is_match(line) {
                     *first = Some(shown(line));
@@ -96,8 +102,10 @@ impl Lines {
 
     /// What there was to see; a last line without its end counts as it stands.
     pub(super) fn seen(&mut self) -> Watched {
-        if !self.open.is_empty() {
-            self.take(b"\n");
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if !self.open[stream as usize].bytes.is_empty() {
+                self.take(stream, b"\n");
+            }
         }
         let firsts = |patterns: &[(Regex, Option<String>)]| patterns.iter().map(|(_, first)| first.clone()).collect();
         Watched {
@@ -113,23 +121,18 @@ impl Lines {
         }
     }
 
-    fn each(&mut self, piece: &[u8], mut see: impl FnMut(&mut Lines, &str)) {
+    fn each(&mut self, stream: Stream, piece: &[u8], mut see: impl FnMut(&mut Lines, &str, bool)) {
+        let at = stream as usize;
         let mut rest = piece;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            self.keep(&rest[..end]);
-            let mut line = std::mem::take(&mut self.open);
-            see(self, String::from_utf8_lossy(&line).trim_end_matches('\r'));
-            line.clear();
-            (self.open, self.open_is_cut) = (line, false);
+            self.open[at].keep(&rest[..end]);
+            let mut line = std::mem::take(&mut self.open[at]);
+            see(self, String::from_utf8_lossy(&line.bytes).trim_end_matches('\r'), line.is_cut);
+            line.bytes.clear();
+            self.open[at] = Open { bytes: line.bytes, is_cut: false };
             rest = &rest[end + 1..];
         }
-        self.keep(rest);
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = LONGEST.saturating_sub(self.open.len());
-        self.open.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.open_is_cut |= bytes.len() > room;
+        self.open[at].keep(rest);
     }
 
     /// Whether this kind was not known; it is from now on, if there is room.
@@ -143,6 +146,14 @@ impl Lines {
             return false;
         }
         !is_known && self.known.insert(short)
+    }
+}
+
+impl Open {
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = LONGEST.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.is_cut |= bytes.len() > room;
     }
 }
 
@@ -163,7 +174,7 @@ mod tests {
     fn a_line_cut_into_pieces_is_one_line() {
         let mut lines = lines(&["^ready$"], &["error"]);
         for piece in [&b"rea"[..], b"dy\nan er", b"ror ca", b"me"] {
-            lines.take(piece);
+            lines.take(Stream::Stdout, piece);
         }
         let seen = lines.seen();
         assert_eq!((seen.lines, seen.must[0].as_deref()), (2, Some("ready")));
@@ -171,11 +182,25 @@ mod tests {
     }
 
     #[test]
+    fn each_stream_has_lines_of_its_own() {
+        let mut lines = lines(&["^ready$"], &["^FATAL$"]);
+        lines.take(Stream::Stdout, b"rea");
+        lines.take(Stream::Stderr, b"FAT");
+        lines.take(Stream::Stdout, b"dy\n");
+        lines.take(Stream::Stderr, b"AL");
+        let seen = lines.seen();
+        assert_eq!(
+            (seen.lines, seen.must[0].as_deref(), seen.must_not[0].as_deref()),
+            (2, Some("ready"), Some("FATAL"))
+        );
+    }
+
+    #[test]
     fn only_kinds_of_lines_that_were_not_there_before_are_new() {
         let mut lines = lines(&[], &[]);
         lines.knew(b"took 1 ms\nslow query 7\nopen li");
         lines.compare();
-        lines.take(b"took 99 ms\npanic at worker 3\npanic at worker 4\n");
+        lines.take(Stream::Stdout, b"took 99 ms\npanic at worker 3\npanic at worker 4\n");
         let seen = lines.seen();
         assert_eq!(seen.new, ["panic at worker 3"]);
         assert_eq!((seen.known, seen.new_count, seen.lines), (3, 1, 3));
@@ -189,14 +214,14 @@ mod tests {
     #[test]
     fn patterns_see_all_of_a_long_line_and_what_is_longer_still_is_counted() {
         let mut watched = lines(&["FATAL$"], &["panic"]);
-        watched.take(format!("{} FATAL\n", "x".repeat(LONGEST - 6)).as_bytes());
+        watched.take(Stream::Stdout, format!("{} FATAL\n", "x".repeat(LONGEST - 6)).as_bytes());
         let seen = watched.seen();
         assert!(seen.must[0].is_some());
         assert_eq!((seen.lines, seen.too_long), (1, 0));
         for _ in 0..3 {
-            watched.take(&vec![b'x'; LONGEST / 2]);
+            watched.take(Stream::Stdout, &vec![b'x'; LONGEST / 2]);
         }
-        watched.take(b" panic\nshort\n");
+        watched.take(Stream::Stdout, b" panic\nshort\n");
         let seen = watched.seen();
         assert_eq!((seen.lines, seen.too_long, &seen.must_not[0]), (3, 1, &None));
     }
@@ -217,7 +242,7 @@ mod tests {
         let mut full = lines(&[], &[]);
         full.knew(known.as_bytes());
         full.compare();
-        full.take(b"FATAL deadlock\n");
+        full.take(Stream::Stdout, b"FATAL deadlock\n");
         let seen = full.seen();
         assert_eq!((seen.known, seen.new_count, seen.kinds_full), (KINDS as u64, 0, true));
     }
@@ -229,7 +254,7 @@ mod tests {
         full.knew(known.as_bytes());
         full.knew(known.as_bytes());
         full.compare();
-        full.take(known.as_bytes());
+        full.take(Stream::Stdout, known.as_bytes());
         assert!(!full.seen().kinds_full);
     }
 
@@ -241,7 +266,7 @@ mod tests {
         for number in 0..1000_u32 {
             let id = hex_of(&Sha256::digest(number.to_le_bytes())[..16]);
             let uuid = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
-            watched.take(format!("request {uuid} done\n").as_bytes());
+            watched.take(Stream::Stdout, format!("request {uuid} done\n").as_bytes());
         }
         let seen = watched.seen();
         assert_eq!((seen.lines, seen.new), (1000, Vec::<String>::new()));

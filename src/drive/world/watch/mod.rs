@@ -36,10 +36,10 @@ pub(super) fn run(attempt: &Attempt, wanted: &WatchAction) -> Done {
         Ok(lines) => Arc::new(Mutex::new(lines)),
         Err(why) => return untouched(Ended::Failed(why)),
     };
-    if let Some(known) = &wanted.known_in
-        && let Err(error) = know(&attempt.site.run_dir.join(known), &lines)
-    {
-        return untouched(Ended::Failed(format!("the lines to compare with cannot be read: {error}")));
+    for known in wanted.known_in.iter().chain(&wanted.known_in_errors) {
+        if let Err(error) = know(&attempt.site.run_dir.join(known), &lines) {
+            return untouched(Ended::Failed(format!("the lines to compare with cannot be read: {error}")));
+        }
     }
     let mut done = match &wanted.source {
         WatchSource::File(path) => file(attempt, &attempt.site.path(path), wanted, &lines),
@@ -59,6 +59,7 @@ fn know(path: &Path, lines: &Mutex<Lines>) -> io::Result<()> {
             size => locked(lines).knew(&piece[..size]),
         }
     }
+    // Each further file adds to what is known.
     locked(lines).compare();
     Ok(())
 }
@@ -69,7 +70,7 @@ fn file(attempt: &Attempt, path: &Path, wanted: &WatchAction, lines: &Arc<Mutex<
         Ok(follow) => follow,
         Err(lost) => return untouched(lost.into_ended(path)),
     };
-    let mut sink = attempt.sink(Stream::Stdout).observed(observer(lines));
+    let mut sink = attempt.sink(Stream::Stdout).observed(observer(lines, Stream::Stdout));
     let until = Instant::now() + Duration::from_micros(wanted.for_us);
     let looked = look(attempt, &mut follow, until, lines, &mut sink);
     let looked = looked.and_then(|unread| last_lines(&mut follow, &mut sink).map(|()| unread));
@@ -108,26 +109,22 @@ fn look(
     sink: &mut Sink,
 ) -> Result<u64, Stopped> {
     let is_cancelled = || attempt.live.cancelled().is_some();
-    let mut rest = None;
+    let mut is_over = false;
     loop {
-        if rest.is_none() && Instant::now() >= until {
-            rest = Some(follow.unseen());
-        }
         let mut stored = Ok(());
-        let read = follow.read(&mut |piece| {
-            stored = sink.write(piece);
-            let over = match &mut rest {
-                None => Instant::now() >= until,
-                Some(rest) => {
-                    *rest = rest.saturating_sub(piece.len() as u64);
-                    *rest == 0 || Instant::now() >= until + REST
-                }
-            };
-            match over || stored.is_err() || is_cancelled() || locked(lines).forbidden_came() {
+        let mut see = |piece: &[u8]| {
+            if stored.is_ok() {
+                stored = sink.write(piece);
+            }
+            let enough = Instant::now() >= if is_over { until + REST } else { until };
+            match enough || stored.is_err() || is_cancelled() || locked(lines).forbidden_came() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
-        });
+        };
+        let begins_rest = !is_over && Instant::now() >= until;
+        let read =
+            if begins_rest { follow.end_here(&mut see).map(ControlFlow::Continue) } else { follow.read(&mut see) };
         stored.map_err(Stopped::NotStored)?;
         let flow = read.map_err(Stopped::Lost)?;
         if is_cancelled() {
@@ -136,14 +133,12 @@ fn look(
         if locked(lines).forbidden_came() {
             return Ok(0);
         }
-        match (flow, rest) {
-            (ControlFlow::Continue(()), None) => {
-                sleep(&attempt.live, until.saturating_duration_since(Instant::now()).min(EVERY));
-            }
-            // The time ended while there was more to read.
-            (ControlFlow::Break(()), None) => {}
-            (ControlFlow::Continue(()), Some(_)) => return Ok(0),
-            (ControlFlow::Break(()), Some(rest)) => return Ok(rest),
+        if is_over {
+            return Ok(follow.unread());
+        }
+        is_over = begins_rest;
+        if flow.is_continue() && !is_over {
+            sleep(&attempt.live, until.saturating_duration_since(Instant::now()).min(EVERY));
         }
     }
 }
@@ -160,10 +155,14 @@ fn last_lines(follow: &mut Follow, sink: &mut Sink) -> Result<(), Stopped> {
     stored.map_err(Stopped::NotStored)
 }
 
-/// A command that ends by itself before the time is over has said all there is.
+/// What a script prints, as output or as errors, are lines; a program that reads a log for us says there what is wrong with it.
 fn program(attempt: &Attempt, action: &Action, wanted: &WatchAction, lines: &Arc<Mutex<Lines>>) -> Done {
     let action = command::with_limit(action, Duration::from_micros(wanted.for_us));
-    let mut done = command::run_dressed(attempt, &action, &|sink| sink.observed(observer(lines)));
+    let is_script = matches!(action, Action::Shell(_));
+    let mut done = command::run_dressed(attempt, &action, &|stream, sink| match stream {
+        Stream::Stderr if !is_script => sink,
+        _ => sink.observed(observer(lines, stream)),
+    });
     if matches!(done.ended, Ended::TimedOut) {
         done.ended = Ended::Ok;
     }
@@ -171,9 +170,9 @@ fn program(attempt: &Attempt, action: &Action, wanted: &WatchAction, lines: &Arc
     done
 }
 
-fn observer(lines: &Arc<Mutex<Lines>>) -> super::output::Observer {
+fn observer(lines: &Arc<Mutex<Lines>>, stream: Stream) -> super::output::Observer {
     let lines = Arc::clone(lines);
-    Box::new(move |piece| locked(&lines).take(piece))
+    Box::new(move |piece| locked(&lines).take(stream, piece))
 }
 
 fn locked(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {

@@ -27,6 +27,8 @@ pub(super) struct Part {
     offset: u64,
     /// What stands right before the offset, as it was read.
     before: Vec<u8>,
+    /// Where it ended when the time was over; what comes after that is not waited for.
+    end: Option<u64>,
     /// A line whose end has not come: several files of a log are read side by side, and each has lines of its own.
     half: Vec<u8>,
     /// How often it was cut.
@@ -38,6 +40,7 @@ pub(super) struct Part {
 /// A place in a file that has been cut.
 pub(super) struct Left {
     offset: u64,
+    end: Option<u64>,
     before: Vec<u8>,
     half: Vec<u8>,
 }
@@ -62,6 +65,7 @@ impl Part {
             born: now.created().ok(),
             offset: 0,
             before: Vec::new(),
+            end: None,
             half: Vec::new(),
             cuts: 0,
             left: Vec::new(),
@@ -88,6 +92,7 @@ impl Part {
     /// Goes to where reading stood in a file of which this is a copy.
     pub(super) fn go_on_from(&mut self, left: &Left) -> io::Result<bool> {
         (self.offset, self.before, self.half) = (left.offset, left.before.clone(), left.half.clone());
+        self.end = left.end;
         Ok(!self.before.is_empty() && self.is_as_it_was()?)
     }
 
@@ -100,8 +105,9 @@ impl Part {
     pub(super) fn rest(&mut self, see: Seer<'_>) -> io::Result<ControlFlow<()>> {
         let mut piece = vec![0; PIECE];
         loop {
-            if !self.is_as_it_was()? {
-                self.was_cut();
+            self.see_cut()?;
+            if self.end.is_some_and(|end| self.offset >= end) {
+                return Ok(ControlFlow::Continue(()));
             }
             let size = self.file.read_at(&mut piece, self.offset)?;
             // A file that was cut and grew in this very moment was read in the wrong place.
@@ -125,9 +131,24 @@ impl Part {
         Ok(matches!(first, [0x1f, 0x8b, _] | [0xfd, b'7', b'z'] | [b'B', b'Z', b'h'] | [0x28, 0xb5, 0x2f]))
     }
 
-    /// Bytes that are there and were not shown.
-    pub(super) fn unseen(&self) -> u64 {
-        self.file.metadata().map_or(0, |now| now.len().saturating_sub(self.offset)) + self.half.len() as u64
+    /// Notices that it was cut.
+    pub(super) fn see_cut(&mut self) -> io::Result<()> {
+        if !self.is_as_it_was()? {
+            self.was_cut();
+        }
+        Ok(())
+    }
+
+    /// The time is over: what is there now is read, and no more.
+    pub(super) fn end_here(&mut self) -> io::Result<()> {
+        self.end = Some(self.file.metadata()?.len());
+        Ok(())
+    }
+
+    /// Bytes that were there when the time was over and were not read.
+    pub(super) fn unread(&self) -> u64 {
+        let here = self.end.map_or(0, |end| end.saturating_sub(self.offset));
+        here + self.left.iter().map(Left::unread).sum::<u64>()
     }
 
     /// Shows the last line, which nobody has ended; `ended` ends it because others follow.
@@ -175,11 +196,18 @@ impl Part {
     fn was_cut(&mut self) {
         self.cuts += 1;
         let (before, half) = (std::mem::take(&mut self.before), std::mem::take(&mut self.half));
-        self.left.push(Left { offset: std::mem::take(&mut self.offset), before, half });
+        self.left.push(Left { offset: std::mem::take(&mut self.offset), end: self.end, before, half });
+        // Whatever stands here now came when the time was over already.
+        self.end = self.end.map(|_| 0);
     }
 }
 
 impl Left {
+    /// Bytes that were there when the time was over, and went with the cut.
+    pub(super) fn unread(&self) -> u64 {
+        self.end.map_or(0, |end| end.saturating_sub(self.offset))
+    }
+
     /// Shows the line that was cut off.
     pub(super) fn show_half(mut self, see: Seer<'_>) {
         if !self.half.is_empty() {
