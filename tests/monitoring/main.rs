@@ -14,3 +14,4 @@ mod rounds;
 mod stages;
 mod steps;
 mod truth;
+mod values;
