@@ -229,6 +229,7 @@ fn what_cannot_be_below_zero_and_is_is_no_data() {
         (of_query(", unit: count"), "100", Ruling::Inconclusive),
         (of_query(", unit: MiB"), "100MiB", Ruling::Inconclusive),
         (of_query(", unit: ms"), "100ms", Ruling::Ok),
+        (of_query(", unit: MiB").replace("prometheus: m", "prometheus: 'delta(m[5m])'"), "100MiB", Ruling::Ok),
         (ratio.to_string(), "5%", Ruling::Inconclusive),
     ];
     for (metrics, limit, ruling) in cases {

@@ -474,7 +474,8 @@ fn is_good(metric: &Metric, status: u16) -> bool {
     }
 }
 
-/// No share of a whole, no count and no size is below zero; times and rates may be, such as the offset of a clock.
+/// No share of a whole, no count and no size is below zero; times and rates may be, such as the offset of a clock, and so may
+/// what is the difference of two.
 fn possible(metric: &Metric, found: Measured) -> Found {
     use decide::Kind::{Bytes, Count};
     let is_counted = |unit: decide::Unit| {
@@ -483,12 +484,23 @@ fn possible(metric: &Metric, found: Measured) -> Found {
     };
     let never_below = match &metric.source {
         MetricSource::Ratio { .. } | MetricSource::LatencyOf { .. } => true,
+        MetricSource::Prometheus { query: from, .. }
+        | MetricSource::Http { value: from, .. }
+        | MetricSource::Shell { value: Some(from), .. }
+            if subtracts(&from.text) =>
+        {
+            false
+        }
         _ => metric.unit.is_some_and(is_counted),
     };
     match found {
         Measured::Number { value, .. } if value < 0.0 && never_below => Err(Missing::BelowZero { value }),
         found => Ok(found),
     }
+}
+
+fn subtracts(text: &str) -> bool {
+    [" - ", "delta(", "deriv(", "predict_linear("].iter().any(|sign| text.contains(sign))
 }
 
 fn number(value: f64, evidence: Option<u64>) -> Found {

@@ -81,7 +81,9 @@ fn samples(data: &Value) -> Result<Vec<Vec<Sample>>, String> {
     let pairs: Vec<Vec<&Value>> = match data["resultType"].as_str() {
         Some("scalar") => vec![vec![&data["result"]]],
         Some("vector") => series(data).map(|one| vec![&one["value"]]).collect(),
-        Some("matrix") => series(data).filter_map(|one| one["values"].as_array()).map(|all| all.iter().collect()).collect(),
+        Some("matrix") => {
+            series(data).filter_map(|one| one["values"].as_array()).map(|all| all.iter().collect()).collect()
+        }
         Some(other) => return Err(format!("the query yields a {}, not numbers", super::short(other))),
         None => return Err("the answer says nothing of its type".into()),
     };
