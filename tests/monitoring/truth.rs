@@ -280,5 +280,6 @@ steps:
         run.go(5 * MINUTE);
         assert!(run.reason(path).contains(why), "{good_every}: {}", run.reason(path));
         assert_eq!(run.reason(path).is_empty(), why.is_empty(), "{good_every}: {}", run.reason(path));
+        assert!(!run.reason(path).contains("source failed"), "it answered each time: {}", run.reason(path));
     }
 }

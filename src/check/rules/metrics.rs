@@ -212,15 +212,17 @@ fn ratios(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         let MetricSource::Ratio { of, to } = &metric.source else { continue };
         found.extend([of, to].into_iter().filter_map(|part| unknown(facts, &part.value, &part.place)));
         let unit = |part: &Text| metrics.iter().find(|m| m.name == part.value).and_then(Metric::unit);
-        if let (Some(above), Some(below)) = (unit(of), unit(to))
+        if let Some(problem) = unlike(metrics, of, to) {
+            found.push(problem);
+        } else if let (Some(above), Some(below)) = (unit(of), unit(to))
             && above.dimension() != below.dimension()
         {
             let message =
                 format!("`{}` is {} and `{}` is {}", of.value, above.dimension(), to.value, below.dimension());
             found.push(wrong(message, &to.place).help("a ratio is a part of the same thing"));
+        } else {
+            found.extend(undeclared(metrics, of, to));
         }
-        found.extend(undeclared(metrics, of, to));
-        found.extend(unlike(metrics, of, to));
         if leads_to(metrics, &metric.name, &metric.name, metrics.len()) {
             found.push(wrong(format!("the ratio `{}` is a part of itself", metric.name), &metric.place));
         }
