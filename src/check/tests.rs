@@ -195,3 +195,36 @@ fn stages_inside_stages_have_one_name_for_two_values() {
     );
     assert_eq!(codes(&text), [Code::NAME_CLASH]);
 }
+
+/// A runbook of these metrics with a table of one of them.
+fn judged(metrics: &str, good: &str, bad: &str) -> String {
+    format!(
+        "metrics:\n{metrics}\nguards: {{ every: 10s, hit: worst, rules: [{{ symptom: Good, if: {good}, action: ok }}, \
+         {{ symptom: Bad, if: {bad}, action: abort }}, {{ otherwise: abort }}, {{ no_data: inconclusive }}] }}\n\
+         steps: [{{ id: a, wait: 1m }}]\n"
+    )
+}
+
+#[test]
+fn a_histogram_in_a_ratio_is_not_to_be_taken_for_zero() {
+    let found = |of: &str| {
+        let part = |name: &str| {
+            format!(
+                "  {name}: {{ scrape: {{ url: 'http://a/metrics', series: 'h{{c=\"{name}\"}}', delta: 1m }}, {of} }}\n"
+            )
+        };
+        let metrics = part("canary") + &part("main") + "  slower: { ratio: { of: canary, to: main } }";
+        advice(&judged(&metrics, "{ slower: '<= 120%' }", "{ slower: '> 120%' }"))
+    };
+    assert!(!found("quantile: 0.95, unit: s, min_samples: 59").contains(&Code::ABSENT_SERIES));
+    assert!(found("unit: count").contains(&Code::ABSENT_SERIES));
+}
+
+#[test]
+fn a_rate_that_says_no_unit_is_per_second() {
+    let metric = "  m: { scrape: { url: 'http://a/metrics', series: c, rate: 10s } }";
+    let found =
+        |limit: &str| codes(&judged(metric, &format!("{{ m: '< {limit}' }}"), &format!("{{ m: '>= {limit}' }}")));
+    assert_eq!(found("100/min"), []);
+    assert_eq!(found("100"), [Code::WRONG_UNIT, Code::WRONG_UNIT], "per second, or per minute?");
+}

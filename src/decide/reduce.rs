@@ -120,9 +120,11 @@ pub fn histogram_quantile(buckets: &[Bucket], q: f64) -> Result<f64, Missing> {
     if !(0.0..=1.0).contains(&q) || buckets.iter().any(|b| b.bound.is_nan() || !b.count.is_finite() || b.count < 0.0) {
         return Err(Missing::NotANumber);
     }
-    if !buckets.windows(2).all(|w| w[0].bound < w[1].bound && w[0].count <= w[1].count) {
+    if !buckets.windows(2).all(|w| w[0].bound < w[1].bound && w[0].count - w[1].count <= DUST * w[0].count) {
         return bad("the buckets of the histogram do not rise");
     }
+    let buckets = &rising(buckets)[..];
+    let last = buckets[buckets.len() - 1];
     if last.count == 0.0 {
         return Err(Missing::ZeroByZero);
     }
@@ -167,6 +169,19 @@ fn quantile_of_sorted(values: &[f64], q: f64) -> f64 {
     let rank = q * (values.len() - 1) as f64;
     let (low, high) = (values[rank.floor() as usize], values[rank.ceil() as usize]);
     low + (high - low) * rank.fract()
+}
+
+/// How far the count of a bucket may fall, as a share of it: sums of rates are not exact. Prometheus forgives as much.
+const DUST: f64 = 1e-12;
+
+/// The same without dust.
+fn rising(buckets: &[Bucket]) -> Vec<Bucket> {
+    let mut most = 0.0;
+    let risen = buckets.iter().map(|bucket| {
+        most = bucket.count.max(most);
+        Bucket { count: most, ..*bucket }
+    });
+    risen.collect()
 }
 
 #[cfg(test)]
@@ -233,6 +248,14 @@ mod tests {
         assert_eq!(within_buckets(5.0, 5.0), Err(Missing::BeyondBuckets { bound: 5.0 }));
         assert_eq!(within_buckets(4.9, 5.0), Ok(4.9));
         assert_eq!(within_buckets(f64::NAN, 5.0), Err(Missing::NotANumber));
+    }
+
+    #[test]
+    fn buckets_that_fall_by_a_float_s_dust_are_a_histogram() {
+        let dusty = buckets(&[(0.1, 10.000_000_000_000_002), (0.5, 10.0), (INF, 10.000_000_000_000_002)]);
+        assert_eq!(histogram_quantile(&dusty, 0.5), Ok(0.05));
+        let fallen = buckets(&[(0.1, 10.000_001), (0.5, 10.0), (INF, 10.0)]);
+        assert!(matches!(histogram_quantile(&fallen, 0.5), Err(Missing::Error(_))));
     }
 
     #[test]

@@ -85,6 +85,12 @@ pub enum Missing {
     NothingToCompare,
     /// A text where a number is compared, or a number where a text is.
     WrongKind,
+    /// A share, a count or a size below zero: it cannot be.
+    BelowZero {
+        /// What the source said; stored as decimal text.
+        #[serde(with = "decimal")]
+        value: f64,
+    },
 }
 
 impl Sample {
@@ -136,6 +142,7 @@ impl fmt::Display for Missing {
             Missing::NoBaseline => f.write_str("no baseline was taken before the change"),
             Missing::NothingToCompare => f.write_str("the other value gives no limit"),
             Missing::WrongKind => f.write_str("text and number cannot be compared"),
+            Missing::BelowZero { value } => write!(f, "{} cannot be: it is below zero", words::number(*value)),
         }
     }
 }

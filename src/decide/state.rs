@@ -44,8 +44,11 @@ pub struct Baseline {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct MetricState {
     newest: Option<Reading>,
-    /// The time of the newest sample that its source stamped itself, as it stands there.
+    /// The time of the newest sample that its source stamped itself; of one from the future, when it came.
     stamped_us: Option<u64>,
+    /// The time of the newest sample as it stands there, where that is from the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ahead_us: Option<u64>,
     stretch: Stretch,
 }
 
@@ -133,7 +136,12 @@ impl TableState {
         let stamped_us = (sample.at_us != when.wall_us).then_some(sample.at_us);
         if let Some(known) = self.metrics.iter_mut().find(|(name, _)| name == metric).map(|(_, state)| state) {
             match (stamped_us, known.stamped_us) {
-                (Some(stamped), Some(newest)) if stamped == newest => return known.see_again(when, gap_us),
+                // After a look without data the same value is news: it can be read again.
+                (Some(stamped), Some(newest)) if stamped == known.ahead_us.unwrap_or(newest) => {
+                    if known.newest.as_ref().is_some_and(|newest| newest.value.is_ok()) {
+                        return known.see_again(when, gap_us);
+                    }
+                }
                 (Some(stamped), Some(newest)) if stamped < newest => return,
                 (None, _) if known.newest.as_ref().is_some_and(|newest| newest.seen_us >= when.now_us) => return,
                 _ => {}
@@ -157,7 +165,10 @@ impl TableState {
                 state.stretch.push(Point { at_us, value }, when.now_us, gap_us, keep_us);
             }
         }
-        state.stamped_us = stamped_us.or(state.stamped_us);
+        if let Some(stamped) = stamped_us {
+            state.stamped_us = Some(stamped.min(when.wall_us));
+            state.ahead_us = (stamped > when.wall_us).then_some(stamped);
+        }
         state.newest = Some(Reading { at_us, seen_us: when.now_us, value, evidence, gone, few });
     }
 
@@ -196,6 +207,7 @@ impl TableState {
             _ => Err(Missing::WrongKind),
         }
     }
+
     /// The baseline of a metric in the base unit.
     pub(super) fn baseline_base(&self, metric: &str, unit: Unit) -> Result<f64, Missing> {
         let baseline = self.baseline(metric).ok_or(Missing::NoBaseline)?;
@@ -220,7 +232,7 @@ fn is_fresh(table: &Table, metric: &str, newest: &Reading, now_us: u64) -> Resul
     let (age_us, unseen_us) = (now_us.saturating_sub(newest.at_us), now_us.saturating_sub(newest.seen_us));
     // How fast a source renews its values is not known; that somebody looks can be asked for.
     let is_stale = match table.metrics.get(metric).and_then(|m| m.stale_after_us) {
-        Some(stale_after_us) => age_us > stale_after_us,
+        Some(stale_after_us) => age_us > stale_after_us || unseen_us > table.gap_us(),
         None => unseen_us > table.gap_us() || age_us > LONGEST_KEPT_US.max(table.gap_us()),
     };
     if is_stale { Err(Missing::Stale { age_us }) } else { Ok(()) }

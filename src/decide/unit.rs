@@ -125,6 +125,11 @@ impl Unit {
         shift(scaled, -self.measure.shift)
     }
 
+    /// So much of what it measures per second, as a number of this unit; the number itself where it is no rate.
+    pub fn of_each_second(self, number: f64) -> f64 {
+        number * self.per.map_or(1.0, |per| per.seconds as f64)
+    }
+
     /// Whether a bare number is the natural way to write a limit in this unit.
     pub(super) fn is_plain(self) -> bool {
         self.per.is_none() && (self.measure == &COUNT || self.measure == &RATIO)

@@ -160,11 +160,7 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
         Ended::Ok => {}
     }
     if let (Some(answer), Act::Http(http)) = (&done.http, &task.act) {
-        let good = match &http.status[..] {
-            [] => (200..300).contains(&answer.status),
-            list => list.contains(&answer.status),
-        };
-        if !good {
+        if !http.accepts(answer.status) {
             return fail(format!("status {} from {}", answer.status, answer.url));
         }
     }

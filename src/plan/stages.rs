@@ -27,7 +27,7 @@ impl Builder<'_> {
         let every_us = self.us(&stages.every, at).unwrap_or(0);
         let fill = self.filler(at);
         self.findings.extend(check::of_stages(stages, place, at.metrics, &fill));
-        let about = at.metrics.iter().map(|metric| Ok((metric.name.clone(), metric.about(&fill)?)));
+        let about = at.metrics.iter().map(|metric| Ok((metric.name.clone(), metric.about(at.metrics, &fill)?)));
         let about = about.collect::<Result<_, doc::CellProblem>>();
         let metrics = self.reported(about).unwrap_or_default();
         let mut common = Common { every_us, share: share.as_ref(), extend: extend.as_ref(), metrics };

@@ -5,6 +5,7 @@
 
 pub mod model;
 pub mod pattern;
+pub mod promql;
 pub mod reach;
 pub mod units;
 

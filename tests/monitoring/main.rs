@@ -14,4 +14,5 @@ mod rounds;
 mod stages;
 mod steps;
 mod truth;
+mod values;
 mod windows;

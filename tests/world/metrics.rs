@@ -154,10 +154,15 @@ struct Prometheus {
 
 impl Prometheus {
     fn start() -> Prometheus {
-        let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Prometheus::of(port, port)
+    }
+
+    /// One at a port that scrapes another one.
+    fn of(port: u16, target: u16) -> Prometheus {
+        let dir = tempfile::tempdir().unwrap();
         let config = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]\n"
+            "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
         );
         std::fs::write(dir.path().join("prometheus.yml"), config).unwrap();
         let process = Command::new("prometheus")
@@ -230,6 +235,41 @@ fn a_real_prometheus_answers_instant_and_range_queries_and_says_nothing_for_noth
     assert!(matches!(&read[5], ReadValue::Unreadable(why) if why.contains("status 400: ")), "{read:?}");
     assert_eq!(read[6], ReadValue::Number(2.0));
     assert!(matches!(read[7], ReadValue::Number(fds) if fds > 3.0), "{read:?}");
+}
+
+#[test]
+#[ignore = "needs prometheus"]
+fn a_real_prometheus_says_how_old_a_sample_is_only_when_it_is_asked() {
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let sampled = now() - 120;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    let target = port(&listener);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, page) = (stream.unwrap(), format!("frozen {{a=\"b\"}} 5 {sampled}000\n"));
+            let _ = stream.read(&mut [0; 2048]);
+            let (kind, length) = ("text/plain; version=0.0.4", page.len());
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{page}");
+        }
+    });
+    let own = port(&TcpListener::bind("127.0.0.1:0").unwrap());
+    let (mut bed, prometheus) = (Bed::new(), Prometheus::of(own, target));
+    let queries = ["frozen", "min(timestamp(frozen{a=\"b\"}))", "min(timestamp(sum(frozen)))"];
+    let read = |bed: &mut Bed| {
+        bed.act(&sample(queries.iter().map(|query| prometheus.query(query, None, Reduce::Only)).collect())).readings
+    };
+    let give_up = Instant::now() + Duration::from_secs(30);
+    let mut readings = read(&mut bed);
+    while readings[0].value != ReadValue::Number(5.0) {
+        assert!(Instant::now() < give_up, "prometheus does not scrape: {readings:?}");
+        std::thread::sleep(Duration::from_millis(200));
+        readings = read(&mut bed);
+    }
+    let is_now = |seconds: f64| (now() as f64 - seconds).abs() < 5.0;
+    assert!(readings[0].at_us.is_some_and(|us| is_now(us as f64 / 1e6)), "{readings:?}");
+    assert_eq!(readings[1].value, ReadValue::Number(sampled as f64), "the age of a series is its own");
+    assert!(matches!(readings[2].value, ReadValue::Number(at) if is_now(at)), "that of a computed one is unknown");
 }
 
 #[test]

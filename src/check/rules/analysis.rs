@@ -107,7 +107,7 @@ fn criteria(conditions: &[Condition], every_us: u64, metrics: &[Metric], fill: &
         return None;
     }
     let conditions = resolve_conditions(conditions, fill).ok()?;
-    let about = metrics.iter().map(|metric| Some((metric.name.clone(), metric.about(fill).ok()?)));
+    let about = metrics.iter().map(|metric| Some((metric.name.clone(), metric.about(metrics, fill).ok()?)));
     let mut table = decide::Table {
         hit: decide::HitPolicy::First,
         rows: vec![decide::Row { symptom: None, conditions, for_us: None, action: decide::Ruling::Ok }],

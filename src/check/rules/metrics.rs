@@ -2,8 +2,10 @@
 
 use super::did_you_mean;
 use crate::check::facts::Facts;
-use crate::decide::Unit;
-use crate::runbook::model::{Kind, Metric, MetricSource, TargetUse, Text};
+use crate::decide::{self, Unit};
+use crate::runbook::model::{Change, Kind, Metric, MetricSource, TargetUse, Text};
+use crate::runbook::promql::{families, is_selector};
+use crate::runbook::units::duration_us;
 use crate::text::{Code, Diagnostic, Place};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
@@ -34,9 +36,22 @@ pub(super) fn unknown(facts: &Facts<'_>, name: &str, place: &Place) -> Option<Di
 
 fn unit(metric: &Metric, found: &mut Vec<Diagnostic>) {
     let Some(text) = &metric.unit else { return };
-    if let Err(why) = Unit::parse(&text.value) {
-        found.push(wrong(why, &text.place));
-    }
+    let unit = match Unit::parse(&text.value) {
+        Ok(unit) => unit,
+        Err(why) => return found.push(wrong(why, &text.place)),
+    };
+    let MetricSource::Scrape { change: Some(change), .. } = &metric.source else { return };
+    let problem = match (change.per_second, unit.dimension().rate) {
+        // The seconds of a processor per second are a share of its time.
+        _ if metric.quantile.is_some() || unit.dimension().kind == decide::Kind::Share => return,
+        (true, false) => "a `rate` is so much per time",
+        (false, true) => "a `delta` is how much, and not how much per time",
+        _ => return,
+    };
+    let message = format!("{problem}, and `{}` is {}", unit, unit.dimension());
+    let help =
+        if change.per_second { format!("say `{unit}/s`, or `delta:`") } else { "say `rate:`, or another unit".into() };
+    found.push(wrong(message, &text.place).help(help));
 }
 
 fn buckets(metric: &Metric, found: &mut Vec<Diagnostic>) {
@@ -75,6 +90,7 @@ fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
                     "or let the quantile be taken here: `quantile: 0.95` with `sum by (le) (rate(..._bucket[1m]))`",
                 ));
             }
+            found.extend(age(metric, query, sampling.is_some()));
             if metric.min_samples.is_some() && samples.is_none() {
                 let problem = wrong("`min_samples` needs a number of samples", &metric.place);
                 found.push(problem.help("add `samples:` with the PromQL that counts them"));
@@ -109,13 +125,18 @@ fn absent(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
             wrong("a histogram that is not there has no quantile, so `absent: 0` says nothing", &metric.place);
         found.push(problem.help("leave `absent` out: no histogram is no data"));
     } else if metric.absent_is_zero {
-        let is_beside = |other: &&Metric| other.name != metric.name && page(other) == page(metric);
-        if !metrics.iter().any(|other| is_beside(&other)) {
+        let wanted = query(metric).map(families).unwrap_or_default();
+        let is_beside = |other: &Metric| other.name != metric.name && page(other) == page(metric);
+        let is_of_it = |other: &Metric| query(other).is_some_and(|text| wanted.is_subset(&families(text)));
+        if !metrics.iter().any(|other| is_beside(other) && is_of_it(other) && !other.absent_is_zero) {
+            let listed = wanted.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
             let problem = wrong(
-                "nothing else is read there, so nobody could tell what is not there from nothing at all",
+                format!("nothing else reads {listed} there, so nobody could tell what is not there from a wrong name"),
                 &metric.place,
             );
-            found.push(problem.help("declare another metric of the same page or server, such as all requests"));
+            found.push(
+                problem.help("declare another metric of the same series, such as all requests, without `absent`"),
+            );
         }
     }
     let MetricSource::Ratio { of, .. } = &metric.source else { return };
@@ -124,10 +145,36 @@ fn absent(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
     let is_whole = |part: &Metric| {
         metrics.iter().any(|other| matches!(&other.source, MetricSource::Ratio { to, .. } if to.value == part.name))
     };
-    let Some(part) = part.filter(|part| selects(part) && !part.absent_is_zero && !is_whole(part)) else { return };
+    let may_be_absent = |part: &&Metric| selects(part) && !part.absent_is_zero && part.quantile.is_none();
+    let Some(part) = part.filter(may_be_absent).filter(|part| !is_whole(part)) else { return };
     let message = format!("before `{}` counts anything the ratio `{}` may have no data", part.name, metric.name);
     let problem = Diagnostic::advice(Code::ABSENT_SERIES, message, part.place.clone());
     found.push(problem.help("add `absent: 0` if a series that is not there has counted nothing"));
+}
+
+/// A value that Prometheus computes is stamped with the time of the question: however old its samples are, it looks new.
+fn age(metric: &Metric, query: &Text, is_range: bool) -> Option<Diagnostic> {
+    let stale_after = metric.stale_after.as_ref()?;
+    if is_selector(&query.value) && !is_range && metric.quantile.is_none() {
+        return None;
+    }
+    let message =
+        "nobody can tell how old what this query computes is: Prometheus stamps it with the time of the question";
+    let problem = wrong(message, &stale_after.place);
+    Some(
+        problem
+            .help("leave it out; Prometheus forgets a series after 5 minutes, and at once when its target is gone")
+            .help("or watch the age itself, with a metric such as `time() - min(timestamp(up))` and a row for it"),
+    )
+}
+
+/// What asks for its series.
+fn query(metric: &Metric) -> Option<&str> {
+    match &metric.source {
+        MetricSource::Prometheus { query, .. } => Some(&query.value),
+        MetricSource::Scrape { series, .. } => Some(&series.value),
+        _ => None,
+    }
 }
 
 /// Where a metric is read: a page, or a server.
@@ -165,16 +212,72 @@ fn ratios(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         let MetricSource::Ratio { of, to } = &metric.source else { continue };
         found.extend([of, to].into_iter().filter_map(|part| unknown(facts, &part.value, &part.place)));
         let unit = |part: &Text| metrics.iter().find(|m| m.name == part.value).and_then(Metric::unit);
-        if let (Some(above), Some(below)) = (unit(of), unit(to))
+        if let Some(problem) = unlike(metrics, of, to) {
+            found.push(problem);
+        } else if let (Some(above), Some(below)) = (unit(of), unit(to))
             && above.dimension() != below.dimension()
         {
             let message =
                 format!("`{}` is {} and `{}` is {}", of.value, above.dimension(), to.value, below.dimension());
             found.push(wrong(message, &to.place).help("a ratio is a part of the same thing"));
+        } else {
+            found.extend(undeclared(metrics, of, to));
         }
         if leads_to(metrics, &metric.name, &metric.name, metrics.len()) {
             found.push(wrong(format!("the ratio `{}` is a part of itself", metric.name), &metric.place));
         }
+    }
+}
+
+/// A part in seconds and one of nobody knows what.
+fn undeclared(metrics: &[Metric], of: &Text, to: &Text) -> Option<Diagnostic> {
+    let part = |name: &Text| metrics.iter().find(|metric| metric.name == name.value);
+    let (above, below) = (part(of)?, part(to)?);
+    let (known, unit, unknown) = match (above.unit(), below.unit()) {
+        (Some(unit), None) if below.unit.is_none() => (of, unit, to),
+        (None, Some(unit)) if above.unit.is_none() => (to, unit, of),
+        _ => return None,
+    };
+    // A number without a unit is a count, or a share of one.
+    if [Unit::COUNT, Unit::RATIO].contains(&unit) {
+        return None;
+    }
+    let message = format!("`{}` is in {unit}, and `{}` does not say what it is in", known.value, unknown.value);
+    Some(wrong(message, &unknown.place).help(format!("add its `unit:` to `{}`", unknown.value)))
+}
+
+/// Counters that are not counted over the same time have no share of each other.
+fn unlike(metrics: &[Metric], of: &Text, to: &Text) -> Option<Diagnostic> {
+    let change = |name: &Text| match metrics.iter().find(|metric| metric.name == name.value).map(|m| &m.source) {
+        Some(MetricSource::Scrape { change, .. }) => Some(change.as_ref()),
+        _ => None,
+    };
+    let (above, below) = (change(of)?, change(to)?);
+    if kind(above) == kind(below) {
+        return None;
+    }
+    let message = format!("`{}` is {}, and `{}` is {}", of.value, since(above), to.value, since(below));
+    Some(
+        wrong(message, &to.place)
+            .help("a share is one of the same time: give both the same `delta`, or the same `rate`"),
+    )
+}
+
+/// A time, however it is written; that of a template is the template.
+fn span(text: &str) -> Result<u64, &str> {
+    duration_us(text).ok_or(text)
+}
+
+fn kind(change: Option<&Change>) -> Option<(bool, Option<Result<u64, &str>>)> {
+    change.map(|change| (change.per_second, change.over.as_ref().map(|over| span(&over.value))))
+}
+
+fn since(change: Option<&Change>) -> String {
+    match change {
+        None => "what was ever counted".into(),
+        Some(Change { over: None, .. }) => "counted since looking began".into(),
+        Some(Change { per_second: true, over: Some(over) }) => format!("per second of the last {}", over.value),
+        Some(Change { over: Some(over), .. }) => format!("counted in the last {}", over.value),
     }
 }
 

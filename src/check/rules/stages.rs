@@ -109,8 +109,9 @@ fn criteria(facts: &Facts<'_>, stages: &Stages, found: &mut Vec<Diagnostic>) {
 
 /// Limits of another unit than their metric's: what a table with these conditions as its row would find.
 fn misfits(facts: &Facts<'_>, conditions: Vec<decide::Condition>) -> Vec<(String, usize)> {
-    let about = |metric: &Metric| Some((metric.name.clone(), metric.about(&as_written).ok()?));
-    let metrics = facts.runbook.metrics.iter().filter_map(about).collect();
+    let all = &facts.runbook.metrics;
+    let about = |metric: &Metric| Some((metric.name.clone(), metric.about(all, &as_written).ok()?));
+    let metrics = all.iter().filter_map(about).collect();
     let row = decide::Row { symptom: None, conditions, for_us: None, action: decide::Ruling::Ok };
     let table = decide::Table {
         hit: decide::HitPolicy::First,

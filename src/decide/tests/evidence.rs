@@ -109,3 +109,44 @@ fn a_source_that_renews_its_values_slowly_is_no_gap() {
     }
     assert_eq!(fired, Some(80), "held from the stamp of the first sample to that of the third");
 }
+
+/// A table of one metric with a `stale_after`, and the ruling at each look; a sample is its source's time and its value.
+fn stamped(looks: &[(u64, Option<(u64, f64)>)]) -> Vec<Ruling> {
+    let rows = vec![row(&[("p95", cell("> 5s"))], 0, Ruling::Abort), row(&[("p95", cell("<= 5s"))], 0, Ruling::Ok)];
+    let mut table = table(HitPolicy::Worst, rows);
+    table.metrics.get_mut("p95").unwrap().stale_after_us = Some(5 * M);
+    let mut watch = Watch::of(table);
+    let mut look = |(now, sample): &(u64, Option<(u64, f64)>)| {
+        let sample = match sample {
+            Some((at, value)) => Sample::number(T0 + at * S, *value, None),
+            None => Sample::missing(T0 + now * S, Missing::Error("answers 500".into())),
+        };
+        watch.sampled(T0 + now * S, [("p95".to_string(), sample)].into()).action
+    };
+    looks.iter().map(&mut look).collect()
+}
+
+#[test]
+fn a_stamp_from_the_future_does_not_hide_what_comes_after_it() {
+    use Ruling::{Abort, Ok};
+    let once_ahead = [(0, Some((60, 1.0))), (10, Some((10, 99.0))), (20, Some((20, 99.0)))];
+    assert_eq!(stamped(&once_ahead), [Ok, Abort, Abort]);
+    let always_ahead = [(0, Some((60, 1.0))), (10, Some((60, 1.0))), (20, Some((80, 99.0)))];
+    assert_eq!(stamped(&always_ahead), [Ok, Ok, Abort]);
+}
+
+#[test]
+fn what_stays_older_than_the_newest_is_not_seen_however_young_that_is() {
+    use Ruling::{Inconclusive, Ok};
+    let back = [(0, Some((0, 1.0))), (20, Some((0, 1.0))), (30, Some((29, 1.0)))];
+    assert_eq!(stamped(&back), [Ok, Ok, Ok]);
+    let older = [(100, Some((100, 1.0))), (110, Some((50, 99.0))), (120, Some((50, 99.0))), (130, Some((50, 99.0)))];
+    assert_eq!(stamped(&older), [Ok, Ok, Ok, Inconclusive]);
+}
+
+#[test]
+fn a_value_that_can_be_read_again_counts_again_although_its_source_has_no_newer_one() {
+    use Ruling::{Inconclusive, Ok};
+    let blip = [(0, Some((0, 1.0))), (10, Some((0, 1.0))), (20, None), (30, Some((0, 1.0))), (40, Some((0, 1.0)))];
+    assert_eq!(stamped(&blip), [Ok, Ok, Inconclusive, Ok, Ok]);
+}

@@ -65,16 +65,18 @@ pub(in crate::machine) fn keep(state: &mut State, id: InstId) {
     }
 }
 
-/// Of each metric, the samples of its own time; those with too little behind them are none.
+/// Of each metric, the samples of its own time (looks are never exactly `every` apart); those with too little behind them
+/// are none. Or why there is no baseline, in words.
 fn taken<'a>(
     state: &'a State,
     id: InstId,
     wanted: &'a Baseline,
-) -> impl Iterator<Item = (String, Result<decide::Baseline, Missing>)> + 'a {
+) -> impl Iterator<Item = (String, Result<decide::Baseline, String>)> + 'a {
     let looks = &state.insts[id].lookout.taken;
     wanted.metrics.iter().map(move |(name, over_us)| {
         let end_us = looks.iter().map(|(at_us, _)| *at_us).max().unwrap_or(0);
-        let of_its_time = looks.iter().filter(move |(at_us, _)| at_us.saturating_add(*over_us) >= end_us);
+        let over_us = over_us.saturating_add(wanted.every_us / 2);
+        let of_its_time = looks.iter().filter(move |(at_us, _)| at_us.saturating_add(over_us) >= end_us);
         let of_metric = of_its_time.filter_map(move |(_, look)| look.get(name));
         let need = samples::metric_of(state, id, name).and_then(|metric| metric.min_samples).unwrap_or(0);
         let enough = |sample: &&Sample| match sample.value {
@@ -84,12 +86,10 @@ fn taken<'a>(
         let found = match (of_metric.clone().filter(enough).count(), of_metric.clone().count()) {
             // One good look among many bad ones says what it was once, and nothing of what is usual.
             (good, all) if good >= FEWEST_LOOKS && 2 * good >= all => {
-                decide::Baseline::from_samples(of_metric.clone().filter(enough))
+                decide::Baseline::from_samples(of_metric.clone().filter(enough)).map_err(|why| why.to_string())
             }
-            (0, _) => Err(newest_trouble(of_metric, need, Missing::Empty)),
-            (good, all) => Err(Missing::Error(format!(
-                "{good} of {all} looks found it; it takes half of them, and {FEWEST_LOOKS}"
-            ))),
+            (0, _) => Err(newest_trouble(of_metric, need, Missing::Empty).to_string()),
+            (good, all) => Err(format!("{good} of {all} looks found it; it takes half of them, and {FEWEST_LOOKS}")),
         };
         (name.clone(), found)
     })

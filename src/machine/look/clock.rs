@@ -25,21 +25,23 @@ pub(in crate::machine) struct LookTime {
     pub(in crate::machine) when: Moment,
     /// Nobody looked before it for nobody knows how long.
     pub(in crate::machine) lost: bool,
+    /// How much may lie between two looks that are not apart, this one's reading included.
+    pub(in crate::machine) gap_us: u64,
 }
 
 impl LookClock {
     /// The moment of a look. While one driver looks, run time says how much has passed. Between two drivers only the time of
     /// day does; if it went backwards, the time between them is longer than any allowed gap.
     pub(super) fn look(&self, wall_us: u64, run_us: Option<u64>, reading_us: u64, gap_us: u64) -> LookTime {
-        let at = |now_us, lost| LookTime { when: Moment { now_us, wall_us, reading_us }, lost };
+        let near_us = gap_us.saturating_add(reading_us);
+        let at = |now_us, lost| LookTime { when: Moment { now_us, wall_us, reading_us }, lost, gap_us: near_us };
         let Some(last) = self.last else { return at(wall_us, false) };
         let driven_us = run_us.zip(last.run_us).map(|(now, last)| now.saturating_sub(last));
         match (driven_us, wall_us.checked_sub(last.wall_us)) {
             (Some(driven_us), _) if !self.left => at(last.now_us.saturating_add(driven_us), false),
             (_, Some(passed_us)) => at(last.now_us.saturating_add(passed_us.max(driven_us.unwrap_or(0))), false),
             (_, None) => {
-                let gap_us = gap_us.saturating_add(reading_us).saturating_add(1);
-                at(last.now_us.saturating_add(gap_us).saturating_add(driven_us.unwrap_or(0)), true)
+                at(last.now_us.saturating_add(near_us).saturating_add(1).saturating_add(driven_us.unwrap_or(0)), true)
             }
         }
     }

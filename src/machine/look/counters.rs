@@ -37,14 +37,25 @@ impl Rise {
 }
 
 impl Counters {
-    /// What was counted since the look `over_us` ago (the first one, if there is none), with the time between them.
+    /// What was counted since the look `over_us` ago, or at most `gap_us` before that (the first one, if there is none), with
+    /// the time between them. A look that is longer ago would count what nobody looked at as if it had been lately.
     ///
     /// # Errors
-    /// There was no look so long ago; values that are no counter's.
-    pub(super) fn since(&self, over_us: Option<u64>, at_us: u64, now: &[Series]) -> Result<(Rise, u64), Missing> {
+    /// There was no look at that time; values that are no counter's.
+    pub(super) fn since(
+        &self,
+        over_us: Option<u64>,
+        at_us: u64,
+        gap_us: u64,
+        now: &[Series],
+    ) -> Result<(Rise, u64), Missing> {
         let from = match over_us {
             None => (!self.rises.is_empty()).then_some(0),
-            Some(over_us) => self.rises.iter().rposition(|(at, _)| at.saturating_add(over_us) <= at_us),
+            Some(over_us) => {
+                let from = self.rises.iter().rposition(|(at, _)| at.saturating_add(over_us) <= at_us);
+                let far_us = over_us.saturating_add(gap_us);
+                from.filter(|from| self.rises[*from].0.saturating_add(far_us) >= at_us)
+            }
         };
         let from = from.ok_or(Missing::NotYet)?;
         let mut all = self.rise(now)?;
@@ -134,7 +145,7 @@ mod tests {
         for (at, look) in earlier.iter().enumerate() {
             known.keep(at as u64, &page(look), u64::MAX);
         }
-        let (rise, span) = known.since(None, earlier.len() as u64, &page(last)).unwrap();
+        let (rise, span) = known.since(None, earlier.len() as u64, 0, &page(last)).unwrap();
         assert_eq!(span, earlier.len() as u64);
         (rise.counts.iter().map(|(_, count)| count).sum(), rise.gone)
     }
@@ -165,8 +176,26 @@ mod tests {
             known.keep(second, &page(&[("a", second as f64)]), 10);
         }
         assert_eq!(known.rises.len(), 11, "what is older is forgotten");
-        let (rise, span) = known.since(Some(10), 100, &page(&[("a", 100.0)])).unwrap();
+        let (rise, span) = known.since(Some(10), 100, 0, &page(&[("a", 100.0)])).unwrap();
         assert_eq!((rise.counts, span), (vec![(None, 10.0)], 10));
+    }
+
+    #[test]
+    fn a_change_over_a_time_in_which_nobody_looked_is_no_change_of_the_last_while() {
+        let mut known = Counters::default();
+        let since = |known: &Counters, second: u64| {
+            known.since(Some(5), second, 2, &page(&[("a", second as f64)])).map(|(_, span)| span)
+        };
+        for second in [0, 1, 2, 3, 4, 5, 20, 21, 22, 23, 24] {
+            if second >= 20 {
+                assert_eq!(since(&known, second), Err(Missing::NotYet), "{second}: nobody looked from 5 to 20");
+            }
+            known.keep(second, &page(&[("a", second as f64)]), 5);
+        }
+        assert_eq!(since(&known, 25), Ok(5));
+        known.keep(25, &page(&[("a", 25.0)]), 5);
+        assert_eq!(since(&known, 29), Ok(5));
+        assert_eq!(since(&known, 31), Ok(6), "one look that was missed is no outage");
     }
 
     #[test]
@@ -176,13 +205,13 @@ mod tests {
             known.keep(second, &page(&[("a", (second % 10) as f64), ("b", 1.0)]), u64::MAX);
         }
         assert_eq!(known.rises.len(), 2, "the first look, and all that was counted since");
-        let (rise, span) = known.since(None, 100, &page(&[("a", 0.0)])).unwrap();
+        let (rise, span) = known.since(None, 100, 0, &page(&[("a", 0.0)])).unwrap();
         assert_eq!((rise.counts, rise.gone, span), (vec![(None, 90.0)], 1, 100));
     }
 
     #[test]
     fn one_look_is_no_change_however_much_it_shows() {
-        let few = Counters::default().since(None, 5, &page(&[("a", 100.0)]));
+        let few = Counters::default().since(None, 5, 0, &page(&[("a", 100.0)]));
         assert_eq!(few, Err(Missing::NotYet));
         let mut known = Counters::default();
         known.keep(0, &page(&[("a", -1.0)]), 10);
@@ -197,7 +226,7 @@ mod tests {
         };
         let mut known = Counters::default();
         known.keep(0, &[histogram("a", 10.0, 100.0), histogram("b", 5.0, 6.0)], u64::MAX);
-        let (rise, _) = known.since(None, 1, &[histogram("a", 50.0, 60.0), histogram("b", 6.0, 8.0)]).unwrap();
+        let (rise, _) = known.since(None, 1, 0, &[histogram("a", 50.0, 60.0), histogram("b", 6.0, 8.0)]).unwrap();
         assert_eq!(rise.counts, [(Some(0.1), 51.0), (None, 62.0)]);
     }
 }

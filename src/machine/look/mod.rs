@@ -2,6 +2,7 @@
 //!
 //! A `decide` step looks until its time is over; a guard looks for as long as what it stands beside goes on.
 
+mod absent;
 mod baseline;
 mod clock;
 mod counters;
@@ -9,6 +10,7 @@ mod guard;
 mod hold;
 mod latencies;
 mod probe;
+mod ratio;
 mod samples;
 mod series;
 

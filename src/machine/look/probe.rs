@@ -125,7 +125,8 @@ impl Probe {
                 &self.state,
                 part.id,
                 of_scope.map(|metric| metric.name.as_str()),
-                &LookTime { when: at_us.into(), lost: false },
+                // Two looks, as far apart as the longest change: no time between them is too long.
+                &LookTime { when: at_us.into(), lost: false, gap_us: u64::MAX },
             );
             for (name, why) in &part.unknown {
                 samples.insert(name.clone(), Sample::missing(at_us, Missing::Error(why.clone())));

@@ -3,20 +3,26 @@
 use super::clock::LookTime;
 use super::counters::{Counters, between};
 use super::latencies::{self, Latencies};
-use super::{Lookout, Raw};
+use super::{Lookout, Raw, absent, ratio};
 use crate::decide::{self, Bucket, Measured, Missing, Sample};
 use crate::machine::action::{self, Done, Ended, Query, ReadValue, Reading, Series, Source};
 use crate::machine::begin::resolve_task;
 use crate::machine::names::{Names, Trouble};
 use crate::machine::state::{InstId, State};
-use crate::plan::model::{Change, Metric, MetricSource, Plan, Template};
+use crate::plan::model::{Act, Change, Metric, MetricSource, Plan, Template};
 use crate::runbook::model::Reduce;
+use crate::runbook::promql::is_selector;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The query that counts what is behind a metric.
 fn evidence_name(metric: &str) -> String {
     format!("{metric}#samples")
+}
+
+/// The query for the time of a sample: Prometheus stamps what it answers with the time it was asked.
+fn time_name(metric: &str) -> String {
+    format!("{metric}#time")
 }
 
 /// The metrics of these names, those that others are made of included.
@@ -32,25 +38,11 @@ pub(super) fn needed<'a>(state: &'a State, id: InstId, mut wanted: Vec<&'a str>)
         }
         if metric.absent_is_zero {
             // That something else is there must be seen in the same look.
-            wanted.extend(beside(&state.plan, metric).next().map(|other| other.name.as_str()));
+            wanted.extend(absent::witness(&state.plan, metric).map(|other| other.name.as_str()));
         }
         found.push(metric);
     }
     found
-}
-
-/// Other metrics that are read from the same page or server.
-fn beside<'a>(plan: &'a Plan, metric: &'a Metric) -> impl Iterator<Item = &'a Metric> {
-    fn place(metric: &Metric) -> Option<(bool, &str)> {
-        match &metric.source {
-            MetricSource::Prometheus { url, .. } => Some((false, &url.text)),
-            MetricSource::Scrape { url, .. } => Some((true, &url.text)),
-            _ => None,
-        }
-    }
-    let here = place(metric);
-    let of_scope = plan.metrics.iter().filter(move |other| other.scope == metric.scope);
-    of_scope.filter(move |other| other.name != metric.name && here.is_some() && place(other) == here)
 }
 
 pub(super) fn metric_of<'a>(state: &'a State, id: InstId, name: &str) -> Option<&'a Metric> {
@@ -64,7 +56,7 @@ fn metric_in<'a>(plan: &'a Plan, scope: usize, name: &str) -> Option<&'a Metric>
 /// Adds what the world is asked for a metric; nothing where it is made of what is known already.
 pub(super) fn ask(state: &State, id: InstId, metric: &Metric, queries: &mut Vec<Query>) -> Result<(), Trouble> {
     let names = Names::of(state, id);
-    let mut evidence = None;
+    let (mut evidence, mut time) = (None, None);
     let from = match &metric.source {
         MetricSource::Prometheus { query, url, sampling, samples } => {
             let url = names.text(url)?;
@@ -98,6 +90,12 @@ pub(super) fn ask(state: &State, id: InstId, metric: &Metric, queries: &mut Vec<
             if let Some(samples) = samples {
                 evidence = Some(instant(names.text(samples)?, action::Reduce::Sum));
             }
+            if let Source::Prometheus { query, over_us: None, buckets: false, .. } = &from
+                && metric.stale_after_us.is_some()
+                && is_selector(query)
+            {
+                time = Some(instant(format!("min(timestamp({query}))"), action::Reduce::Only));
+            }
             from
         }
         MetricSource::Scrape { url, series, change } => {
@@ -115,6 +113,7 @@ pub(super) fn ask(state: &State, id: InstId, metric: &Metric, queries: &mut Vec<
     let query = |name, from| Query { name, from, timeout_us: metric.timeout_us };
     queries.push(query(metric.name.clone(), from));
     queries.extend(evidence.map(|from| query(evidence_name(&metric.name), from)));
+    queries.extend(time.map(|from| query(time_name(&metric.name), from)));
     Ok(())
 }
 
@@ -183,12 +182,12 @@ pub(in crate::machine) fn looks_back(plan: &Plan, scope: usize, name: &str) -> O
     }
 }
 
-/// Whether it matters when its requests were made: a metric of them can be too old.
+/// Whether it matters when its requests were made: a metric is made of them, and may be too old.
 pub(in crate::machine) fn is_timed(state: &State, id: InstId) -> bool {
     let node = state.node_of(id);
     state.plan.metrics.iter().any(|metric| {
         let is_of_it = matches!(&metric.source, MetricSource::LatencyOf { step, .. } if *step == node.id);
-        is_of_it && metric.scope == node.scope && metric.stale_after_us.is_some()
+        is_of_it && metric.scope == node.scope
     })
 }
 
@@ -205,13 +204,17 @@ impl Look<'_> {
     fn sample(&self, name: &str) -> Sample {
         let metric = metric_of(self.state, self.id, name);
         let found = match metric {
-            Some(metric) => self.found(metric),
+            Some(metric) => self.found(metric).and_then(|value| possible(metric, value)),
             None => Err(Missing::Error(format!("there is no metric `{name}`"))),
         };
         let wall_us = self.time.when.wall_us;
         let at_us = metric.and_then(|metric| self.stamped_us(metric)).unwrap_or(wall_us);
         let age_us = wall_us.saturating_sub(at_us);
-        let longest_us = metric.and_then(|metric| metric.stale_after_us).unwrap_or(decide::LONGEST_KEPT_US);
+        let longest_us = match metric {
+            // How old its parts may be is stated there.
+            Some(Metric { source: MetricSource::Ratio { .. }, .. }) => u64::MAX,
+            metric => metric.and_then(|metric| metric.stale_after_us).unwrap_or(decide::LONGEST_KEPT_US),
+        };
         match found {
             Ok(_) if age_us > longest_us => Sample::missing(wall_us, Missing::Stale { age_us }),
             Ok(value) => Sample { at_us, value },
@@ -222,6 +225,10 @@ impl Look<'_> {
     /// The time its source gives a value; the oldest, where it is made of several.
     fn stamped_us(&self, metric: &Metric) -> Option<u64> {
         match &metric.source {
+            MetricSource::Prometheus { .. } if self.reading(&time_name(&metric.name)).is_some() => {
+                let seconds = self.number(&time_name(&metric.name)).ok()?;
+                Some((seconds * 1e6).round() as u64)
+            }
             MetricSource::Prometheus { .. } | MetricSource::Scrape { .. } => self.reading(&metric.name)?.at_us,
             MetricSource::LatencyOf { step, .. } => self.requests(step).filter_map(|of_one| of_one.newest_us()).max(),
             MetricSource::Ratio { of, to } => {
@@ -246,7 +253,13 @@ impl Look<'_> {
             MetricSource::Prometheus { .. } => {
                 let value = match self.number(&metric.name) {
                     Err(Missing::Empty) if self.counts_as_zero(metric) => 0.0,
-                    value => value?,
+                    value => {
+                        // A value whose age was asked for and is not known may be of any age.
+                        if self.reading(&time_name(&metric.name)).is_some() {
+                            self.number(&time_name(&metric.name))?;
+                        }
+                        value?
+                    }
                 };
                 let value = match metric.buckets.last().and_then(|bound| bound.parse().ok()) {
                     Some(bound) => decide::within_buckets(value, bound)?,
@@ -258,12 +271,7 @@ impl Look<'_> {
             MetricSource::Http { value, .. } => self.yielded(metric, Some(value)),
             MetricSource::Shell { value, .. } => self.yielded(metric, value.as_ref()),
             MetricSource::LatencyOf { step, reduce } => self.latency(metric, step, *reduce),
-            MetricSource::Ratio { of, to } => {
-                let ((of_value, of_gone), (to_value, to_gone)) = (self.part(of)?, self.part(to)?);
-                let counted = (to_value >= 0.0).then_some(to_value as u64).filter(|_| self.counts(to));
-                let share = number(decide::ratio(of_value, to_value)?, counted)?;
-                Ok(without(share, of_gone.max(to_gone)))
-            }
+            MetricSource::Ratio { of, to } => ratio::of(self.part(of)?, self.part(to)?),
         }
     }
 
@@ -275,27 +283,19 @@ impl Look<'_> {
         !per_second && metric.unit.is_none_or(|unit| unit.dimension() == plain)
     }
 
-    /// A metric that another one is made of, and how many of its counters vanished.
-    fn part(&self, name: &str) -> Result<(f64, u64), Missing> {
-        match self.sample(name).value {
-            Measured::Number { value, gone, .. } => Ok((value, gone)),
-            Measured::Text(_) => Err(Missing::WrongKind),
-            Measured::NoData(why) => Err(why),
-        }
+    /// A metric that another one is made of.
+    fn part(&self, name: &str) -> Result<ratio::Part, Missing> {
+        let metric = metric_of(self.state, self.id, name);
+        let metric = metric.ok_or_else(|| Missing::Error(format!("there is no metric `{name}`")))?;
+        ratio::Part::of(metric, &self.sample(name), self.counts(name))
     }
 
     fn counted_by_query(&self, metric: &Metric) -> Option<u64> {
         self.number(&evidence_name(&metric.name)).ok().filter(|n| *n >= 0.0).map(|n| n as u64)
     }
 
-    /// Whether there being no such series means that nothing was counted: only where that was said, and something else that
-    /// was asked of the same place is there.
     fn counts_as_zero(&self, metric: &Metric) -> bool {
-        let is_there = |other: &Metric| {
-            let found = self.reading(&other.name).map(|reading| &reading.value);
-            matches!(found, Some(ReadValue::Number(_) | ReadValue::Buckets(_) | ReadValue::Series(_)))
-        };
-        metric.absent_is_zero && beside(&self.state.plan, metric).any(is_there)
+        absent::counts_as_zero(&self.state.plan, metric, self.done)
     }
 
     fn reading(&self, name: &str) -> Option<&Reading> {
@@ -339,6 +339,9 @@ impl Look<'_> {
         let far_enough = |(at, _): &(u64, Raw)| change.all || at + change.over_us <= now_us;
         let from = if change.all { kept.iter().position(far_enough) } else { kept.iter().rposition(far_enough) };
         let from = from.ok_or(Missing::TooFew { have: kept.len() as u64 + 1, need: kept.len() as u64 + 2 })?;
+        if !change.all && kept[from].0.saturating_add(change.over_us).saturating_add(self.time.gap_us) < now_us {
+            return Err(Missing::NotYet);
+        }
         match now {
             Raw::Number(value) => {
                 let earlier = kept[from..].iter().filter_map(|(at, raw)| match raw {
@@ -347,7 +350,8 @@ impl Look<'_> {
                 });
                 let series: Vec<(u64, f64)> = earlier.chain([(now_us, value)]).collect();
                 let risen = decide::increase(&series)?;
-                number(if change.per_second { decide::rate(&series)? } else { risen }, Some(risen as u64))
+                let value = if change.per_second { each_second(metric, decide::rate(&series)?) } else { risen };
+                number(value, Some(risen as u64))
             }
             Raw::Buckets(buckets) => match &kept[from].1 {
                 Raw::Buckets(earlier) => self.raw(metric, &Raw::Buckets(between(earlier, &buckets))),
@@ -362,14 +366,15 @@ impl Look<'_> {
         let none = Counters::default();
         let known = self.lookout().counters.get(&metric.name).filter(|_| self.is_unbroken(change)).unwrap_or(&none);
         let over_us = (!change.all).then_some(change.over_us);
-        let (mut rise, span_us) = known.since(over_us, self.time.when.now_us, now)?;
+        let (mut rise, span_us) = known.since(over_us, self.time.when.now_us, self.time.gap_us, now)?;
         if rise.counts.is_empty() && metric.absent_is_zero {
             rise.counts.push((None, 0.0));
         }
         let value = match rise.counts.as_slice() {
             [(None, risen)] if metric.quantile.is_none() => {
                 let seconds = span_us as f64 / 1e6;
-                number(if change.per_second { risen / seconds } else { *risen }, Some(*risen as u64))?
+                let value = if change.per_second { each_second(metric, risen / seconds) } else { *risen };
+                number(value, Some(*risen as u64))?
             }
             _ => self.raw(metric, &Raw::Buckets(rise.counts))?,
         };
@@ -406,7 +411,7 @@ impl Look<'_> {
             Ended::Cancelled => return Err(Missing::Error("it was cancelled".into())),
             Ended::Failed(why) | Ended::Unavailable(why) => return Err(Missing::Error(why.clone())),
         }
-        if let Some(answer) = done.http.as_ref().filter(|answer| !(200..300).contains(&answer.status)) {
+        if let Some(answer) = done.http.as_ref().filter(|answer| !is_good(metric, answer.status)) {
             return Err(Missing::Error(format!("status {} from {}", answer.status, answer.url)));
         }
         let found = match value {
@@ -427,7 +432,9 @@ impl Look<'_> {
     }
 
     fn latency(&self, metric: &Metric, step: &str, reduce: Option<Reduce>) -> Found {
-        let all: Vec<_> = self.requests(step).flat_map(|of_one| of_one.all()).copied().collect();
+        let mut instances: Vec<_> = self.requests(step).collect();
+        instances.sort_by_key(|of_one| of_one.newest_us());
+        let all: Vec<_> = instances.into_iter().flat_map(|of_one| of_one.all()).copied().collect();
         let quantile = metric.quantile.as_deref().and_then(|q| q.parse().ok());
         let (value, at_least) = latencies::reduced(&all, reduce, quantile)?;
         Ok(Measured::Number { value, evidence: Some(all.len() as u64), gone: 0, at_least })
@@ -449,6 +456,51 @@ fn quantile_of(metric: &Metric, buckets: &[(Option<f64>, f64)]) -> Result<f64, M
     let buckets: Vec<Bucket> = buckets.iter().map(bucket).collect();
     let quantile = metric.quantile.as_deref().and_then(|q| q.parse().ok()).unwrap_or(f64::NAN);
     decide::histogram_quantile(&buckets, quantile)
+}
+
+/// A rise per second in the unit of the metric, which is one per second unless it says another.
+fn each_second(metric: &Metric, rise: f64) -> f64 {
+    metric.unit.map_or(rise, |unit| unit.of_each_second(rise))
+}
+
+/// Whether an answer of this status says what the metric is: any 2xx, or those that its request names.
+fn is_good(metric: &Metric, status: u16) -> bool {
+    match &metric.source {
+        MetricSource::Http { request, .. } => match &request.act {
+            Act::Http(http) => http.accepts(status),
+            _ => false,
+        },
+        _ => (200..300).contains(&status),
+    }
+}
+
+/// No share of a whole, no count and no size is below zero; times and rates may be, such as the offset of a clock, and so may
+/// what is the difference of two.
+fn possible(metric: &Metric, found: Measured) -> Found {
+    use decide::Kind::{Bytes, Count};
+    let is_counted = |unit: decide::Unit| {
+        let dimension = unit.dimension();
+        !dimension.rate && matches!(dimension.kind, Count | Bytes)
+    };
+    let never_below = match &metric.source {
+        MetricSource::Ratio { .. } | MetricSource::LatencyOf { .. } => true,
+        MetricSource::Prometheus { query: from, .. }
+        | MetricSource::Http { value: from, .. }
+        | MetricSource::Shell { value: Some(from), .. }
+            if subtracts(&from.text) =>
+        {
+            false
+        }
+        _ => metric.unit.is_some_and(is_counted),
+    };
+    match found {
+        Measured::Number { value, .. } if value < 0.0 && never_below => Err(Missing::BelowZero { value }),
+        found => Ok(found),
+    }
+}
+
+fn subtracts(text: &str) -> bool {
+    [" - ", "delta(", "deriv(", "predict_linear("].iter().any(|sign| text.contains(sign))
 }
 
 fn number(value: f64, evidence: Option<u64>) -> Found {

@@ -169,6 +169,13 @@ pub struct Http {
     pub follow: u8,
 }
 
+impl Http {
+    /// Whether an answer of this status is a good one.
+    pub fn accepts(&self, status: u16) -> bool {
+        if self.status.is_empty() { (200..300).contains(&status) } else { self.status.contains(&status) }
+    }
+}
+
 /// A body, before its templates are resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -35,28 +35,45 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// The unit of its values: of latencies (unless they are counted) and ratios it is given, else as written. None when none is written, or no
-    /// unit is called that.
+    /// The unit of its values: of latencies (unless they are counted) and ratios it is given, else as written; a `rate` is per
+    /// second unless it says otherwise. None when none is written, or no unit is called that.
     pub fn unit(&self) -> Option<Unit> {
         match &self.source {
             MetricSource::LatencyOf { reduce: Some(Reduce::Count), .. } if self.quantile.is_none() => Some(Unit::COUNT),
             MetricSource::LatencyOf { .. } => Unit::parse("s").ok(),
             MetricSource::Ratio { .. } => Some(Unit::RATIO),
+            MetricSource::Scrape { change: Some(change), .. }
+                if change.per_second && self.unit.is_none() && self.quantile.is_none() =>
+            {
+                Unit::parse("/s").ok()
+            }
             _ => self.unit.as_ref().and_then(|unit| Unit::parse(&unit.value).ok()),
         }
     }
 
-    /// What a table needs to know of it; `fill` gives the text of a hole's value.
+    /// What a table needs to know of it and of those it is made of; `fill` gives the text of a hole's value.
     ///
     /// # Errors
     /// What cannot be read, or filled.
-    pub fn about(&self, fill: &Fill<'_>) -> Result<decide::Metric, CellProblem> {
+    pub fn about(&self, metrics: &[Metric], fill: &Fill<'_>) -> Result<decide::Metric, CellProblem> {
         Ok(decide::Metric {
             unit: self.unit(),
             min_samples: self.min_samples.as_ref().map(|text| count(text, fill)).transpose()?,
             window_us: None,
-            stale_after_us: self.stale_after.as_ref().map(|text| time_us(text, fill)).transpose()?,
+            stale_after_us: self.stale_after_us(metrics, fill, metrics.len())?,
         })
+    }
+
+    /// How old a value may be. A ratio is as old as its oldest part, and may be so where a part may.
+    fn stale_after_us(&self, metrics: &[Metric], fill: &Fill<'_>, steps: usize) -> Result<Option<u64>, CellProblem> {
+        let MetricSource::Ratio { of, to } = &self.source else {
+            return self.stale_after.as_ref().map(|text| time_us(text, fill)).transpose();
+        };
+        let parts = metrics.iter().filter(|metric| [&of.value, &to.value].contains(&&metric.name) && steps > 0);
+        let stated = parts.map(|part| part.stale_after_us(metrics, fill, steps - 1)).collect::<Result<Vec<_>, _>>()?;
+        let unstated = decide::LONGEST_KEPT_US;
+        let is_stated = stated.iter().any(Option::is_some);
+        Ok(stated.into_iter().map(|us| us.unwrap_or(unstated)).max().filter(|_| is_stated))
     }
 }
 

@@ -229,7 +229,7 @@ impl Table {
         }
         let named = rows.iter().flat_map(|row| &row.conditions).flat_map(names);
         let known = named.filter_map(|name| metrics.iter().find(|m| m.name == name));
-        let about = known.map(|metric| Ok((metric.name.clone(), metric.about(fill)?)));
+        let about = known.map(|metric| Ok((metric.name.clone(), metric.about(metrics, fill)?)));
         let mut about = about.collect::<Result<_, CellProblem>>()?;
         note_windows(&mut about, rows.iter().flat_map(|row| &row.conditions), metrics, fill)?;
         Ok(Some(decide::Table {

