@@ -10,7 +10,7 @@ pub(super) fn findings(table: &Table, looks: Looks, facts: &dyn Fn(&str) -> Fact
     let changes = || table.metric_names().into_iter().filter_map(|metric| Some((metric, facts(metric).first_us?)));
     for (metric, first_us) in changes() {
         let place = indexed(table).find(|(_, _, c)| c.reads().any(|name| name == metric));
-        let never = never_measured(metric, first_us, looks);
+        let never = never_measured(table, metric, first_us, looks);
         found.extend(never.zip(place).map(|(finding, (row, index, _))| finding.rows(vec![row]).condition(index)));
     }
     if looks != Looks::Once {
@@ -21,7 +21,7 @@ pub(super) fn findings(table: &Table, looks: Looks, facts: &dyn Fn(&str) -> Fact
 }
 
 /// A change that takes longer than anybody looks.
-fn never_measured(metric: &str, first_us: u64, looks: Looks) -> Option<Finding> {
+fn never_measured(table: &Table, metric: &str, first_us: u64, looks: Looks) -> Option<Finding> {
     let takes = words::duration(first_us);
     let (weight, message) = match looks {
         Looks::Once => {
@@ -29,15 +29,17 @@ fn never_measured(metric: &str, first_us: u64, looks: Looks) -> Option<Finding> 
         }
         Looks::For { over_us, longest_us } if first_us > over_us => {
             let over = words::duration(over_us);
-            match longest_us {
-                Some(longest_us) if first_us > longest_us => (
-                    Weight::Error,
-                    format!("`{metric}` is a change over {takes}, and there are only {over}: it never has a value"),
-                ),
-                _ => (
+            // What has no data is only waited for where that is said.
+            let longest_us = longest_us.or((table.no_data != Ruling::Hold).then_some(over_us));
+            if longest_us.is_some_and(|longest_us| first_us > longest_us) {
+                let never =
+                    format!("`{metric}` is a change over {takes}, and there are only {over}: it never has a value");
+                (Weight::Error, never)
+            } else {
+                (
                     Weight::Warning,
                     format!("`{metric}` is a change over {takes}: in the {over} of `over` it has no value"),
-                ),
+                )
             }
         }
         _ => return None,

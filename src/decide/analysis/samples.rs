@@ -145,7 +145,7 @@ fn too_few_at_all(table: &Table, metric: &str, have: u64, facts: &Facts) -> Opti
     let (row, condition) = judged_without_limit(table, metric, facts)?;
     let least = words::value(LEAST_SHARE, Unit::RATIO);
     let message = format!(
-        "{have} observations say little of the share `{metric}`: at a true share of {least} there is nothing bad among \
+        "`min_samples: {have}` says little of the share `{metric}`: at a true share of {least} there is nothing bad among \
          them with a probability of {}; it takes {need} (95% confidence)",
         words::value((1.0 - LEAST_SHARE).powf(have as f64), Unit::RATIO)
     );

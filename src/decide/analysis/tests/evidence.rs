@@ -173,6 +173,8 @@ fn a_change_has_no_value_at_the_first_look() {
     assert_eq!(kinds(&table, for_a_minute, h), [(FindingKind::OutOfTime, Weight::Error)]);
     assert_eq!(kinds(&table, for_a_minute, 2 * m), [(FindingKind::OutOfTime, Weight::Warning)]);
     assert_eq!(kinds(&table, for_a_minute, m / 2), []);
+    let without_end = Looks::For { over_us: m, longest_us: None };
+    assert_eq!(kinds(&table, without_end, h), [(FindingKind::OutOfTime, Weight::Error)]);
     assert_eq!(kinds(&table, Looks::Armed, h), []);
     for no_data in [Ruling::Rollback, Ruling::Abort] {
         table.no_data = no_data;
