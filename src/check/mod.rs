@@ -14,7 +14,7 @@ use crate::text::{Diagnostic, Source};
 use facts::Facts;
 use rules::of_runbook;
 use rules::target::{self, Lacking};
-pub(crate) use rules::{Use, of_stages, of_table};
+pub(crate) use rules::{Use, crossed, of_rounds, of_stages, of_table, proves_a_share};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

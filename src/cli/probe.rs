@@ -40,6 +40,11 @@ pub(crate) fn run(common: &Common, args: ProbeArgs) -> Result<u8, CliError> {
             "{name} is a change over {wanted}: taken over {used} here (--wait {wanted} for all of it)\n"
         ));
     }
+    for (name, over_us) in probe.lengthened() {
+        let (wanted, pause) = (duration_text(over_us), probe.second_look_us().unwrap_or_default());
+        let used = duration_text(pause);
+        super::say(&format!("{name} is a change over {wanted}: taken over {used} here, as others need that long\n"));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| CliError::System(format!("cannot start the event loop: {e}")))?;
     let seen = runtime.block_on(async {
@@ -56,7 +61,9 @@ pub(crate) fn run(common: &Common, args: ProbeArgs) -> Result<u8, CliError> {
     } else {
         super::print(&screen(probe.plan(), at_us, &seen))?;
     }
-    let is_known = seen.iter().all(|part| part.unknown.is_empty());
+    let is_known = seen
+        .iter()
+        .all(|part| part.samples.iter().all(|(name, sample)| is_known(probe.plan(), part.scope, name, sample)));
     Ok(if is_known { exit::DONE } else { exit::FAILED })
 }
 
@@ -223,8 +230,21 @@ fn sizes(plan: &Plan, node: usize) -> Vec<(usize, String)> {
     }
 }
 
+fn unit_of(plan: &Plan, scope: usize, name: &str) -> Option<Unit> {
+    plan.metrics.iter().find(|m| m.scope == scope && m.name == name).and_then(|m| m.unit)
+}
+
+/// Whether there is a value that a table could judge: a text is none where a unit says that it is a number.
+fn is_known(plan: &Plan, scope: usize, name: &str, sample: &Sample) -> bool {
+    match &sample.value {
+        Measured::Number { .. } => true,
+        Measured::Text(_) => unit_of(plan, scope, name).is_none(),
+        Measured::NoData(_) => false,
+    }
+}
+
 fn value_words(plan: &Plan, scope: usize, name: &str, sample: &Sample) -> String {
-    let unit = plan.metrics.iter().find(|m| m.scope == scope && m.name == name).and_then(|m| m.unit);
+    let unit = unit_of(plan, scope, name);
     match &sample.value {
         Measured::Number { value, evidence, gone, at_least } => {
             let least = if *at_least { "at least " } else { "" };
@@ -232,8 +252,10 @@ fn value_words(plan: &Plan, scope: usize, name: &str, sample: &Sample) -> String
             let gap = if unit.is_empty() || unit == "%" { "" } else { " " };
             let behind = evidence.map(|n| format!("  ({n} samples)")).unwrap_or_default();
             let lost = if *gone == 0 { String::new() } else { format!("  ({gone} series vanished)") };
-            format!("{least}{value}{gap}{unit}{behind}{lost}")
+            // Zero has two signs and is one number.
+            format!("{least}{}{gap}{unit}{behind}{lost}", value + 0.0)
         }
+        Measured::Text(text) if unit.is_some() => format!("no data: \"{text}\" is not a number"),
         Measured::Text(text) => text.clone(),
         Measured::NoData(why) => format!("no data: {why}"),
     }

@@ -64,6 +64,7 @@ pub(crate) fn show(common: &Common, args: OneRun) -> Result<u8, CliError> {
         screen.tell(event, state, now);
         Ok(())
     })?;
+    screen.tables();
     screen.close(exit::DONE, None);
     super::printed(screen.written())?;
     Ok(exit::DONE)
@@ -99,10 +100,36 @@ pub(crate) fn logs(_: &Common, args: LogsArgs) -> Result<u8, CliError> {
             copy_output(&dir, file, &mut out)?;
         }
     }
+    // Output can be read without the plan it came of.
+    let looks = load_plans(&dir, &log).and_then(|plans| looks(&log, plans, args.step.as_deref()));
+    let looks = if found { looks.unwrap_or_default() } else { looks? };
+    for (path, lines) in looks {
+        found = true;
+        if args.step.is_none() {
+            super::printed(writeln!(out, "==> {} looks <==", visible_line(&path)))?;
+        }
+        super::printed(out.write_all(lines.as_bytes()))?;
+    }
     match (&args.step, found) {
         (Some(step), false) => Err(CliError::Usage(format!("run {} has no finished step `{step}`", dir.run()))),
         _ => Ok(exit::DONE),
     }
+}
+
+/// What tables saw and said at each of their looks, by the path of the step or of the guards.
+fn looks(log: &SealedLog, plans: Plans, wanted: Option<&str>) -> Result<Vec<(String, String)>, CliError> {
+    let mut looks: Vec<(String, String)> = Vec::new();
+    let mut state = State::new(plans);
+    replay(log, &mut state, &mut |event, state, now| {
+        let path = report::path_of(event).filter(|path| wanted.is_none_or(|wanted| wanted == *path));
+        let Some((path, line)) = path.zip(report::look_line(state, event, now)) else { return Ok(()) };
+        match looks.iter_mut().find(|(known, _)| known == path) {
+            Some((_, lines)) => lines.push_str(&format!("{line}\n")),
+            None => looks.push((path.to_string(), format!("{line}\n"))),
+        }
+        Ok(())
+    })?;
+    Ok(looks)
 }
 
 /// Byte for byte into a file or a program; made harmless where it would be interpreted: on a terminal, and in the pipe to

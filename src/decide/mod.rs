@@ -39,7 +39,7 @@ pub use moment::Moment;
 pub use quantity::{Limit, Quantity};
 pub use reduce::{Bucket, Reducer, histogram_quantile, increase, quantile, rate, ratio, within_buckets};
 pub use ruling::Ruling;
-pub use sample::{Measured, Missing, Sample};
+pub use sample::{Measured, Missing, Sample, value_words};
 pub use share::{share_near, shares_told_apart};
 pub(crate) use state::LONGEST_KEPT_US;
 pub use state::{Baseline, TableState};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::unit::Unit;
 use super::words;
 
 /// What a metric was at one time.
@@ -116,6 +117,19 @@ impl Sample {
     /// What a source or a reducer gave.
     pub fn from_result(at_us: u64, value: Result<f64, Missing>, evidence: Option<u64>) -> Sample {
         value.map_or_else(|why| Sample::missing(at_us, why), |value| Sample::number(at_us, value, evidence))
+    }
+}
+
+/// What was measured, for people: `6.2%`, `at least 1s`, `ok`, `no data: nothing measured yet`.
+pub fn value_words(sample: &Sample, unit: Unit) -> String {
+    match &sample.value {
+        Measured::Number { value, gone, at_least, .. } => {
+            let least = if *at_least { "at least " } else { "" };
+            let lost = if *gone == 0 { String::new() } else { format!(", {gone} series vanished") };
+            format!("{least}{}{lost}", words::value(unit.to_base(*value), unit))
+        }
+        Measured::Text(text) => text.clone(),
+        Measured::NoData(why) => format!("no data: {why}"),
     }
 }
 

@@ -210,10 +210,27 @@ impl Table {
                         one.dimension(),
                         other.dimension()
                     ));
+                } else if let Some((known, unknown)) = self.half_known(&condition.metric, metric) {
+                    wrong(format!(
+                        "`{known}` is {} and nothing says what `{unknown}` is: add `unit:` to its declaration",
+                        self.unit(known).dimension()
+                    ));
                 }
             }
         }
         errors
+    }
+
+    /// Of two metrics the one that has a unit, where the other has none and its numbers may be anything.
+    fn half_known<'m>(&self, one: &'m str, other: &'m str) -> Option<(&'m str, &'m str)> {
+        let unit = |metric: &str| self.metrics.get(metric).and_then(|m| m.unit);
+        let (known, unknown) = match (unit(one), unit(other)) {
+            (Some(_), None) => (one, other),
+            (None, Some(_)) => (other, one),
+            _ => return None,
+        };
+        // A plain number is what a count, or a fraction, is anyway.
+        (!self.unit(known).is_plain()).then_some((known, unknown))
     }
 
     /// Whether this is a cell over texts of a metric that elsewhere is a number.

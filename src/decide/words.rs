@@ -33,8 +33,13 @@ pub(super) fn clock(at_us: u64) -> String {
 
 /// A value in the base unit, in a unit that suits it, with four digits: `6.2%`, `131.4MiB`.
 pub(super) fn value(base: f64, unit: Unit) -> String {
+    value_of(base, unit, 4)
+}
+
+/// The same with so many digits.
+pub(super) fn value_of(base: f64, unit: Unit, digits: i32) -> String {
     let shown = unit.for_people(base);
-    named(number(shown.from_base(base)), shown)
+    named(number_of(shown.from_base(base), digits), shown)
 }
 
 /// The same with all digits.
@@ -49,11 +54,15 @@ fn named(number: String, unit: Unit) -> String {
 
 /// A number with four digits at most after the leading ones, no more than it has.
 pub(super) fn number(value: f64) -> String {
+    number_of(value, 4)
+}
+
+fn number_of(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{}", value.abs());
     }
     let magnitude = value.abs().log10().floor() as i32;
-    let places = (3 - magnitude).clamp(0, 12) as usize;
+    let places = (digits - 1 - magnitude).clamp(0, 8 + digits) as usize;
     // Mostly there is nothing to round, and this is much faster. Above, not all digits would be shown.
     let whole = value.to_string();
     if magnitude < 15 && whole.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= places) {

@@ -185,6 +185,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn rounds(&mut self, rounds: &doc::Rounds, place: &Place, at: &Position<'_>) -> NodeKind {
+        self.problems.extend(check::of_rounds(rounds, &self.filler(at)));
         let times = rounds.times.iter().filter_map(|round| {
             Some(Round { every_us: self.us(&round.every, at)?, until_us: self.us(&round.until, at)? })
         });

@@ -10,7 +10,9 @@ use crate::text::Code;
 impl Builder<'_> {
     pub(super) fn marks(&mut self, marks: &doc::Marks, at: &Position<'_>) -> Marks {
         let us = |builder: &mut Self, mark: &Option<doc::Mark>| mark.as_ref().and_then(|mark| builder.mark(mark, at));
-        Marks { at_us: us(self, &marks.at), not_after_us: us(self, &marks.not_after) }
+        let planned = Marks { at_us: us(self, &marks.at), not_after_us: us(self, &marks.not_after) };
+        self.problems.extend(crate::check::crossed(marks, planned.at_us, planned.not_after_us));
+        planned
     }
 
     pub(super) fn until(&mut self, mark: &doc::Mark, at: &Position<'_>) -> Until {

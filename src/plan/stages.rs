@@ -156,7 +156,12 @@ impl Builder<'_> {
 
     fn share(&mut self, share: &doc::Share, at: &Position<'_>) -> Option<Share> {
         let text = self.filler(at)(&share.tolerance);
-        match text.and_then(|text| Quantity::parse(&text).map_err(|wrong| wrong.message)) {
+        let percent = |text: String| match Quantity::parse(&text) {
+            Ok(tolerance) if check::proves_a_share(tolerance) => Ok(tolerance),
+            Ok(_) => Err(format!("`{text}` is no tolerance of a share: it needs percent points")),
+            Err(wrong) => Err(wrong.message),
+        };
+        match text.and_then(percent) {
             Ok(tolerance) => Some(Share { metric: share.metric.value.clone(), tolerance }),
             Err(wrong) => {
                 self.problem(Code::STAGE_TABLE, &wrong, &share.tolerance.place, "such as `2%`");

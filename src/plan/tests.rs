@@ -341,3 +341,47 @@ mod gates {
         assert!(!text.contains("gate") && !text.contains("waivers") && !text.contains("second_look"), "{text}");
     }
 }
+
+/// A runbook of rounds and a mark whose times are inputs.
+fn scheduled(every: &str, until: &str, latest: &str) -> String {
+    format!(
+        "runbook: v1\nname: demo\ninputs:\n  every: {{ type: duration, default: {every} }}\n  \
+         until: {{ type: duration, default: {until} }}\n  latest: {{ type: duration, default: {latest} }}\nsteps:\n  \
+         - id: again\n    rounds: {{ times: [{{ every: '{{{{ inputs.every }}}}', until: '{{{{ inputs.until }}}}' }}], \
+         steps: [{{ id: look, shell: ./look, effect: read }}] }}\n  \
+         - {{ id: a, wait: 1s, at: T+5s, not_after: 'T+{{{{ inputs.latest }}}}' }}\n"
+    )
+}
+
+#[test]
+fn rounds_and_marks_that_inputs_make_impossible_are_refused() {
+    assert_eq!(planned(&scheduled("10s", "1m", "10s")).nodes.len(), planned(&scheduled("5s", "1m", "1h")).nodes.len());
+    let cases = [
+        ("0s", "1m", "10s", "rounds need a distance"),
+        ("10s", "5s", "10s", "no round fits before"),
+        ("1us", "30d", "10s", "rounds are too many"),
+        ("10s", "1m", "1s", "is not after"),
+    ];
+    for (every, until, latest, wanted) in cases {
+        let problems = refused(&scheduled(every, until, latest), "");
+        assert!(problems.iter().any(|p| p.message.contains(wanted)), "{every} {until} {latest}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_tolerance_of_a_share_is_some_percent_points_wherever_it_comes_from() {
+    let staged = |tolerance: &str| {
+        format!(
+            "runbook: v1\nname: demo\ninputs: {{ tolerance: {{ default: '{tolerance}' }} }}\n\
+             metrics: {{ share: {{ shell: ./share, effect: read, unit: '%' }} }}\nsteps:\n  - id: rollout\n    stages:\n      \
+             every: 1s\n      share: {{ metric: share, tolerance: '{{{{ inputs.tolerance }}}}' }}\n      \
+             extend: {{ max: 1, then: rollback }}\n      table: [{{ percent: 25, wait: 1m }}, {{ percent: 100, wait: 1m }}]\n      \
+             steps: [{{ id: set, shell: './weight {{{{ stage.percent }}}}', undo: {{ shell: ./weight 0 }} }}]\n"
+        )
+    };
+    planned(&staged("3%"));
+    for wrong in ["3", "100ms", "-2%", "0%"] {
+        let problems = refused(&staged(wrong), "");
+        assert!(problems.iter().any(|p| p.message.contains("needs percent points")), "{wrong}: {problems:?}");
+    }
+}

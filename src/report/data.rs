@@ -3,6 +3,7 @@
 use super::answers::{Decision, Given};
 use super::exit::exit_code;
 use super::rows::{Ending, Row, Standing};
+use super::tables::Judged;
 use super::view::View;
 use super::words::{ending_words, time_words};
 use crate::machine::Timestamp;
@@ -44,6 +45,7 @@ pub fn json(view: &View) -> Value {
         },
         "rows": view.rows().iter().map(row).collect::<Vec<_>>(),
         "decisions": view.decisions().iter().map(decision).collect::<Vec<_>>(),
+        "tables": view.tables().iter().map(Judged::json).collect::<Vec<_>>(),
         "waivers": view.plan().waivers.iter().map(|waiver| {
             let used: Vec<String> = view.rows().iter().map(|row| row.path.clone()).filter(|path| waiver.names(path) && view.is_waived(path)).collect();
             json!({ "step": waiver.step, "person": waiver.person, "reason": waiver.reason, "until": waiver.until, "used": used })

@@ -22,6 +22,7 @@ pub fn markdown(view: &View) -> String {
     phases(view, &mut out);
     part(view, &[Part::Rollback, Part::Undo], "Backing out", &mut out);
     part(view, &[Part::Always], "On every exit path", &mut out);
+    tables(view, &mut out);
     decisions(view, &mut out);
     waivers(view, &mut out);
     changes(view, &mut out);
@@ -159,6 +160,27 @@ fn verdict(row: &Row) -> String {
             Standing::Running | Standing::Finished => "running".into(),
         },
     }
+}
+
+/// What it was judged by.
+fn tables(view: &View, out: &mut String) {
+    if view.tables().is_empty() {
+        return;
+    }
+    out.push_str(
+        "## What tables said\n\n| table | said last | since | looks | why | read last |\n|---|---|---|---|---|---|\n",
+    );
+    for table in view.tables() {
+        let (said, why, read) = (text(&table.said()), text(&table.because), text(&table.measured()));
+        let said = if table.ruling.passes() { said } else { format!("**{said}**") };
+        let since = time_words(table.since);
+        out.push_str(&format!(
+            "| {} | {said} | {since} | {} | {why} | {read} |\n",
+            text(&table.subject()),
+            table.counted()
+        ));
+    }
+    out.push('\n');
 }
 
 fn decisions(view: &View, out: &mut String) {

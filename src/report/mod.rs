@@ -11,6 +11,7 @@ mod outline;
 mod preview;
 mod rows;
 mod summary;
+mod tables;
 mod view;
 mod visible;
 mod words;
@@ -27,6 +28,7 @@ pub use preview::{PreviewStyle, preview, sample_sizes};
 pub use rows::{Changes, Counts, Ending, Kind, Missed, Part, Row, Standing, Takeover};
 pub(crate) use summary::wrap;
 pub use summary::{summary, summary_in};
+pub use tables::{Judged, look_line, tables_in};
 pub use view::{View, path_of};
 pub use visible::{visible, visible_coloured, visible_line};
 pub use words::{

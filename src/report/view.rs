@@ -3,6 +3,7 @@
 use super::answers::{self, Decision};
 use super::outline::{Spot, kind_of, outline};
 use super::rows::{Changes, Counts, Ending, Kind, Missed, Part, Row, Standing, Takeover, standing};
+use super::tables::{self, Judged};
 use crate::decide::{Because, Ruling};
 use crate::machine::event::{Asked, Cause, Direction, Event, Parking, Question, RunStarted, Verdict};
 use crate::machine::{IllegalEvent, InstId, Plans, State, Status, Timestamp, apply, is_waived, title};
@@ -18,6 +19,7 @@ pub struct View {
     pub(super) decisions: Vec<Decision>,
     pub(super) takeovers: Vec<Takeover>,
     pub(super) missed: Vec<Missed>,
+    tables: Vec<Judged>,
     began: Timestamp,
     times: HashMap<String, Times>,
     numbers: HashMap<String, usize>,
@@ -41,6 +43,7 @@ impl View {
             decisions: Vec::new(),
             takeovers: Vec::new(),
             missed: Vec::new(),
+            tables: Vec::new(),
             began: Timestamp::default(),
             times: HashMap::new(),
             numbers: HashMap::new(),
@@ -101,6 +104,7 @@ impl View {
             _ => {}
         }
         answers::see(&mut self.decisions, &self.state, event, at);
+        tables::see(&mut self.tables, &self.state, event, at);
         if let Some(path) = path_of(event) {
             self.note_times(path, event, at);
         }
@@ -241,7 +245,12 @@ impl View {
             // What was seen is the reason why a look passed.
             reason: inst.and_then(|inst| {
                 let seen = inst.lookout.said.as_ref().filter(|_| inst.status == Status::Finished);
-                inst.reason.clone().or_else(|| seen.map(|said| said.because.clone()))
+                let row = seen.and_then(|said| match &node.kind {
+                    NodeKind::Decide(decision) => tables::row_name(decision, said.cause),
+                    _ => None,
+                });
+                let row = row.map_or(String::new(), |row| format!("{row}: "));
+                inst.reason.clone().or_else(|| seen.map(|said| row + &said.because))
             }),
             attempts: inst.map_or(0, |inst| inst.attempt),
             output_held: inst.and_then(|inst| inst.done.as_ref()).is_some_and(|done| done.output_held),
@@ -292,6 +301,11 @@ impl View {
     /// Questions and answers in order.
     pub fn decisions(&self) -> &[Decision] {
         &self.decisions
+    }
+
+    /// What tables said, in the order of their first looks.
+    pub fn tables(&self) -> &[Judged] {
+        &self.tables
     }
 
     /// Questions nobody has answered yet.

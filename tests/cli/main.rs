@@ -19,6 +19,7 @@ mod flow;
 mod gates;
 mod golden;
 mod http;
+mod judged;
 mod keys;
 mod locks;
 mod looking;

@@ -60,19 +60,52 @@ fn metrics_of_runbooks_that_are_run_are_probed_too() {
 #[test]
 fn a_long_change_is_not_waited_for() {
     let book = "
-metrics: { rise: { scrape: { url: 'http://127.0.0.1:9/metrics', series: x, delta: 20m }, unit: count } }
+metrics:
+  rise: { scrape: { url: 'http://127.0.0.1:9/metrics', series: x, delta: 20m }, unit: count }
+  last: { scrape: { url: 'http://127.0.0.1:9/metrics', series: x, delta: 250ms }, unit: count }
+steps:
+  - id: judge
+    decide:
+      over: 1h
+      every: 1m
+      hit: worst
+      rules:
+        - { symptom: Little, if: { rise: '< 5', last: '< 5' }, action: ok }
+        - { otherwise: abort }
+        - { no_data: inconclusive }
+";
+    // Nothing answers there, so nothing is known.
+    let ran = Test::book(book).new_args("probe a.yml --wait 1s").code(1).run();
+    let said = "rise is a change over 20m: taken over 1s here (--wait 20m for all of it)";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let said = "last is a change over 250ms: taken over 1s here, as others need that long";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+}
+
+#[test]
+fn a_probe_fails_as_long_as_a_metric_has_no_value() {
+    let book = |script: &str| {
+        Test::book(&format!(
+            "
+metrics: {{ load: {{ shell: '{script}', effect: read, unit: s }} }}
 steps:
   - id: judge
     decide:
       hit: worst
       rules:
-        - { symptom: Little, if: { rise: '< 5' }, action: ok }
-        - { otherwise: abort }
-        - { no_data: abort }
-";
-    let ran = Test::book(book).new_args("probe a.yml --wait 1s").run();
-    let said = "rise is a change over 20m: taken over 1s here (--wait 20m for all of it)";
-    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        - {{ symptom: Fast, if: {{ load: '< 5s' }}, action: ok }}
+        - {{ otherwise: abort }}
+        - {{ no_data: abort }}
+"
+        ))
+        .new_args("probe a.yml")
+    };
+    assert!(book("echo -0").run().stdout.contains("load  0 s\n"));
+    // What a table says of a value is no failure of the probe.
+    assert!(book("echo 7").run().stdout.contains("says abort"));
+    let ran = book("echo 5ms").code(1).run();
+    assert!(ran.stdout.contains("load  no data: \"5ms\" is not a number"), "{}", ran.stdout);
+    assert!(book("exit 3").code(1).run().stdout.contains("load  no data: "));
 }
 
 const LIMITS: &str = "

@@ -69,7 +69,7 @@ pub(crate) fn of_table(table: &Table, usage: Use<'_>, metrics: &[Metric], fill: 
     };
     let rows = table.rules.iter().map(|rule| (&rule.place, rule.conditions.as_slice())).collect();
     let places = Places { whole: &table.place, rows };
-    let findings = analyse(&resolved, looks, &known(metrics));
+    let findings = analyse(&resolved, looks, &known(metrics, fill));
     let mut found: Vec<Diagnostic> = findings.iter().map(|finding| places.diagnostic(finding)).collect();
     if let Use::Guards(steps) = usage {
         found.extend(super::guards::pace(table, &resolved, &steps, fill));
@@ -95,7 +95,7 @@ pub(crate) fn of_stages(stages: &Stages, place: &Place, metrics: &[Metric], fill
         let places = Places { whole: &stage.place, rows: vec![(&stage.place, conditions)] };
         // What does not hold at the end of a stage is for `extend`, and the share is one more thing that can fail.
         let by_design = |f: &Finding| matches!(f.kind, FindingKind::Gap | FindingKind::CannotFail);
-        let findings = analyse(&table, looks, &known(metrics));
+        let findings = analyse(&table, looks, &known(metrics, fill));
         found.extend(findings.iter().filter(|f| !by_design(f)).map(|finding| places.diagnostic(finding)));
     }
     found
@@ -131,8 +131,8 @@ fn looks_for(over_us: u64, extend: Option<&Extend>, fill: &Fill<'_>) -> Looks {
     Looks::For { over_us, longest_us }
 }
 
-fn known(metrics: &[Metric]) -> BTreeMap<String, decide::Facts> {
-    metrics.iter().map(|metric| (metric.name.clone(), beforehand(metric, metrics))).collect()
+fn known(metrics: &[Metric], fill: &Fill<'_>) -> BTreeMap<String, decide::Facts> {
+    metrics.iter().map(|metric| (metric.name.clone(), beforehand(metric, metrics, fill))).collect()
 }
 
 fn names_exist<'a>(metrics: &[Metric], mut conditions: impl Iterator<Item = &'a Condition>) -> bool {
@@ -184,6 +184,10 @@ fn help(kind: FindingKind) -> Option<&'static str> {
         FindingKind::RateAsShare => {
             "divide by all: `ratio: { of: failed, to: all }` of two counts; seconds per second are `unit: ratio`"
         }
+        FindingKind::UnsaidShare => {
+            "add `unit: ratio` to the metric where 0.5 is half of it, `unit: '%'` where 50 is, or `unit: count`"
+        }
+        FindingKind::EndsAtOnce => "use `no_data: inconclusive`, or `hold` with an end",
         FindingKind::NothingCounted => {
             "make the ratio of two counts (`delta:` or a plain number), or count the observations with `samples:`"
         }
@@ -206,6 +210,8 @@ fn code(kind: FindingKind) -> Code {
         FindingKind::TooLarge => Code::TABLE_TOO_LARGE,
         FindingKind::OutOfTime => Code::ROW_OUT_OF_TIME,
         FindingKind::RateAsShare => Code::RATE_AS_SHARE,
+        FindingKind::UnsaidShare => Code::UNSAID_SHARE,
+        FindingKind::EndsAtOnce => Code::ENDS_AT_ONCE,
         FindingKind::NoMinSamples | FindingKind::NothingCounted => Code::NO_MIN_SAMPLES,
     }
 }

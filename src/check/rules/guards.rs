@@ -1,7 +1,7 @@
 //! Guards that look too seldom to be of use.
 
 use crate::decide::{self, Ruling};
-use crate::runbook::model::{Fill, Kind, Step, Table, Wait, time_us};
+use crate::runbook::model::{Fill, Kind, Outcome, Step, Table, Then, Wait, time_us};
 use crate::text::{Code, Diagnostic};
 
 /// What calls for going back is answered within this time, in microseconds.
@@ -22,8 +22,7 @@ pub(super) fn pace(table: &Table, resolved: &decide::Table, steps: &[&Step], fil
         );
         found.push(warn(message).help("make `every` a small part of it"));
     }
-    let goes_back = resolved.rows.iter().any(|row| row.action == Ruling::Rollback);
-    if goes_back && resolved.every_us > ANSWERED_US {
+    if goes_back(table) && resolved.every_us > ANSWERED_US {
         let message = format!(
             "a breach may stay unseen for {}; what calls for going back should be answered within {}",
             words(resolved.every_us),
@@ -32,6 +31,19 @@ pub(super) fn pace(table: &Table, resolved: &decide::Table, steps: &[&Step], fil
         found.push(warn(message).help("add `every: 5s`; a metric that is slower is just read more often"));
     }
     found
+}
+
+/// Whether it goes back by itself: a row does, or what no row covers, or nobody answers what it asks.
+fn goes_back(table: &Table) -> bool {
+    let outcomes = table.rules.iter().map(|rule| &rule.outcome).chain(&table.otherwise);
+    let of_table = table.investigate.as_ref().map(|ask| ask.then);
+    let unanswered = |outcome: &Outcome| outcome.then.or(of_table) == Some(Then::Rollback);
+    outcomes.into_iter().any(|outcome| match outcome.action {
+        Ruling::Rollback => true,
+        Ruling::Investigate => unanswered(outcome),
+        Ruling::Escalate => table.escalate.as_ref().is_some_and(|escalate| escalate.then == Then::Rollback),
+        _ => false,
+    })
 }
 
 /// The longest time a step, or one inside it, lets pass to look.

@@ -3,7 +3,7 @@
 use super::did_you_mean;
 use crate::check::facts::Facts;
 use crate::decide::{self, Unit};
-use crate::runbook::model::{Change, Kind, Metric, MetricSource, TargetUse, Text};
+use crate::runbook::model::{Cell, Change, Kind, Metric, MetricSource, TargetUse, Text};
 use crate::runbook::promql::{families, is_selector};
 use crate::runbook::units::duration_us;
 use crate::text::{Code, Diagnostic, Place};
@@ -14,6 +14,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         buckets(metric, found);
         source(facts, metric, found);
         absent(facts, metric, found);
+        found.extend(since_the_start(facts, metric));
         if !facts.named.contains(metric.name.as_str()) {
             let message = format!("nothing looks at the metric `{}`", metric.name);
             let problem = Diagnostic::advice(Code::UNUSED_METRIC, message, metric.place.clone());
@@ -115,6 +116,36 @@ fn source(facts: &Facts<'_>, metric: &Metric, found: &mut Vec<Diagnostic>) {
         }
         MetricSource::Scrape { .. } | MetricSource::Shell { .. } | MetricSource::Ratio { .. } => {}
     }
+}
+
+/// A counter or histogram of a page as it is: everything since its program began.
+fn since_the_start(facts: &Facts<'_>, metric: &Metric) -> Option<Diagnostic> {
+    let MetricSource::Scrape { series, change: None, .. } = &metric.source else { return None };
+    let metrics = &facts.runbook.metrics;
+    let name = series.value.split('{').next().unwrap_or_default().trim();
+    let is_counter = ["_total", "_count", "_bucket", "_sum"].iter().any(|end| name.ends_with(end));
+    // What is counted as evidence, or called a counter.
+    let is_part = metrics.iter().any(|other| match &other.source {
+        MetricSource::Ratio { of, to } => {
+            [of, to].iter().any(|part| part.value == metric.name) && (is_counter || other.min_samples.is_some())
+        }
+        _ => false,
+    });
+    // How many there are by now is compared with a baseline, or its slope taken, and that is meant.
+    let is_limited = || {
+        let rules = facts.tables.iter().flat_map(|(_, table)| table.conditions());
+        rules
+            .into_iter()
+            .any(|(_, c)| c.metric == metric.name && matches!(c.cell, Cell::Value(_) | Cell::InARow { .. }))
+    };
+    let message = format!("`{}` is everything since the program began", metric.name);
+    let problem = match () {
+        () if metric.quantile.is_some() => Diagnostic::warning(Code::SINCE_THE_START, message, metric.place.clone()),
+        () if is_part => Diagnostic::warning(Code::SINCE_THE_START, message, metric.place.clone()),
+        () if is_counter && is_limited() => Diagnostic::advice(Code::SINCE_THE_START, message, metric.place.clone()),
+        () => return None,
+    };
+    Some(problem.help("add `delta: 1m` for the last minute, or `delta: all` for all since looking began"))
 }
 
 /// What `absent: 0` needs, and where it is missing.

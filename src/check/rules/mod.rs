@@ -38,6 +38,8 @@ mod watch;
 
 pub(crate) use analysis::{Use, of_runbook, of_stages, of_table};
 pub(super) use locks::unlocked;
+pub(crate) use schedule::{crossed, of_rounds};
+pub(crate) use stages::proves_a_share;
 
 use super::facts::Facts;
 use crate::text::{Diagnostic, suggest};

@@ -1,9 +1,9 @@
 //! Schedules that cannot be kept.
 
 use super::did_you_mean;
+use super::tables::as_written;
 use crate::check::facts::{Facts, Section};
-use crate::runbook::model::{Kind, Mark, Marks, Rounds, Wait};
-use crate::runbook::units::duration_us;
+use crate::runbook::model::{Fill, Kind, Mark, Marks, Rounds, Wait, time_us};
 use crate::text::{Code, Diagnostic, Place};
 
 /// Each round stands in the log, on the screen and in the report.
@@ -34,7 +34,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.push(problem.help("leave it out: what happens there happens at once"));
         }
         if let Kind::Rounds(rounds) = &step.kind {
-            self::rounds(rounds, found);
+            found.extend(of_rounds(rounds, &as_written));
         }
     }
 }
@@ -61,13 +61,18 @@ fn marks(facts: &Facts<'_>, marks: &Marks, found: &mut Vec<Diagnostic>) {
     for mark in [&marks.at, &marks.not_after].into_iter().flatten() {
         known(facts, mark, found);
     }
-    if let (Some(at), Some(not_after)) = (&marks.at, &marks.not_after)
-        && let (Some(latest), Some(earliest)) = (not_after.offset_us(), at.offset_us())
-        && latest <= earliest
-    {
-        let message = format!("`{}` is not after `{}`", not_after.text.value, at.text.value);
-        found.push(wrong(message, &not_after.text.place).also(at.text.place.clone(), "not before this"));
+    let offset = |mark: &Option<Mark>| mark.as_ref().and_then(Mark::offset_us);
+    found.extend(crossed(marks, offset(&marks.at), offset(&marks.not_after)));
+}
+
+/// A latest begin that is not after the earliest one; in microseconds after T, as they are written or filled.
+pub(crate) fn crossed(marks: &Marks, earliest_us: Option<i64>, latest_us: Option<i64>) -> Option<Diagnostic> {
+    let (at, not_after) = (marks.at.as_ref()?, marks.not_after.as_ref()?);
+    if latest_us? > earliest_us? {
+        return None;
     }
+    let message = format!("`{}` is not after `{}`", not_after.text.value, at.text.value);
+    Some(wrong(message, &not_after.text.place).also(at.text.place.clone(), "not before this"))
 }
 
 /// A mark before T needs a T that is known beforehand.
@@ -120,21 +125,22 @@ impl<'r> End<'r> {
     }
 }
 
-fn rounds(rounds: &Rounds, found: &mut Vec<Diagnostic>) {
+/// Rounds that cannot be kept, as far as their times can be filled.
+pub(crate) fn of_rounds(rounds: &Rounds, fill: &Fill<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     let mut last = 0;
-    let mut count = 0;
+    let mut count: u64 = 0;
     for round in &rounds.times {
-        let (Some(every), Some(until)) = (duration_us(&round.every.value), duration_us(&round.until.value)) else {
-            continue;
-        };
+        let (Ok(every), Ok(until)) = (time_us(&round.every, fill), time_us(&round.until, fill)) else { continue };
         if every == 0 {
             found.push(wrong("rounds need a distance", &round.every.place));
         }
         if until <= last || every > until {
-            let problem = wrong(format!("no round fits before {}", round.until.value), &round.until.place);
+            let written = fill(&round.until).unwrap_or_else(|_| round.until.value.clone());
+            let problem = wrong(format!("no round fits before {written}"), &round.until.place);
             found.push(problem.help("`until` counts from the start of the step, and rises from row to row"));
         }
-        count += until.saturating_sub(last).checked_div(every).unwrap_or(0);
+        count = count.saturating_add(until.saturating_sub(last).checked_div(every).unwrap_or(0));
         last = until;
     }
     if let (true, Some(first)) = (count > MOST_ROUNDS, rounds.times.first()) {
@@ -143,6 +149,7 @@ fn rounds(rounds: &Rounds, found: &mut Vec<Diagnostic>) {
             problem.help(format!("at most {MOST_ROUNDS}: a longer distance, or a table of guards that looks as often")),
         );
     }
+    found
 }
 
 fn wrong(message: impl Into<String>, place: &Place) -> Diagnostic {

@@ -15,8 +15,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         if let Some(share) = &stages.share {
             found.extend(unknown(facts, &share.metric.value, &share.metric.place));
             let tolerance = as_written(&share.tolerance).map(|text| decide::Quantity::parse(&text));
-            let percent = |q: decide::Quantity| q.unit() == Some(decide::Unit::PERCENT) && q.base() > 0.0;
-            if tolerance.is_ok_and(|written| !written.is_ok_and(percent)) {
+            if tolerance.is_ok_and(|written| !written.is_ok_and(proves_a_share)) {
                 found.push(wrong("`tolerance` needs percent points such as 2%", &share.tolerance.place));
             }
         }
@@ -35,22 +34,30 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Whether a tolerance is one of a share: some percent points.
+pub(crate) fn proves_a_share(tolerance: decide::Quantity) -> bool {
+    tolerance.unit() == Some(decide::Unit::PERCENT) && tolerance.base() > 0.0
+}
+
 fn rows(stages: &Stages, place: &Place, found: &mut Vec<Diagnostic>) {
     for pair in stages.table.windows(2).filter(|pair| pair[1].percent <= pair[0].percent) {
         let message = format!("{} percent does not rise above {}", pair[1].percent, pair[0].percent);
         found.push(wrong(message, &pair[1].place).also(pair[0].place.clone(), "the stage before"));
     }
     let mut above = false;
+    let mut criteria = false;
     for stage in &stages.table {
         if let (Criteria::Same(place), false) = (&stage.criteria, above) {
-            found.push(wrong("there are no criteria above to be the same as", place));
+            let help = "write them out; `same as above` takes those of the row right above";
+            found.push(wrong("there are no criteria above to be the same as", place).help(help));
         }
-        above |= matches!(stage.criteria, Criteria::All(_));
+        above = !matches!(stage.criteria, Criteria::None);
+        criteria |= above;
         if stage.wait.is_none() && !matches!(stage.criteria, Criteria::None) {
             found.push(wrong("criteria need a time to look", &stage.place).help("add `wait: 10m` to the stage"));
         }
     }
-    if above && stages.extend.is_none() {
+    if criteria && stages.extend.is_none() {
         let problem = wrong("nothing says what happens when criteria do not hold", place);
         found.push(problem.help("add `extend: { max: 2, then: rollback }`"));
     }
@@ -64,6 +71,11 @@ fn rows(stages: &Stages, place: &Place, found: &mut Vec<Diagnostic>) {
 pub(super) fn proof(stages: &Stages, place: &Place, fill: &Fill<'_>) -> Vec<Diagnostic> {
     let warn = |message: String, place: &Place| Diagnostic::warning(Code::STAGE_PROVES_NOTHING, message, place.clone());
     let mut found = Vec::new();
+    if let (Some(_), Some(last)) = (&stages.promote, stages.table.last().filter(|last| last.percent < 100)) {
+        let message = format!("main is replaced while it has {}% of the traffic", 100 - last.percent);
+        let problem = Diagnostic::warning(Code::PROMOTED_UNDER_TRAFFIC, message, last.place.clone());
+        found.push(problem.help("add a last stage of 100 percent, so that nobody is on main while it is replaced"));
+    }
     let unseen = |stage: &&Stage| stage.wait.is_none() && matches!(stage.criteria, Criteria::None);
     for stage in stages.table.iter().filter(unseen) {
         let message =
@@ -78,7 +90,7 @@ pub(super) fn proof(stages: &Stages, place: &Place, fill: &Fill<'_>) -> Vec<Diag
         return found;
     };
     let tolerance = fill(&share.tolerance).ok().and_then(|text| decide::Quantity::parse(&text).ok());
-    let Some(tolerance) = tolerance.filter(|t| t.unit() == Some(decide::Unit::PERCENT)) else { return found };
+    let Some(tolerance) = tolerance.filter(|t| proves_a_share(*t)) else { return found };
     for pair in stages.table.windows(2) {
         let (before, after) = (&pair[0], &pair[1]);
         for (stage, other) in [(before, after), (after, before)] {

@@ -29,6 +29,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             extends_nothing(table, found);
         }
         holds(table, is_step, found);
+        escalates(table, found);
         let last = [table.extend.as_ref().map(|extend| extend.then), table.patience.as_ref().map(|hold| hold.then)];
         if table.investigate.is_none() && last.contains(&Some(Then::Investigate)) {
             let problem =
@@ -113,6 +114,18 @@ fn holds(table: &Table, is_step: bool, found: &mut Vec<Diagnostic>) {
             found.push(Diagnostic::warning(Code::ENDLESS_HOLD, message, patience.max.place.clone()));
         }
         _ => {}
+    }
+}
+
+/// Whom to ask, where nobody is asked.
+fn escalates(table: &Table, found: &mut Vec<Diagnostic>) {
+    let rows = table.rules.iter().map(|rule| &rule.outcome);
+    let asks = rows.chain(&table.otherwise).chain(&table.no_data).any(|o| o.action == Ruling::Escalate);
+    let level = table.escalate.as_ref().and_then(|escalate| escalate.levels.first());
+    if let (Some(level), false) = (level, asks) {
+        let message = "nothing in this table escalates, so nobody of these is ever asked";
+        let problem = Diagnostic::warning(Code::ANSWER_NOT_ASKED, message, level.to.place.clone());
+        found.push(problem.help("add `action: escalate` to a row, or leave `escalate:` out"));
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Progress, RunningView, events};
 use crate::drive::run::Audience;
 use crate::machine::event::{Asked, Event, Question};
 use crate::machine::{State, Timestamp};
-use crate::report::{Ending, Look, View, exit, lock_words, summary_in};
+use crate::report::{Ending, Look, View, exit, lock_words, summary_in, tables_in};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,12 @@ impl Screen {
             Form::Plain(_) | Form::Live(_) => summary_in(&self.view, &self.look, left),
         };
         self.write(&text);
+    }
+
+    /// What the tables of the run said.
+    pub(crate) fn tables(&mut self) {
+        self.settle();
+        self.write(&tables_in(&self.view, &self.look));
     }
 
     /// Whether all of it could be written, for those to whom the screen is all there is.

@@ -3,12 +3,14 @@
 //! Each number axis is cut at all limits on it: the limits themselves are regions of one point, and between two of
 //! them lies an open interval. One value of each region therefore stands for all values: looking at one per region is
 //! looking at all of them. Different aspects of one metric (its value, its slope, its change against the baseline) are
-//! taken as independent, so a combination may be reported that never comes up together.
+//! taken as independent, so a combination may be reported that never comes up together; see [`super::coupled`] for two that
+//! are not.
 
 use super::Facts;
+use super::coupled;
 use super::finding::Witness;
 use crate::decide::stats::Comparison;
-use crate::decide::{Bounds, Cell, Condition, Direction, Kind, Limit, Table, Unit, words};
+use crate::decide::{Bounds, Cell, Condition, Direction, Kind, Limit, Quantity, Table, Unit, words};
 
 /// One axis.
 #[derive(Debug)]
@@ -66,9 +68,8 @@ pub(super) enum At {
 #[derive(Debug, Clone, Copy)]
 struct Domain {
     low: f64,
+    /// Outside itself.
     high: f64,
-    /// Whether the upper end is outside.
-    high_open: bool,
     whole: bool,
 }
 
@@ -82,11 +83,15 @@ pub(super) fn axes(table: &Table, facts: &dyn Fn(&str) -> Facts) -> Vec<Axis> {
             None => axes.push((condition.metric.clone(), aspect, vec![condition])),
         }
     }
-    let build = |(metric, aspect, conditions): (String, Aspect, Vec<&Condition>)| {
-        let regions = regions(table, &facts(&metric), &metric, &aspect, &conditions);
-        Axis { metric, aspect, regions }
+    let is_coupled = |metric: &str, aspect: &Aspect| {
+        axes.iter().any(|(other, known, _)| other == metric && coupled::are_coupled(known, aspect))
     };
-    axes.into_iter().map(build).collect()
+    let build = |(metric, aspect, conditions): &(String, Aspect, Vec<&Condition>)| {
+        let meeting = coupled::meeting(aspect).filter(|_| is_coupled(metric, aspect));
+        let regions = regions(table, &facts(metric), metric, aspect, conditions, meeting);
+        Axis { metric: metric.clone(), aspect: aspect.clone(), regions }
+    };
+    axes.iter().map(build).collect()
 }
 
 impl Aspect {
@@ -155,24 +160,24 @@ impl Axis {
         }
     }
 
+    /// A value of a region, which is the value that is shown: what is printed lies in the region.
     pub(super) fn witness(&self, region: &Region, table: &Table) -> Witness {
-        let number = match &region.value {
-            At::Number(number) => Some(*number),
-            _ => None,
-        };
-        let value = match &region.value {
-            At::Number(number) => self.show(*number, table),
-            At::Text(text) => format!("\"{text}\""),
-            At::Direction(direction) => direction.to_string(),
-            At::Compared(found) => found.to_string(),
-            At::Whole(holds) => if *holds { "yes" } else { "no" }.into(),
+        let (value, number) = match &region.value {
+            At::Number(number) => {
+                let (value, number) = self.shown(*number, table, &|n| region.has(n));
+                (value, Some(number))
+            }
+            At::Text(text) => (format!("\"{text}\""), None),
+            At::Direction(direction) => (direction.to_string(), None),
+            At::Compared(found) => (found.to_string(), None),
+            At::Whole(holds) => (if *holds { "yes" } else { "no" }.into(), None),
         };
         Witness { metric: self.metric.clone(), aspect: self.aspect.words(), value, number }
     }
 
     /// From one region to another as a cell would say it: `1% <..< 5%`, `> 5%`, `== 1`.
     pub(super) fn span(&self, first: &Region, last: &Region, table: &Table) -> String {
-        let show = |number| self.show(number, table);
+        let show = |number: f64| self.shown(number, table, &|n| n == number).0;
         let (low_open, high_open) = (first.from < first.to, last.from < last.to);
         match (first.from.is_finite(), last.to.is_finite()) {
             (true, true) if first.from == last.to => format!("== {}", show(first.from)),
@@ -186,23 +191,48 @@ impl Axis {
         }
     }
 
-    /// A number on this axis for people.
-    pub(super) fn show(&self, number: f64, table: &Table) -> String {
+    /// A number on this axis for people, with as many digits as it takes to be where it should be, and the number that
+    /// these digits are.
+    fn shown(&self, number: f64, table: &Table, is_right: &dyn Fn(f64) -> bool) -> (String, f64) {
         let unit = table.unit(&self.metric);
-        let sign = |number: f64| if number > 0.0 { "+" } else { "" };
-        match &self.aspect {
-            Aspect::Multiple { .. } => format!("{}{}", sign(number - 1.0), words::value(number - 1.0, Unit::RATIO)),
-            Aspect::Difference { .. } => format!("{}{}", sign(number), words::value(number, unit)),
-            Aspect::Slope { .. } => words::value(number, unit.per_minute()),
-            _ => words::value(number, unit),
-        }
+        let (base, zero, unit) = match &self.aspect {
+            Aspect::Multiple { .. } => (number - 1.0, 1.0, Unit::RATIO),
+            Aspect::Difference { .. } => (number, 0.0, unit),
+            Aspect::Slope { .. } => (number, 0.0, unit.per_minute()),
+            _ => (number, 0.0, unit),
+        };
+        let is_relative = matches!(self.aspect, Aspect::Multiple { .. } | Aspect::Difference { .. });
+        let sign = if is_relative && base > 0.0 { "+" } else { "" };
+        let texts = (FEWEST_DIGITS..=MOST_DIGITS).map(|digits| words::value_of(base, unit, digits));
+        let read = |text: &String| Quantity::parse(text).ok().map(|quantity| zero + quantity.base());
+        let exact = texts.into_iter().find_map(|text| read(&text).filter(|n| is_right(*n)).map(|n| (text, n)));
+        let (text, number) = exact.unwrap_or_else(|| (words::exact(base, unit), number));
+        (format!("{sign}{text}"), number)
     }
 }
 
-fn regions(table: &Table, facts: &Facts, metric: &str, aspect: &Aspect, conditions: &[&Condition]) -> Vec<Region> {
+/// Digits of a number that is shown: what people read, and all there are.
+const FEWEST_DIGITS: i32 = 4;
+const MOST_DIGITS: i32 = 17;
+
+impl Region {
+    /// Whether a number is in it.
+    fn has(&self, number: f64) -> bool {
+        if self.from == self.to { number == self.from } else { self.from < number && number < self.to }
+    }
+}
+
+fn regions(
+    table: &Table,
+    facts: &Facts,
+    metric: &str,
+    aspect: &Aspect,
+    conditions: &[&Condition],
+    meeting: Option<f64>,
+) -> Vec<Region> {
     let single = |value| Region { value, from: 0.0, to: 0.0 };
     match aspect {
-        Aspect::Text => texts(facts, conditions).into_iter().map(|t| single(At::Text(t))).collect(),
+        Aspect::Text => texts(conditions).into_iter().map(|t| single(At::Text(t))).collect(),
         Aspect::Trend { .. } => {
             let all = [Direction::Increasing, Direction::Decreasing, Direction::Steady];
             all.map(|d| single(At::Direction(d))).into()
@@ -218,27 +248,25 @@ fn regions(table: &Table, facts: &Facts, metric: &str, aspect: &Aspect, conditio
                 .iter()
                 .filter_map(|c| c.cell.bounds())
                 .flat_map(|b| b.limits().filter_map(|l| l.against(other)).collect::<Vec<_>>())
+                .chain(meeting)
                 .collect();
             cut(domain(table, facts, metric, aspect, conditions), limits)
         }
     }
 }
 
-/// The texts that are named, and one that is not unless the values are known to be closed.
-fn texts(facts: &Facts, conditions: &[&Condition]) -> Vec<String> {
-    let mut texts = facts.values.clone();
-    if texts.is_empty() {
-        let named = conditions.iter().filter_map(|c| match &c.cell {
-            Cell::Text { any_of, .. } => Some(any_of.clone()),
-            _ => None,
-        });
-        texts = named.flatten().collect();
-        let mut other = "anything else".to_string();
-        while texts.contains(&other) {
-            other.push('!');
-        }
-        texts.push(other);
+/// The texts that are named, and one that is not.
+fn texts(conditions: &[&Condition]) -> Vec<String> {
+    let named = conditions.iter().filter_map(|c| match &c.cell {
+        Cell::Text { any_of, .. } => Some(any_of.clone()),
+        _ => None,
+    });
+    let mut texts: Vec<String> = named.flatten().collect();
+    let mut other = "anything else".to_string();
+    while texts.contains(&other) {
+        other.push('!');
     }
+    texts.push(other);
     texts.sort();
     texts.dedup();
     texts
@@ -249,33 +277,28 @@ fn domain(table: &Table, facts: &Facts, metric: &str, aspect: &Aspect, condition
     let can_be_negative = match aspect {
         Aspect::Slope { .. } | Aspect::Difference { .. } => true,
         Aspect::Multiple { .. } => false,
-        _ => is_signed(table, metric, conditions),
+        _ => is_signed(table, facts, metric, conditions),
     };
-    let mut domain =
-        Domain { low: if can_be_negative { -infinite } else { 0.0 }, high: infinite, high_open: true, whole: false };
+    let mut domain = Domain { low: if can_be_negative { -infinite } else { 0.0 }, high: infinite, whole: false };
     if *aspect == Aspect::Value {
-        let base = |number: Option<f64>| number.map(|n| table.unit(metric).to_base(n)).filter(|n| n.is_finite());
-        domain.low = base(facts.low).unwrap_or(domain.low);
-        if let Some(high) = base(facts.high) {
-            (domain.high, domain.high_open) = (high, false);
-        }
-        if let Some(bound) = base(facts.last_bound).filter(|b| *b <= domain.high) {
-            (domain.high, domain.high_open) = (bound, true);
-        }
+        let bound = facts.last_bound.map(|n| table.unit(metric).to_base(n)).filter(|n| n.is_finite());
+        domain.high = bound.unwrap_or(infinite);
         domain.whole = facts.whole;
     }
     domain
 }
 
-/// Whether a metric without declared unit is treated by its conditions as if it could be below zero.
-fn is_signed(table: &Table, metric: &str, conditions: &[&Condition]) -> bool {
+/// Whether a metric is treated by its conditions as if it could be below zero, where it can: times and rates may be
+/// differences, and of a number without a unit nobody knows.
+fn is_signed(table: &Table, facts: &Facts, metric: &str, conditions: &[&Condition]) -> bool {
     let is_declared = table.metrics.get(metric).is_some_and(|m| m.unit.is_some());
     let below_zero = |bounds: &Bounds| {
         bounds.limits().any(|l| l.quantity().base() < 0.0)
             || (bounds.holds(-1.0, None) == Some(true) && bounds.holds(0.0, None) == Some(false))
     };
     let is_count = table.unit(metric).dimension().kind == Kind::Count;
-    is_count && !is_declared && conditions.iter().filter_map(|c| c.cell.bounds()).any(below_zero)
+    let may_be = facts.signed || (is_count && !is_declared);
+    may_be && conditions.iter().filter_map(|c| c.cell.bounds()).any(below_zero)
 }
 
 /// Cuts a domain at the limits inside it: points, and the open intervals between them.
@@ -304,7 +327,7 @@ fn cut(domain: Domain, mut limits: Vec<f64>) -> Vec<Region> {
 
 impl Domain {
     fn point(&self, at: f64) -> Option<Region> {
-        let is_inside = (at < self.high || !self.high_open) && (!self.whole || at.fract() == 0.0);
+        let is_inside = at < self.high && (!self.whole || at.fract() == 0.0);
         is_inside.then_some(Region { value: At::Number(at), from: at, to: at })
     }
 

@@ -50,6 +50,10 @@ pub enum FindingKind {
     NothingCounted,
     /// A rate per second is compared with percent.
     RateAsShare,
+    /// A metric is judged as a share, and nothing says that it is one.
+    UnsaidShare,
+    /// A table that always ends at its first look, since a metric cannot have a value then.
+    EndsAtOnce,
     /// A row that takes longer, or more samples, than there are.
     OutOfTime,
     /// A row that another one decides before, each time: that one takes less time and holds wherever this one does.

@@ -13,11 +13,13 @@ pub(super) fn findings(table: &Table, axes: &[Axis], facts: &dyn Fn(&str) -> Fac
             beyond_buckets(table, condition, &facts(&condition.metric)),
             percent_missing(table, condition),
             rate_as_share(table, condition, &facts(&condition.metric)),
+            more_than_all(condition, &facts(&condition.metric)),
             always_true(table, row, condition, axes),
         ];
         findings
             .extend(found.into_iter().flatten().map(|f| f.rows(vec![row]).condition(index).metric(&condition.metric)));
     }
+    findings.extend(table.metric_names().into_iter().filter_map(|metric| unsaid_share(table, metric, &facts(metric))));
     findings
 }
 
@@ -68,6 +70,48 @@ fn rate_as_share(table: &Table, condition: &Condition, facts: &Facts) -> Option<
     let message =
         format!("`{metric}` is so much per second, and `{cell}` reads it as a share: it is a part of nothing");
     Some(Finding::new(FindingKind::RateAsShare, Weight::Warning, message))
+}
+
+/// A limit above all of a part: a row of it is for what cannot be, unless it is no part.
+fn more_than_all(condition: &Condition, facts: &Facts) -> Option<Finding> {
+    let (Cell::Value(bounds) | Cell::Consecutive { bounds, .. }) = &condition.cell else { return None };
+    let is_more = |l: &Limit| l.quantity().unit() == Some(Unit::PERCENT) && l.quantity().base() > 1.0;
+    let limit = bounds.limits().find(is_more).filter(|_| facts.part)?;
+    let message = format!(
+        "`{limit}` is more than all: `{}` gets there only if it is no part of what it is divided by",
+        condition.metric
+    );
+    Some(Finding::new(FindingKind::PercentMissing, Weight::Note, message))
+}
+
+/// A number that is judged as a share where nothing says that it is one: 50 may be 50 %, and is read as 5000 %.
+fn unsaid_share(table: &Table, metric: &str, facts: &Facts) -> Option<Finding> {
+    if table.metrics.get(metric).is_some_and(|known| known.unit.is_some()) {
+        return None;
+    }
+    let is_share = table.unit(metric) == Unit::RATIO;
+    let judges = |c: &Condition| match &c.cell {
+        Cell::Value(bounds) | Cell::Consecutive { bounds, .. } if is_share => {
+            facts.unsaid && c.cell.share_limits() == Some(true) && bounds.limits().any(|l| l.quantity().base() != 0.0)
+        }
+        Cell::Value(bounds) | Cell::Consecutive { bounds, .. } => {
+            facts.divided && bounds.limits().any(|l| l.quantity().unit().is_none() && l.quantity().base() >= 1.0)
+        }
+        _ => false,
+    };
+    let (row, index, condition) = indexed(table).find(|(_, _, c)| c.metric == metric && judges(c))?;
+    let message = match is_share {
+        true => format!(
+            "`{}` reads `{metric}` as a share, and nothing says that it is one: where it prints 50, that is 5000%",
+            condition.cell
+        ),
+        false => format!(
+            "`{metric}` is one thing divided by another, and nothing says what comes out: `{}` of a share is never reached",
+            condition.cell
+        ),
+    };
+    let finding = Finding::new(FindingKind::UnsaidShare, Weight::Warning, message).rows(vec![row]);
+    Some(finding.condition(index).metric(metric))
 }
 
 fn always_true(table: &Table, row: usize, condition: &Condition, axes: &[Axis]) -> Option<Finding> {

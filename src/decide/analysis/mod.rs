@@ -2,7 +2,9 @@
 //! something else than was meant. Exhaustive: see [`axis`] and [`reach`] for how.
 
 mod axis;
+mod coupled;
 mod finding;
+mod first;
 mod limits;
 mod reach;
 mod rows;
@@ -21,22 +23,26 @@ use super::table::Table;
 /// What is known of a metric's values beforehand. Numbers are in the metric's unit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
-    /// The smallest possible value; without it shares, times, sizes and declared counts are not negative.
-    pub low: Option<f64>,
-    /// The largest possible value.
-    pub high: Option<f64>,
     /// The last finite bucket bound of a quantile from a histogram: at and above it nothing is known.
     pub last_bound: Option<f64>,
     /// Which quantile it is, 0 to 1.
     pub quantile: Option<f64>,
-    /// Whether it has no fractions.
+    /// Whether it is counted one by one, so that there is nothing between two whole numbers.
     pub whole: bool,
-    /// All texts it can be; empty when it can be any.
-    pub values: Vec<String>,
+    /// Whether it is a part of what it is divided by, as far as anybody can tell: more than all of it is nobody's mistake.
+    pub part: bool,
+    /// Whether it may be below zero, such as a difference of clocks.
+    pub signed: bool,
     /// Whether anybody counts the observations behind a value.
     pub evidence: Evidence,
     /// Whether it is so much per second.
     pub rate: bool,
+    /// Whether its numbers may be fractions or percent, and nothing says which.
+    pub unsaid: bool,
+    /// Whether it is one thing divided by another, and nothing says what comes out.
+    pub divided: bool,
+    /// How long it takes from the first look until it has a value, in microseconds: a change needs two looks.
+    pub first_us: Option<u64>,
 }
 
 /// Whether anybody counts the observations behind a value.
@@ -77,8 +83,9 @@ pub fn analyse(table: &Table, looks: Looks, facts: &BTreeMap<String, Facts>) -> 
     let mut findings = limits::findings(table, &axes, &facts_of);
     findings.extend(samples::findings(table, &facts_of));
     findings.extend(time::findings(table, looks));
+    findings.extend(first::findings(table, looks, &facts_of));
     for part in reach::parts(table, &axes) {
-        rows::findings(table, &part, &mut findings);
+        rows::findings(table, &part, &facts_of, &mut findings);
     }
     findings.sort_by_key(|f| (f.rows.first().copied().unwrap_or(usize::MAX), std::cmp::Reverse(f.weight), f.kind));
     findings

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::axis::{At, Axis};
+use super::coupled;
 use super::finding::Witness;
 use crate::decide::{Condition, HitPolicy, Table};
 
@@ -14,6 +15,16 @@ pub(super) type Rows = u128;
 
 /// The most sets of rows that are kept; more is too large to be analysed, or understood.
 const MOST: usize = 20_000;
+
+/// Neighbouring regions of one axis.
+pub(super) struct Run {
+    /// From where to where, as a cell would say it.
+    pub(super) span: String,
+    /// A value in it.
+    pub(super) witness: Witness,
+    /// Where it begins, in the base unit.
+    pub(super) from: f64,
+}
 
 /// Rows and axes that have nothing to do with the others.
 pub(super) struct Part<'a> {
@@ -77,13 +88,24 @@ pub(super) fn is_on(condition: &Condition, axis: &Axis) -> bool {
 }
 
 fn reach(table: &Table, axes: &[&Axis], rows: Rows) -> BTreeMap<Rows, Vec<usize>> {
-    let mut reached = BTreeMap::from([(rows, Vec::new())]);
-    for axis in axes {
-        let mut next: BTreeMap<Rows, Vec<usize>> = BTreeMap::new();
+    let earlier = coupled::earlier(axes);
+    // What is known by an axis that a later one depends on, is known besides the rows.
+    let leads = |at: usize| earlier.contains(&Some(at));
+    let mut reached = BTreeMap::from([((rows, Vec::<(usize, i8)>::new()), Vec::new())]);
+    for (at, axis) in axes.iter().enumerate() {
+        let mut next: BTreeMap<(Rows, Vec<(usize, i8)>), Vec<usize>> = BTreeMap::new();
         let kept = kept(table, axis);
-        for (set, path) in &reached {
+        for ((set, sides), path) in &reached {
             for (region, keeps) in kept.iter().enumerate() {
-                next.entry(set & keeps).or_insert_with(|| path.iter().copied().chain([region]).collect());
+                let side = coupled::side(axis, &axis.regions[region]);
+                let agrees = |lead: usize| sides.iter().all(|(known, of_lead)| *known != lead || *of_lead == side);
+                if !earlier[at].is_none_or(agrees) {
+                    continue;
+                }
+                let mut sides = sides.clone();
+                sides.extend(leads(at).then_some((at, side)));
+                let path = || path.iter().copied().chain([region]).collect();
+                next.entry((set & keeps, sides)).or_insert_with(path);
             }
         }
         if next.len() > MOST {
@@ -91,7 +113,12 @@ fn reach(table: &Table, axes: &[&Axis], rows: Rows) -> BTreeMap<Rows, Vec<usize>
         }
         reached = next;
     }
-    reached
+    // The first of several ways to a set.
+    let mut sets = BTreeMap::new();
+    for ((set, _), path) in reached {
+        sets.entry(set).or_insert(path);
+    }
+    sets
 }
 
 impl Part<'_> {
@@ -125,7 +152,7 @@ impl Part<'_> {
 
     /// The runs of neighbouring regions of the only axis that these rows look at, for which `is_so` says yes to the
     /// rows that hold there. None when they look at several axes, or at one that is not of numbers.
-    pub(super) fn runs(&self, rows: Rows, is_so: impl Fn(Rows) -> bool) -> Option<Vec<(String, Witness)>> {
+    pub(super) fn runs(&self, rows: Rows, is_so: impl Fn(Rows) -> bool) -> Option<Vec<Run>> {
         let is_of =
             |axis: &&&Axis| each(rows).any(|row| self.table.rows[row].conditions.iter().any(|c| is_on(c, axis)));
         let mut of_rows = self.axes.iter().filter(is_of);
@@ -139,7 +166,8 @@ impl Part<'_> {
         Some(
             runs.map(|run| {
                 let (first, last) = (&axis.regions[run[0]], &axis.regions[run[run.len() - 1]]);
-                (axis.span(first, last, self.table), axis.witness(inner(axis, run), self.table))
+                let (span, witness) = (axis.span(first, last, self.table), axis.witness(inner(axis, run), self.table));
+                Run { span, witness, from: first.from }
             })
             .collect(),
         )

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::Facts;
 use super::finding::{Finding, FindingKind, Weight};
-use super::reach::{Part, Rows, bit, each};
+use super::reach::{Part, Rows, Run, bit, each};
 use crate::decide::{Cell, HitPolicy, Row, Ruling, Table};
 
-pub(super) fn findings(table: &Table, part: &Part<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn findings(table: &Table, part: &Part<'_>, facts: &dyn Fn(&str) -> Facts, findings: &mut Vec<Finding>) {
     if part.is_too_large() {
         let message = "the table has too many combinations to look at all of them: split it".into();
         findings.push(Finding::new(FindingKind::TooLarge, Weight::Warning, message).rows(each(part.rows).collect()));
         return;
     }
-    let gaps = gaps(table, part);
-    if gaps.is_empty() {
+    let gaps = gaps(table, part, facts);
+    if !answering(table, part).iter().any(|(_, rows)| part.reached.keys().any(|set| set & rows == 0)) {
         findings.extend(cannot_fail(table, part));
     }
     findings.extend(gaps);
@@ -44,7 +45,7 @@ fn answering<'a>(table: &Table, part: &'a Part<'_>) -> Vec<(Option<&'a str>, Row
     }
 }
 
-fn gaps(table: &Table, part: &Part<'_>) -> Vec<Finding> {
+fn gaps(table: &Table, part: &Part<'_>, facts: &dyn Fn(&str) -> Facts) -> Vec<Finding> {
     let otherwise = table.otherwise;
     // A table that only says what is good leaves all else to `otherwise`, and means it.
     let says_only_what_is_good = table.rows.iter().all(|row| row.action.passes());
@@ -57,7 +58,11 @@ fn gaps(table: &Table, part: &Part<'_>) -> Vec<Finding> {
             metric.map_or(finding.clone(), |m| finding.metric(m))
         };
         if let Some(runs) = part.runs(rows, |held| held == 0) {
-            findings.extend(runs.into_iter().map(|(span, witness)| {
+            let beyond_all = |run: &Run| {
+                let metric = run.witness.metric.as_str();
+                run.witness.aspect.is_empty() && facts(metric).part && run.from >= 1.0
+            };
+            findings.extend(runs.into_iter().filter(|run| !beyond_all(run)).map(|Run { span, witness, .. }| {
                 let name = format!("{} {}", witness.metric, witness.aspect);
                 let message = format!("no row covers {} `{span}`: `otherwise: {otherwise}` decides", name.trim());
                 finding(message).seen_at(vec![witness])

@@ -8,6 +8,9 @@ use crate::decide::{Cell, Condition, Unit, stats, words};
 /// How sure the sample sizes are.
 const CONFIDENCE: f64 = 0.95;
 
+/// Where no limit says how fine a share must be seen: fewer observations than exclude this are no evidence.
+const LEAST_SHARE: f64 = 0.05;
+
 /// How many observations it takes to tell a row's limit from noise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleNeed {
@@ -54,12 +57,38 @@ pub(super) fn findings(table: &Table, facts: &dyn Fn(&str) -> Facts) -> Vec<Find
         match table.metrics.get(metric).and_then(|known| known.min_samples) {
             Some(have) => {
                 findings.extend(too_few_for_quantile(table, metric, have, &facts));
+                findings.extend(too_few_at_all(table, metric, have, &facts));
                 findings.extend(nothing_counted(table, metric, have, &facts));
             }
             None => findings.extend(no_min_samples(table, metric, &facts)),
         }
     }
     findings
+}
+
+/// The first condition that looks at a metric, on either side of it.
+fn first_read(table: &Table, metric: &str) -> Option<(usize, usize)> {
+    let mut read = indexed(table).filter(|(_, _, c)| c.reads().any(|name| name == metric));
+    read.next().map(|(row, index, _)| (row, index))
+}
+
+/// A share whose limits say no number by themselves: one that is compared with another value, or with none or all.
+fn judged_without_limit(table: &Table, metric: &str, facts: &Facts) -> Option<(usize, usize)> {
+    let is_share = table.unit(metric).dimension() == Unit::RATIO.dimension();
+    let is_unsaid = facts.evidence == Evidence::Uncounted && table.metrics.get(metric).is_none_or(|m| m.unit.is_none());
+    if !(is_share || is_unsaid) {
+        return None;
+    }
+    let mut judging = indexed(table).filter(|(_, _, condition)| match &condition.cell {
+        Cell::Vs { .. } | Cell::Compared { .. } => condition.reads().any(|name| name == metric),
+        Cell::VsBaseline(_) => condition.metric == metric,
+        Cell::Value(bounds) | Cell::Consecutive { bounds, .. } => {
+            let is_end = |base: f64| base == 0.0 || base == 1.0;
+            condition.metric == metric && is_share && bounds.limits().all(|l| is_end(l.quantity().base()))
+        }
+        _ => false,
+    });
+    judging.next().map(|(row, index, _)| (row, index))
 }
 
 fn too_few_for_share(table: &Table, need: &SampleNeed) -> Option<Finding> {
@@ -89,7 +118,7 @@ fn too_few_for_share(table: &Table, need: &SampleNeed) -> Option<Finding> {
 fn too_few_for_quantile(table: &Table, metric: &str, have: u64, facts: &Facts) -> Option<Finding> {
     let quantile = facts.quantile?;
     let need = stats::smallest_for_quantile(quantile, CONFIDENCE).filter(|need| have < *need)?;
-    let row = indexed(table).find(|(_, _, c)| c.metric == metric)?.0;
+    let row = first_read(table, metric)?.0;
     let p = words::number(quantile * 100.0);
     let message = format!(
         "{have} observations say little of P{p}: all of them are below it with a probability of {}; it takes {need} (95% \
@@ -104,6 +133,29 @@ fn too_few_for_quantile(table: &Table, metric: &str, have: u64, facts: &Facts) -
     };
     let finding = Finding::new(FindingKind::TooFewSamples, Weight::Warning, message).rows(vec![row]);
     Some(finding.metric(metric).seen_at(vec![witness]))
+}
+
+/// So few that a share of them is as good as nothing, whatever it is compared with.
+fn too_few_at_all(table: &Table, metric: &str, have: u64, facts: &Facts) -> Option<Finding> {
+    let need = fewest().filter(|need| have < *need)?;
+    // A limit, or a quantile, that says itself what it takes is reported with that number.
+    if facts.quantile.is_some() || samples_needed(table).iter().any(|known| known.metric == metric) {
+        return None;
+    }
+    let (row, condition) = judged_without_limit(table, metric, facts)?;
+    let least = words::value(LEAST_SHARE, Unit::RATIO);
+    let message = format!(
+        "`min_samples: {have}` says little of the share `{metric}`: at a true share of {least} there is nothing bad among \
+         them with a probability of {}; it takes {need} (95% confidence)",
+        words::value((1.0 - LEAST_SHARE).powf(have as f64), Unit::RATIO)
+    );
+    let finding = Finding::new(FindingKind::TooFewSamples, Weight::Warning, message).rows(vec![row]);
+    Some(finding.condition(condition).metric(metric))
+}
+
+/// What tells nothing at all from this share is the least that counts as evidence.
+fn fewest() -> Option<u64> {
+    stats::smallest_to_exclude(LEAST_SHARE, CONFIDENCE)
 }
 
 /// A share or quantile that a row judges, whatever little stands behind it.
@@ -121,11 +173,14 @@ fn no_min_samples(table: &Table, metric: &str, facts: &Facts) -> Option<Finding>
             (need.row, need.condition, format!("to tell {limit} from noise"), need.samples)
         }
         (None, Some(quantile)) => {
-            let (row, condition, _) = indexed(table).find(|(_, _, c)| c.metric == metric)?;
+            let (row, condition) = first_read(table, metric)?;
             let what = format!("to say anything of P{}", words::number(quantile * 100.0));
             (row, condition, what, stats::smallest_for_quantile(quantile, CONFIDENCE)?)
         }
-        (None, None) => return None,
+        (None, None) => {
+            let (row, condition) = judged_without_limit(table, metric, facts)?;
+            (row, condition, format!("to exclude {}", words::value(LEAST_SHARE, Unit::RATIO)), fewest()?)
+        }
     };
     let how = match facts.evidence {
         Evidence::Counted => format!("add `min_samples: {need}` to the metric"),
@@ -141,7 +196,7 @@ fn nothing_counted(table: &Table, metric: &str, have: u64, facts: &Facts) -> Opt
     if facts.evidence != Evidence::Uncounted {
         return None;
     }
-    let (row, condition, _) = indexed(table).find(|(_, _, c)| c.metric == metric)?;
+    let (row, condition) = first_read(table, metric)?;
     let message = format!("`min_samples: {have}` of `{metric}` has nothing to count, so there is never enough");
     let finding = Finding::new(FindingKind::NothingCounted, Weight::Warning, message).rows(vec![row]);
     Some(finding.condition(condition).metric(metric))

@@ -115,6 +115,18 @@ impl Probe {
         self.state.plan.metrics.iter().filter(is_read).filter_map(|metric| change(&metric.source)).max()
     }
 
+    /// Metrics that are changes over a shorter time than lies between the two looks, with that time in microseconds.
+    pub fn lengthened(&self) -> Vec<(String, u64)> {
+        let Some(pause_us) = self.second_look_us() else { return Vec::new() };
+        let shorter = |metric: &Metric| match &metric.source {
+            MetricSource::Scrape { change: Some(change), .. } if !change.all && change.over_us < pause_us => {
+                Some((metric.name.clone(), change.over_us))
+            }
+            _ => None,
+        };
+        self.state.plan.metrics.iter().filter_map(shorter).collect()
+    }
+
     /// Takes in what was read of each part at a time (microseconds since 1970).
     pub fn look(&mut self, read: Vec<(u64, Done)>) -> Vec<Seen> {
         let plan = self.state.plan.clone();

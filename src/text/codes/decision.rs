@@ -137,7 +137,8 @@ right:
     p95: { ..., quantile: 0.95, buckets: [0.1, 1, 5, 10], unit: s }
 "#
 815 PERCENT_MISSING "a share above one" r#"
-A share is between 0 and 1, or 0 % and 100 %. A bare number above 1 was most likely meant as percent.
+A bare number above 1 as the limit of a share was most likely meant as percent: 1 is all of it. A ratio of two counts is
+above 100 % only where the upper one is no part of the lower one; canary against main may be.
 
 wrong:
     if: { error_ratio: "> 5" }
@@ -288,5 +289,53 @@ wrong:
 right:
     hold: { max: 30m, then: rollback }
     rules: [{ symptom: Queue is long, if: { queue: "> 100" }, action: hold }, ...]
+"#
+890 UNSAID_SHARE "a share that nothing says is one" r#"
+A number without a unit is read as a fraction where its limits are percent: 0.5 is 50 %. A program that prints 50 is then
+at 5000 %, which passes `>= 99%`. And a query that divides yields 0.05 for 5 %, which never reaches `> 5`. Say which it is.
+
+wrong:
+    available: { shell: ./availability, effect: read }                   # if: { available: ">= 99%" }
+right:
+    available: { shell: ./availability, effect: read, unit: "%" }        # it prints 99.5
+    available: { shell: ./availability, effect: read, unit: ratio }      # it prints 0.995
+"#
+891 ANSWER_NOT_ASKED "an answer that nothing asks for" r#"
+`escalate:` says whom to ask, one after the other, and no row, `otherwise` or `no_data` of the table escalates.
+
+wrong:
+    escalate: { levels: [{ to: on-call, within: 15m }], then: rollback }
+    rules: [{ symptom: Errors, if: { errors: "> 5%" }, action: investigate }, ...]
+right:
+    rules: [{ symptom: Errors, if: { errors: "> 5%" }, action: escalate }, ...]
+"#
+892 SINCE_THE_START "everything since the program began" r#"
+A counter or a histogram of a page counts since its program began: what happens now drowns in the traffic of before, which
+also makes up any `min_samples`. `delta` is the change over the last while, or, with `all`, since looking began.
+
+wrong:
+    p95: { scrape: { url: ..., series: request_seconds }, quantile: 0.95, unit: s }
+right:
+    p95: { scrape: { url: ..., series: request_seconds, delta: 1m }, quantile: 0.95, unit: s }
+"#
+893 ENDS_AT_ONCE "a table that ends at its first look" r#"
+A change takes two looks, so at the first one there is no data. Where that goes back or stops, the table always does.
+
+wrong:
+    metrics: { failed: { scrape: { url: ..., series: failed_total, delta: 1m }, unit: count } }
+    rules: [{ symptom: Failures, if: { failed: "> 5" }, action: rollback }, { no_data: rollback }, ...]
+right:
+    rules: [{ symptom: Failures, if: { failed: "> 5" }, action: rollback }, { no_data: inconclusive }, ...]
+"#
+894 PROMOTED_UNDER_TRAFFIC "main is replaced while it serves" r#"
+`promote` replaces main after the last stage. Where that stage leaves a part of the traffic on main, requests are dropped
+while it is replaced.
+
+wrong:
+    table: [{ percent: 5, wait: 5m }, { percent: 50, wait: 5m }]
+    promote: { main: [...], remove: [...] }
+right:
+    table: [{ percent: 5, wait: 5m }, { percent: 50, wait: 5m }, { percent: 100, wait: 5m }]
+    promote: { main: [...], remove: [...] }
 "#
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::{Because, RowStatus, Sample, TableState, step};
+use crate::decide::{Because, Measured, Quantity, RowStatus, Sample, TableState, step};
 
 /// Limits are 1 to 3, so halves from 0 to 4 are all limits, everything between and something beyond.
 fn numbers() -> Vec<f64> {
@@ -157,6 +157,35 @@ proptest! {
         }
     }
 
+    /// Limits that are closer than four digits can tell apart, and units that take other digits than the limit was written in.
+    #[test]
+    fn what_is_printed_of_a_gap_lies_in_it(
+        low in 0..2_000_000i64, more in 1..40i64, places in 0..6u32,
+        unit in prop::sample::select(vec![("s", "ms"), ("min", "s"), ("%", "%"), ("MiB", "B"), ("MB", "KiB"), ("/min", "/s")]),
+    ) {
+        let number = |n: i64| format!("{}{}", n as f64 / 10f64.powi(places as i32), unit.1);
+        let (low, high) = (number(low), number(low + more));
+        let rows = vec![
+            row(&[("x", &format!("<= {low}"))], 0, Ruling::Ok),
+            row(&[("x", &format!("> {high}"))], 0, Ruling::Rollback),
+        ];
+        let mut table = table(HitPolicy::Worst, rows);
+        let declared = Some(Unit::parse(unit.0).unwrap());
+        table.metrics.insert("x".into(), Metric { unit: declared, ..Metric::default() });
+        let gaps: Vec<Finding> =
+            analyse(&table, Looks::Armed, &BTreeMap::new()).into_iter().filter(|f| f.kind == FindingKind::Gap).collect();
+        prop_assert_eq!(gaps.len(), 1, "{:?}", gaps);
+        let parse = |text: &str| Quantity::parse(text).unwrap().base();
+        let (from, to) = (parse(&low), parse(&high));
+        let printed = parse(&gaps[0].witness[0].value);
+        prop_assert!(from < printed && printed <= to, "{} {} {}", low, high, gaps[0].message);
+        let span = gaps[0].message.split('`').nth(1).unwrap();
+        let ends: Vec<f64> = Cell::parse(span).unwrap().bounds().unwrap().limits().map(|l| l.quantity().base()).collect();
+// A limit per second is not always a number per minute.
+        let same = |one: f64, other: f64| (one - other).abs() <= 1e-12 * other.abs();
+        prop_assert!(same(ends[0], from) && same(ends[1], to), "{}", gaps[0].message);
+    }
+
     #[test]
     fn each_gap_is_seen_at_its_witness(table in random_table()) {
         prop_assume!(table.check().is_empty());
@@ -165,8 +194,13 @@ proptest! {
                 [("a", Sample::number(1, 2.0, None)), ("b", Sample::number(1, 2.0, None)), ("h", Sample::text(1, "ok"))]
                     .map(|(m, s)| (m.to_string(), s)).into();
             for witness in &finding.witness {
-                let text = || Sample::text(1, witness.value.trim_matches('"'));
-                samples.insert(witness.metric.clone(), witness.number.map_or_else(text, |n| Sample::number(1, n, None)));
+                // What is printed, not what is meant.
+                let sample = match Quantity::parse(&witness.value) {
+                    Ok(printed) => Sample::number(1, printed.base(), None),
+                    Err(_) => Sample::text(1, witness.value.trim_matches('"')),
+                };
+                prop_assert_eq!(witness.number.is_some(), matches!(sample.value, Measured::Number { .. }));
+                samples.insert(witness.metric.clone(), sample);
             }
             let decision = step(&table, TableState::default(), &samples, 1).1;
             match &finding.metric {
