@@ -110,7 +110,7 @@ fn a_clock_that_went_back_while_nobody_drove_is_a_gap() {
 
 #[test]
 fn a_value_that_its_source_says_is_old_is_no_data() {
-    for (stale_after, from) in [("", 301), (", stale_after: 30s", 31)] {
+    for (stale_after, from) in [("", 300), (", stale_after: 30s", 30)] {
         let book = BOOK.replace("unit: \"%\" }", &format!("unit: \"%\"{stale_after} }}"));
         let mut run = Hours::of(&book, |_, _| ReadValue::Number(1.0));
         run.stamped_us = Some(1_767_225_600 * SECOND);
