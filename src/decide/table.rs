@@ -162,6 +162,15 @@ impl Table {
         self.reads().any(|name| name == metric)
     }
 
+    /// Whether a metric is compared with texts, and with nothing else: digits are a text then too. None where it is not
+    /// compared at all.
+    pub(crate) fn wants_text(&self, metric: &str) -> Option<bool> {
+        let mut cells = self.conditions().filter(|(_, c)| c.reads().any(|name| name == metric)).map(|(_, c)| &c.cell);
+        let first = cells.next()?;
+        let is_text = |cell: &Cell| matches!(cell, Cell::Text { .. });
+        Some(is_text(first) && cells.all(is_text))
+    }
+
     /// The longest time between two samples that counts as without a gap, in microseconds.
     pub fn gap_us(&self) -> u64 {
         self.gap_us.unwrap_or(default_gap_us(self.every_us))
