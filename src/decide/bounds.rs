@@ -81,11 +81,15 @@ impl Bounds {
         if !value.is_finite() {
             return None;
         }
-        let other = other.unwrap_or(f64::NAN);
+        // The limit, or the value itself where they are equal as far as decimals go.
+        let against = |limit: Limit| {
+            let Some(other) = other.filter(|_| limit.is_relative()) else { return limit.against(f64::NAN) };
+            limit.against(other).map(|limit| if is_dust(value - limit, value, other) { value } else { limit })
+        };
         match self {
-            Bounds::Compare { op, limit } => Some(op.holds(value, limit.against(other)?)),
+            Bounds::Compare { op, limit } => Some(op.holds(value, against(*limit)?)),
             Bounds::Range { low, low_open, high, high_open } => {
-                let (low, high) = (low.against(other)?, high.against(other)?);
+                let (low, high) = (against(*low)?, against(*high)?);
                 let above = if *low_open { value > low } else { value >= low };
                 let below = if *high_open { value < high } else { value <= high };
                 Some(above && below)
@@ -170,6 +174,12 @@ impl fmt::Display for Bounds {
             }
         }
     }
+}
+
+/// Whether a difference of two values is only what binary fractions make of decimals: 110 ms are 10 % more than 100 ms, and
+/// 0.11 is not 0.1 + 0.01. No measurement has fifteen digits.
+fn is_dust(difference: f64, value: f64, other: f64) -> bool {
+    difference.abs() <= 1e-15 * value.abs().max(other.abs())
 }
 
 fn says(limit: Limit) -> String {
@@ -293,6 +303,36 @@ mod tests {
             let error = Bounds::absolute(text).unwrap_err();
             assert_eq!((error.at, error.len), (at, len), "{text}: {error}");
             assert!(error.message.contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_value_exactly_at_a_relative_limit_is_at_it() {
+        let cases = [
+            (0.11, 0.1, "+10%"),
+            (0.11, 0.1, "1.1x"),
+            (0.15, 0.1, "+50ms"),
+            (0.0001, 0.1, "-99.9ms"),
+            (0.01, 0.1, "-90%"),
+            (-0.09, -0.1, "+10%"),
+            (0.36, 0.3, "1.2x"),
+            (110.0 / 60.0, 100.0 / 60.0, "+10%"),
+            (0.07, 0.05, "+40%"),
+        ];
+        for (value, other, limit) in cases {
+            for (op, wanted) in [(">=", true), ("<=", true), ("==", true), ("<", false), (">", false), ("!=", false)] {
+                let bounds = Bounds::relative(&format!("{op} {limit}")).unwrap();
+                assert_eq!(bounds.holds(value, Some(other)), Some(wanted), "{value} {op} {limit} of {other}");
+            }
+            let (above, below) = (value + other.abs() * 1e-12, value - other.abs() * 1e-12);
+            let over = Bounds::relative(&format!("> {limit}")).unwrap();
+            assert_eq!([over.holds(above, Some(other)), over.holds(below, Some(other))], [Some(true), Some(false)]);
+        }
+        let every_per_cent = (1..=300).flat_map(|other| (1..=100).map(move |more| (f64::from(other), more)));
+        for (other, more) in every_per_cent {
+            let bounds = Bounds::relative(&format!("<= +{more}%")).unwrap();
+            let value = format!("{}e-5", other * f64::from(100 + more)).parse::<f64>().unwrap();
+            assert_eq!(bounds.holds(value, Some(other / 1e3)), Some(true), "{value} of {other} and {more}%");
         }
     }
 

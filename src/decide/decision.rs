@@ -138,7 +138,10 @@ impl RowReport {
             text += &format!(" since {}", words::clock(since));
         }
         if self.for_us > 0 && self.since_us.is_some() {
-            text += &format!(", held {} of {}", words::about(self.held_us), words::duration(self.for_us));
+            // What fired has held for so long, but for what a look came too early.
+            let early_us = if self.status == RowStatus::Fired && self.held_us >= 1_000_000 { 500_000 } else { 0 };
+            let held = words::about(self.held_us.saturating_add(early_us));
+            text += &format!(", held {held} of {}", words::duration(self.for_us));
         } else if self.status == RowStatus::Pending && self.remaining_us > 0 {
             text += &format!(", {} more needed", words::about(self.remaining_us));
         }

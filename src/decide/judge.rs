@@ -163,7 +163,7 @@ impl<'a> Look<'a> {
         judge: impl Fn(&[Point]) -> Result<(Found, Truth), Missing>,
     ) -> Result<(Found, Truth), Missing> {
         self.number(metric)?;
-        match self.state.stretch(metric).ok_or(Missing::NotYet)?.window(over_us) {
+        match self.state.stretch(metric).ok_or(Missing::NotYet)?.window(over_us, self.table.window_slack_us()) {
             Window::Full(points) => judge(&points),
             Window::Filling { remaining_us } => Ok((Found::NotYet, Truth::Pending { remaining_us })),
         }
@@ -174,8 +174,9 @@ impl<'a> Look<'a> {
     fn independent(&self, metric: &str, points: &[Point]) -> Vec<Point> {
         let mut points = points.to_vec();
         let Some(window_us) = self.table.metrics.get(metric).and_then(|known| known.window_us) else { return points };
-        // Looks are never exactly as far apart as they should be.
-        let apart_us = window_us.saturating_sub(self.table.every_us / 2);
+        // As many looks as it takes, which are never exactly as far apart as they should be.
+        let looks = window_us.div_ceil(self.table.every_us.max(1));
+        let apart_us = looks.saturating_mul(self.table.every_us).saturating_sub(self.table.window_slack_us());
         let mut next_us = u64::MAX;
         points.reverse();
         points.retain(|point| {

@@ -44,5 +44,6 @@ pub use share::{share_near, shares_told_apart};
 pub(crate) use state::LONGEST_KEPT_US;
 pub use state::{Baseline, TableState};
 pub use step::{remember, ruling as rule, step};
+pub(crate) use table::default_gap_us;
 pub use table::{Condition, HitPolicy, MAX_ROWS, Metric, Row, Table, TableError};
 pub use unit::{Dimension, Kind, Unit};

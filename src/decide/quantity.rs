@@ -129,6 +129,11 @@ impl Limit {
         Ok(if quantity.is_percent() { Limit::Change(quantity) } else { Limit::Difference(quantity) })
     }
 
+    /// Whether it takes another value to say what it is.
+    pub(super) fn is_relative(self) -> bool {
+        !matches!(self, Limit::Absolute(_))
+    }
+
     /// The quantity as written.
     pub fn quantity(self) -> Quantity {
         match self {

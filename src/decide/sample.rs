@@ -82,6 +82,8 @@ pub enum Missing {
     },
     /// No baseline was taken before the change.
     NoBaseline,
+    /// The values of two metrics differ by more than is allowed, and that may be chance.
+    Unclear,
     /// The value it is compared with gives no limit, such as a multiple of a negative number.
     NothingToCompare,
     /// A text where a number is compared, or a number where a text is.
@@ -154,6 +156,9 @@ impl fmt::Display for Missing {
                 write!(f, "at least {}, nobody knows how much more", words::number(*bound))
             }
             Missing::NoBaseline => f.write_str("no baseline was taken before the change"),
+            Missing::Unclear => {
+                f.write_str("the difference is beyond the tolerance and may be chance: too few observations to tell")
+            }
             Missing::NothingToCompare => f.write_str("the other value gives no limit"),
             Missing::WrongKind => f.write_str("text and number cannot be compared"),
             Missing::BelowZero { value } => write!(f, "{} cannot be: it is below zero", words::number(*value)),

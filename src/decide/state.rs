@@ -162,6 +162,7 @@ impl TableState {
         if let Ok(Value::Number(value)) = value {
             let of_metric = table.conditions().filter(|(_, condition)| condition.reads().any(|name| name == metric));
             if let Some(keep_us) = of_metric.filter_map(|(_, condition)| condition.cell.over_us()).max() {
+                let keep_us = keep_us.saturating_add(table.window_slack_us());
                 state.stretch.push(Point { at_us, value }, when.now_us, gap_us, keep_us);
             }
         }

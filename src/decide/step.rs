@@ -110,7 +110,12 @@ fn look_at_row(look: &Look<'_>, index: usize, held: &mut Option<Hold>) -> RowSta
             let hold = held.map_or_else(begin, |hold| hold.again(to_us, seen_us, look.gap_us));
             *held = Some(hold);
             remaining_us = for_us.saturating_sub(hold.held_us());
-            if remaining_us == 0 { RowStatus::Fired } else { RowStatus::Pending }
+            if remaining_us <= look.table.hold_slack_us(for_us) {
+                remaining_us = 0;
+                RowStatus::Fired
+            } else {
+                RowStatus::Pending
+            }
         }
     };
     let hold = held.filter(|_| matches!(status, RowStatus::Fired | RowStatus::Pending));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cell::Cell;
 use super::ruling::Ruling;
 use super::unit::Unit;
+use super::words;
 
 /// The most rows a table may have.
 pub const MAX_ROWS: usize = 128;
@@ -26,8 +27,8 @@ pub struct Table {
     pub no_data: Ruling,
     /// How often the metrics are sampled, in microseconds.
     pub every_us: u64,
-    /// The longest time between two samples that still counts as without a gap, in microseconds; `2 x every` when
-    /// none is stated.
+    /// The longest time between two samples that still counts as without a gap, in microseconds; `2.5 x every` when
+    /// none is stated: one look may be missed, and looks come a little early or late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_us: Option<u64>,
     /// What is known of the metrics the rows name.
@@ -80,6 +81,12 @@ pub struct Condition {
     pub cell: Cell,
 }
 
+/// The longest time between two looks this far apart that counts as without a gap, where none is stated: one of them may be
+/// missed, and they come a little early or late.
+pub(crate) fn default_gap_us(every_us: u64) -> u64 {
+    every_us.saturating_mul(5) / 2
+}
+
 /// Which of the rows that hold counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,8 +130,13 @@ impl Table {
         if self.every_us == 0 {
             table("`every` must be longer than nothing".into());
         }
-        if self.gap_us.is_some_and(|gap| gap < self.every_us) {
-            table("the allowed gap is shorter than `every`: each sample would be after a gap".into());
+        let least_us = self.every_us.saturating_add(self.every_us / 2);
+        if self.gap_us.is_some_and(|gap| gap < least_us) {
+            let least = words::duration(least_us);
+            table(format!(
+                "looks come a little early or late, so one may follow the other after more than the allowed gap, and \
+                 nothing would ever hold for long: use `gap: {least}` (`every` and half of it) or more, or leave it out"
+            ));
         }
         for (row, content) in self.rows.iter().enumerate() {
             errors.extend(self.check_row(row, content));
@@ -150,9 +162,29 @@ impl Table {
         self.reads().any(|name| name == metric)
     }
 
+    /// Whether a metric is compared with texts, and with nothing else: digits are a text then too. None where it is not
+    /// compared at all.
+    pub(crate) fn wants_text(&self, metric: &str) -> Option<bool> {
+        let mut cells = self.conditions().filter(|(_, c)| c.reads().any(|name| name == metric)).map(|(_, c)| &c.cell);
+        let first = cells.next()?;
+        let is_text = |cell: &Cell| matches!(cell, Cell::Text { .. });
+        Some(is_text(first) && cells.all(is_text))
+    }
+
     /// The longest time between two samples that counts as without a gap, in microseconds.
     pub fn gap_us(&self) -> u64 {
-        self.gap_us.unwrap_or(self.every_us.saturating_mul(2))
+        self.gap_us.unwrap_or(default_gap_us(self.every_us))
+    }
+
+    /// How much earlier than its time the first look of a window may have been, in microseconds.
+    pub(super) fn window_slack_us(&self) -> u64 {
+        self.every_us / 2
+    }
+
+    /// How much may be missing of the time for which a row must hold, in microseconds: looks come a little early or late,
+    /// and what is looked at so often would otherwise have to hold for one look more by chance.
+    pub(super) fn hold_slack_us(&self, for_us: u64) -> u64 {
+        self.every_us.min(for_us) / 10
     }
 
     /// The unit of a metric: the declared one, or what its limits say.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sample::decimal;
 
-/// The most points kept of a metric; the oldest go first.
+/// The most points kept of a metric; of more, every second one goes.
 const MAX_POINTS: usize = 20_000;
 
 /// The values of a metric since the last gap, as far back as a row looks.
@@ -17,6 +17,9 @@ pub(super) struct Stretch {
     /// When its newest point was last seen.
     seen_us: u64,
     points: VecDeque<Point>,
+    /// How far apart points must be to be kept, once there were too many of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    apart_us: u64,
 }
 
 /// One value, in the base unit.
@@ -60,20 +63,34 @@ impl Stretch {
     pub(super) fn push(&mut self, point: Point, seen_us: u64, gap_us: u64, keep_us: u64) {
         let last_us = self.points.back().map(|last| last.at_us);
         if last_us.is_none() || seen_us.saturating_sub(self.seen_us) > gap_us {
-            *self = Stretch { since_us: point.at_us, seen_us, points: VecDeque::new() };
+            *self = Stretch { since_us: point.at_us, seen_us, ..Stretch::default() };
         }
         self.seen_us = seen_us;
         if last_us.is_some() && self.points.back().is_some_and(|last| last.at_us >= point.at_us) {
             return;
         }
+        let len = self.points.len();
+        // The newest always stays until a newer one is there; those before it are as far apart as they must be.
+        if len > 1 && self.points[len - 1].at_us - self.points[len - 2].at_us < self.apart_us {
+            self.points.pop_back();
+        }
         self.points.push_back(point);
         let from = point.at_us.saturating_sub(keep_us);
-        while self.points.len() > MAX_POINTS || self.points.front().is_some_and(|p| p.at_us < from) {
+        while self.points.front().is_some_and(|p| p.at_us < from) {
             self.points.pop_front();
-            if self.points.len() >= MAX_POINTS {
-                self.since_us = self.points.front().map_or(self.since_us, |p| p.at_us);
-            }
         }
+        if self.points.len() > MAX_POINTS {
+            self.thin_out();
+        }
+    }
+
+    /// Every second point goes, and so do as many of those to come.
+    fn thin_out(&mut self) {
+        let mut index = 0..;
+        self.points.retain(|_| index.next().is_some_and(|i: u64| i.is_multiple_of(2)));
+        let span_us = self.points[self.points.len() - 1].at_us - self.points[0].at_us;
+        // Somewhat less than they are apart now: looks come a little early or late.
+        self.apart_us = span_us / self.points.len() as u64 * 3 / 4;
     }
 
     /// The newest value is still the newest.
@@ -83,14 +100,15 @@ impl Stretch {
         }
     }
 
-    /// The last `over_us` up to the newest value.
-    pub(super) fn window(&self, over_us: u64) -> Window {
+    /// The last `over_us` up to the newest value. Looks are never exactly as far apart as they should be, so the first of
+    /// them may be `slack_us` before that, or after it.
+    pub(super) fn window(&self, over_us: u64, slack_us: u64) -> Window {
         let Some(newest) = self.points.back() else { return Window::Filling { remaining_us: over_us } };
         let covered = newest.at_us - self.since_us;
-        if covered < over_us {
+        if covered.saturating_add(slack_us) < over_us {
             return Window::Filling { remaining_us: over_us - covered };
         }
-        let from = newest.at_us - over_us;
+        let from = newest.at_us.saturating_sub(over_us.saturating_add(slack_us));
         let first = self.points.partition_point(|p| p.at_us < from);
         Window::Full(self.points.range(first..).copied().collect())
     }
@@ -115,6 +133,10 @@ impl Hold {
     pub(super) fn held_us(self) -> u64 {
         self.last_us - self.since_us
     }
+}
+
+fn is_zero(us: &u64) -> bool {
+    *us == 0
 }
 
 impl Streak {
@@ -151,29 +173,52 @@ mod tests {
 
     #[test]
     fn a_window_is_full_when_it_is_covered_from_end_to_end() {
-        assert_eq!(stretch(100..109).window(10 * S), Window::Filling { remaining_us: 2 * S });
-        let Window::Full(points) = stretch(100..120).window(10 * S) else { panic!("not full") };
+        assert_eq!(stretch(100..109).window(10 * S, 0), Window::Filling { remaining_us: 2 * S });
+        let Window::Full(points) = stretch(100..120).window(10 * S, 0) else { panic!("not full") };
         assert_eq!((points.len(), points[0].at_us), (11, 109 * S));
-        assert_eq!(Stretch::default().window(S), Window::Filling { remaining_us: S });
+        assert_eq!(Stretch::default().window(S, 0), Window::Filling { remaining_us: S });
     }
 
     #[test]
     fn a_gap_longer_than_allowed_empties_the_window() {
         let with_allowed_gap = stretch((100..105).chain(106..112));
-        assert!(matches!(with_allowed_gap.window(10 * S), Window::Full(_)));
+        assert!(matches!(with_allowed_gap.window(10 * S, 0), Window::Full(_)));
         let with_gap = stretch((100..105).chain(107..113));
-        assert_eq!(with_gap.window(10 * S), Window::Filling { remaining_us: 5 * S });
+        assert_eq!(with_gap.window(10 * S, 0), Window::Filling { remaining_us: 5 * S });
+    }
+
+    #[test]
+    fn a_window_of_looks_that_come_a_little_early_or_late_has_all_of_them() {
+        let (late_us, slack_us) = ([0, 3_000, 1_000, 4_000, 0, 2_000], S / 2);
+        let mut stretch = Stretch::default();
+        for look in 0..60 {
+            let at_us = look * S + late_us[look as usize % late_us.len()];
+            stretch.push(Point { at_us, value: 0.0 }, at_us, 2 * S, 9 * S + slack_us);
+            match stretch.window(9 * S, slack_us) {
+                Window::Full(points) => assert_eq!((points.len(), look >= 9), (10, true), "look {look}"),
+                Window::Filling { .. } => assert!(look < 9, "look {look}"),
+            }
+        }
     }
 
     #[test]
     fn a_stretch_does_not_grow_without_end() {
-        let mut long = Stretch::default();
-        for at in 0..MAX_POINTS as u64 + 50 {
-            long.push(Point { at_us: at, value: 0.0 }, at, 1, u64::MAX);
+        let (mut long, over, every) = (Stretch::default(), 100_000, 2);
+        for at in (0..4 * over).step_by(every) {
+            long.push(Point { at_us: at + at % 3 % 2, value: at as f64 }, at, 5, over);
+            assert!(long.points.len() <= MAX_POINTS);
         }
-        assert_eq!(long.points.len(), MAX_POINTS);
-        assert_eq!(long.window(MAX_POINTS as u64 - 1), Window::Full(long.points.iter().copied().collect()));
-        assert_eq!(long.window(MAX_POINTS as u64), Window::Filling { remaining_us: 1 });
+        let Window::Full(points) = long.window(over, 1) else { panic!("it never fills") };
+        let newest = 4 * over - every as u64;
+        assert_eq!(points.last().map(|p| p.value), Some(newest as f64), "the newest is there");
+        assert!(points[0].value <= (newest - over + 10) as f64, "{:?} to {newest}", points[0]);
+        let apart: Vec<u64> = points.windows(2).map(|two| two[1].at_us - two[0].at_us).collect();
+        assert!(
+            apart[..apart.len() - 1].iter().all(|apart| (6..=10).contains(apart)),
+            "as far apart at the end as before"
+        );
+        long.push(Point { at_us: 9 * over, value: 0.0 }, 9 * over, 5, over);
+        assert_eq!(long, Stretch { since_us: 9 * over, seen_us: 9 * over, points: long.points.clone(), apart_us: 0 });
     }
 
     #[test]

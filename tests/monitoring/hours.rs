@@ -30,8 +30,10 @@ pub(crate) struct Hours {
     /// Steps whose names end so never end by themselves.
     pub(crate) endless: &'static str,
     pub(crate) cancelled: bool,
-    /// How long it takes to read metrics, in microseconds.
+    /// How long it takes to read metrics, in microseconds, besides some milliseconds that nobody can foresee.
     pub(crate) reading_us: u64,
+    /// What comes next of the milliseconds by which looks are late, and by which reading takes longer.
+    jitter: u64,
     /// The time that sources give their values, in microseconds since 1970.
     pub(crate) stamped_us: Option<u64>,
     /// Requests of steps whose names end so get no answer within a second.
@@ -85,6 +87,7 @@ impl Hours {
             endless: "endless",
             cancelled: false,
             reading_us: 0,
+            jitter: 1,
             stamped_us: None,
             unanswered: "unanswered",
         };
@@ -105,7 +108,24 @@ impl Hours {
         hours
     }
 
+    /// Other milliseconds by which looks are late, and by which reading takes longer.
+    pub(crate) fn seeded(mut self, seed: u64) -> Hours {
+        self.jitter = seed;
+        self
+    }
+
+    /// Some milliseconds, as the machine has them.
+    fn moment(&mut self) -> u64 {
+        self.jitter = self.jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.jitter >> 33) % 6_000
+    }
+
     fn commit(&mut self, event: Event) {
+        if matches!(&event, Event::StepStarted(step) if matches!(step.action, Action::Sample(_))) {
+            // From the decision to look until it is written and the queries go out.
+            let late_us = self.moment();
+            self.pass(late_us);
+        }
         apply(&mut self.state, &event).unwrap_or_else(|wrong| panic!("{wrong}: {event:?}"));
         if matches!(event, Event::StepStarted(_)) {
             self.working.push(self.events.len());
@@ -127,11 +147,16 @@ impl Hours {
                 return self;
             }
             if let Some(at) = self.working.iter().position(|step| self.ends(self.step(*step))) {
-                if matches!(self.step(self.working[at]).action, Action::Sample(_)) {
-                    self.pass(self.reading_us);
-                }
-                let input = self.answer_of(self.step(self.working[at]));
+                let looks = matches!(self.step(self.working[at]).action, Action::Sample(_));
+                let took_us = if looks { self.reading_us + self.moment() } else { 0 };
+                self.pass(took_us);
+                let input = self.answer_of(self.step(self.working[at]), took_us);
                 self.working.remove(at);
+                if looks {
+                    // From the answer until it is written.
+                    let late_us = self.moment() / 4;
+                    self.pass(late_us);
+                }
                 self.input(input);
                 continue;
             }
@@ -164,15 +189,12 @@ impl Hours {
         !step.path.ends_with(self.endless) || self.cancelled
     }
 
-    fn answer_of(&self, step: &StepStarted) -> Input {
+    fn answer_of(&self, step: &StepStarted, took_us: u64) -> Input {
         let endless = step.path.ends_with(self.endless);
         let done = match &step.action {
-            Action::Sample(sample) => Done {
-                readings: self.readings(sample),
-                changed: Some(false),
-                duration_us: self.reading_us,
-                ..Done::default()
-            },
+            Action::Sample(sample) => {
+                Done { readings: self.readings(sample), changed: Some(false), duration_us: took_us, ..Done::default() }
+            }
             Action::Http(_) if step.path.contains(self.unanswered) => {
                 Done { ended: Ended::TimedOut, duration_us: SECOND, ..Done::default() }
             }

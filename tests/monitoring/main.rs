@@ -7,6 +7,7 @@ mod guards;
 mod holds;
 mod hold_ends;
 mod hours;
+mod jitter;
 mod marks;
 mod random;
 mod restraint;

@@ -149,11 +149,11 @@ fn too_few_samples_are_waited_for_twice_and_then_a_person_is_asked() {
     assert_eq!(run.happened(|e| matches!(e, Event::Extended { .. })), 2);
     assert_eq!(run.questions(), ["main.rollout[1%].end-of-stage"]);
     let asked = run.events.iter().find_map(|(at, event)| match event {
-        Event::Asked(asked) => Some((at.run_us, asked.question, asked.title.clone())),
+        Event::Asked(asked) => Some((at.run_us / SECOND, asked.question, asked.title.clone())),
         _ => None,
     });
     let title = "errors: 40 of 100 observations needed".to_string();
-    assert_eq!(asked, Some((15 * MINUTE, Question::Ruling, title)));
+    assert_eq!(asked, Some((900, Question::Ruling, title)));
     assert_eq!(steps(&run).len(), 2, "the second stage has not begun");
     run.go(60 * MINUTE);
     assert_eq!(run.outcome(), Some(Outcome::RolledBack), "nobody answered");

@@ -4,7 +4,7 @@ use runbook::decide::Ruling;
 use runbook::machine::action::ReadValue;
 use runbook::machine::event::{Event, Outcome, Verdict};
 
-use super::hours::{Hours, MINUTE};
+use super::hours::{Hours, MINUTE, SECOND};
 
 const BOOK: &str = r#"
 runbook: v1
@@ -32,15 +32,16 @@ fn steady(value: f64, requests: f64) -> impl Fn(&str, u64) -> ReadValue {
     move |name, _| ReadValue::Number(if name.ends_with("#samples") { requests } else { value })
 }
 
+/// In seconds.
 fn ended(run: &Hours) -> u64 {
-    run.events.last().expect("events").0.run_us
+    run.events.last().expect("events").0.run_us / SECOND
 }
 
 #[test]
 fn a_table_that_passes_for_its_whole_time_passes_the_step() {
     let mut run = Hours::of(BOOK, steady(0.2, 500.0));
     run.go(60 * MINUTE);
-    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::Done), 5 * MINUTE));
+    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::Done), 300));
     assert_eq!(run.rulings("main.soak"), [(0, Ruling::Continue)]);
     let saved = run.events.iter().find_map(|(_, event)| match event {
         Event::StepFinished { path, saved, .. } if path == "main.soak" => Some(saved["ruling"].clone()),
@@ -59,7 +60,7 @@ fn the_first_breach_rolls_back_without_waiting_for_the_end() {
         })
     });
     run.go(60 * MINUTE);
-    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::RolledBack), MINUTE));
+    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::RolledBack), 60));
     assert_eq!(
         run.ruled().unwrap().1,
         "Errors over 1 %: error_ratio 3% > 1% (500 observations) since 00:01:00, 1 sample"
@@ -71,7 +72,7 @@ fn too_few_samples_are_looked_at_longer_as_often_as_declared_and_never_pass() {
     let mut run = Hours::of(BOOK, steady(0.0, 30.0));
     run.go(60 * MINUTE);
     assert_eq!(run.happened(|e| matches!(e, Event::Extended { .. })), 2);
-    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::NoGo), 15 * MINUTE));
+    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::NoGo), 900));
     let (_, why) = run.ruled().unwrap();
     assert_eq!(why, "error_ratio: 30 of 100 observations needed, after 2 extensions");
 }
@@ -96,5 +97,5 @@ fn no_data_and_no_extension_is_inconclusive_and_stops() {
 fn a_step_that_decides_goes_on_where_it_was_after_a_kill() {
     let mut run = Hours::of(BOOK, steady(0.2, 500.0));
     run.go(3 * MINUTE).killed_for(60 * MINUTE).go(60 * MINUTE);
-    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::Done), 5 * MINUTE));
+    assert_eq!((run.outcome(), ended(&run)), (Some(Outcome::Done), 300));
 }

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use runbook::decide::Ruling;
-use runbook::machine::action::{ReadValue, Series};
+use runbook::decide::{Because, Ruling};
+use runbook::machine::action::{Captured, Done, Ended, ReadValue, Series};
 use runbook::machine::event::{Event, Outcome};
 
 use super::hours::{Hours, MINUTE, SECOND};
@@ -110,7 +110,7 @@ fn a_clock_that_went_back_while_nobody_drove_is_a_gap() {
 
 #[test]
 fn a_value_that_its_source_says_is_old_is_no_data() {
-    for (stale_after, from) in [("", 301), (", stale_after: 30s", 31)] {
+    for (stale_after, from) in [("", 300), (", stale_after: 30s", 30)] {
         let book = BOOK.replace("unit: \"%\" }", &format!("unit: \"%\"{stale_after} }}"));
         let read = |name: &str, _| ReadValue::Number(if name.ends_with("#time") { 1_767_225_600.0 } else { 1.0 });
         let mut run = Hours::of(&book, read);
@@ -281,5 +281,47 @@ steps:
         assert!(run.reason(path).contains(why), "{good_every}: {}", run.reason(path));
         assert_eq!(run.reason(path).is_empty(), why.is_empty(), "{good_every}: {}", run.reason(path));
         assert!(!run.reason(path).contains("source failed"), "it answered each time: {}", run.reason(path));
+    }
+}
+
+#[test]
+fn digits_are_a_text_where_they_are_compared_with_texts_and_a_number_elsewhere() {
+    let printed = |text: &str| {
+        let stdout = Captured { text: Some(format!("{text}\n")), ..Captured::default() };
+        ReadValue::Done(Box::new(Done { ended: Ended::Exit(0), stdout: Some(stdout), ..Done::default() }))
+    };
+    let cases = [
+        ("[\"20261121\"]", "20261121", Outcome::Done),
+        ("[\"20261121\"]", "20261122", Outcome::NoGo),
+        ("[\"12e4567\", \"1.10\"]", "1.10", Outcome::Done),
+        ("[\"12e4567\", \"1.10\"]", "1.1", Outcome::NoGo),
+        ("'!= \"5\"'", "6", Outcome::Done),
+        ("'!= \"5\"'", "5", Outcome::NoGo),
+        ("\"> 20261120\"", "20261121", Outcome::Done),
+        ("\"== 1.1\"", "1.10", Outcome::Done),
+    ];
+    for (cell, text, wanted) in cases {
+        let book = format!(
+            r#"
+runbook: v1
+name: versions
+metrics:
+  version: {{ shell: ./version, effect: read }}
+steps:
+  - id: look
+    decide:
+      hit: worst
+      rules:
+        - {{ symptom: Right, if: {{ version: {cell} }}, action: ok }}
+        - {{ otherwise: abort }}
+        - {{ no_data: inconclusive }}
+"#
+        );
+        let script = printed(text);
+        let mut run = Hours::of(&book, move |_, _| script.clone());
+        run.go(MINUTE);
+        assert_eq!(run.outcome(), Some(wanted), "{cell} of {text}: {:?}", run.ruled());
+        let no_data = run.happened(|e| matches!(e, Event::Looked { cause: Because::NoData, .. }));
+        assert_eq!(no_data, 0, "{cell} of {text}");
     }
 }

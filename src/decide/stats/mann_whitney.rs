@@ -2,8 +2,9 @@
 //!
 //! The U test of Mann and Whitney ("On a test of whether one of two random variables is stochastically larger than the
 //! other", Annals of Mathematical Statistics 18, 1947), two-sided, as Kayenta uses it to compare a canary with its
-//! baseline. Exact for small samples without ties; otherwise the normal approximation with corrections for ties and
-//! continuity. The size of a difference is the Hodges-Lehmann estimate: the median of all differences of pairs.
+//! baseline. For small samples exact, counted over all ways to share out the values that there are, so that ties are no
+//! matter; otherwise the normal approximation with corrections for ties and continuity. The size of a difference is the
+//! Hodges-Lehmann estimate: the median of all differences of pairs.
 
 use std::fmt;
 
@@ -14,8 +15,10 @@ use crate::decide::{Missing, Reducer};
 
 /// Fewer measurements on a side than this cannot show a difference at 5 %.
 const FEWEST: usize = 4;
-/// Up to this many on each side, without ties, the probability is exact.
-const MOST_EXACT: usize = 20;
+/// Up to this many on both sides together the probability is exact.
+const MOST_EXACT: usize = 40;
+/// More on each side than this are not asked for.
+const MOST_NEEDED: usize = 200;
 /// More on a side are thinned evenly before pairs are formed: their number grows with the square.
 const MOST_PAIRED: usize = 1000;
 
@@ -26,7 +29,9 @@ pub struct MannWhitney {
     pub u: f64,
     /// How probable a difference of this size in either direction is if there is none.
     pub p: f64,
-    /// Whether `p` is exact rather than by the normal approximation.
+    /// How probable the clearest order of all would be: what `p` could be at the least.
+    pub least: f64,
+    /// Whether these are exact rather than by the normal approximation.
     pub exact: bool,
     /// By how much the first tends to be larger (Hodges-Lehmann), in the unit of the measurements.
     pub shift: f64,
@@ -36,7 +41,7 @@ pub struct MannWhitney {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
-    /// No difference that is beyond chance and beyond the tolerance.
+    /// No difference that is beyond the tolerance.
     Same,
     /// Larger, beyond chance and beyond the tolerance.
     Higher,
@@ -56,42 +61,45 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Result<MannWhitney, Missin
     if first.iter().chain(second).any(|v| !v.is_finite()) {
         return Err(Missing::NotANumber);
     }
-    let (m, n) = (first.len() as f64, second.len() as f64);
-    let ranked = rank(first, second);
-    let u = ranked.sum - m * (m + 1.0) / 2.0;
-    let extreme = u.max(m * n - u);
-    let exact = ranked.ties == 0.0 && first.len().max(second.len()) <= MOST_EXACT;
-    let one_sided = match exact {
-        true => exact_tail(first.len(), second.len(), extreme as usize),
-        false => approximate_tail(m, n, ranked.ties, extreme),
-    };
-    Ok(MannWhitney { u, p: (2.0 * one_sided).min(1.0), exact, shift: hodges_lehmann(first, second)? })
+    let ranked = Ranked::of(first, second);
+    let (u, p, least) = (ranked.u(), ranked.p(), ranked.clearest());
+    Ok(MannWhitney { u, p, least, exact: ranked.is_exact(), shift: hodges_lehmann(first, second)? })
 }
 
 /// How many measurements on each side could show a difference at all: with fewer, even the clearest order of all would be
 /// chance with a probability of `1 - confidence` or more. None where no number would do.
 pub fn fewest_to_compare(confidence: f64) -> Option<usize> {
-    (FEWEST..=MOST_EXACT * 10).find(|n| clearest(*n, *n) < 1.0 - confidence)
+    needed(FEWEST, confidence)
 }
 
 /// Compares a canary with main. A difference counts when chance explains it with a probability below `1 - confidence`
-/// and it is larger than `tolerance` (0.1 = 10 %) of main's median.
+/// and it is larger than `tolerance` (0.1 = 10 %) of main's median. They are the same when it is not larger than that,
+/// whether it is chance or not.
 ///
 /// # Errors
-/// See [`mann_whitney`]; also too few measurements to show any difference with so much confidence.
+/// See [`mann_whitney`]; also too few measurements to show any difference with so much confidence, and a difference beyond
+/// the tolerance that may be chance.
 pub fn compare(canary: &[f64], main: &[f64], confidence: f64, tolerance: f64) -> Result<Comparison, Missing> {
     let test = mann_whitney(canary, main)?;
-    if clearest(canary.len(), main.len()) >= 1.0 - confidence {
-        let have = canary.len().min(main.len()) as u64;
-        return Err(Missing::TooFew { have, need: fewest_to_compare(confidence).map_or(u64::MAX, |need| need as u64) });
+    let risk = 1.0 - confidence;
+    if test.least >= risk {
+        let have = canary.len().min(main.len());
+        let need = needed(have + 1, confidence).map_or(u64::MAX, |need| need as u64);
+        return Err(Missing::TooFew { have: have as u64, need });
     }
     let allowed = Reducer::Median.reduce(main)?.abs() * tolerance;
-    Ok(match test {
-        MannWhitney { p, .. } if p >= 1.0 - confidence => Comparison::Same,
-        MannWhitney { shift, .. } if shift > allowed => Comparison::Higher,
-        MannWhitney { shift, .. } if shift < -allowed => Comparison::Lower,
-        _ => Comparison::Same,
-    })
+    match test {
+        MannWhitney { shift, .. } if shift.abs() <= allowed => Ok(Comparison::Same),
+        MannWhitney { p, .. } if p >= risk => Err(Missing::Unclear),
+        MannWhitney { shift, .. } if shift > 0.0 => Ok(Comparison::Higher),
+        _ => Ok(Comparison::Lower),
+    }
+}
+
+/// The smallest number on each side, from this one on, at which the clearest order of all is not chance.
+fn needed(from: usize, confidence: f64) -> Option<usize> {
+    let apart = |n: usize| Ranked { m: n, n, doubled: (1..=2 * n as u64).map(|rank| 2 * rank).collect(), first: 0 };
+    (from..=MOST_NEEDED).find(|n| apart(*n).clearest() < 1.0 - confidence)
 }
 
 impl fmt::Display for Comparison {
@@ -104,56 +112,91 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// How probable the clearest order of all is, in either direction, if there is no difference: 2 of C(m + n, m) orders.
-fn clearest(m: usize, n: usize) -> f64 {
-    let (few, many) = (m.min(n), m.max(n));
-    (1..=few).fold(2.0, |p, i| p * i as f64 / (many + i) as f64)
-}
-
+/// Two samples by the ranks of their values. Equal values share their mean rank; ranks are doubled, so they are whole.
 struct Ranked {
-    /// The sum of the ranks of the first sample; equal values share their mean rank.
-    sum: f64,
-    /// Over all groups of t equal values, t^3 - t.
-    ties: f64,
+    /// How many there are in the first sample.
+    m: usize,
+    /// How many there are in the second one.
+    n: usize,
+    /// All ranks, in order.
+    doubled: Vec<u64>,
+    /// The sum of those of the first sample.
+    first: u64,
 }
 
-fn rank(first: &[f64], second: &[f64]) -> Ranked {
-    let mut all: Vec<(f64, bool)> =
-        first.iter().map(|v| (*v, true)).chain(second.iter().map(|v| (*v, false))).collect();
-    all.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut sum, mut ties, mut before) = (0.0, 0.0, 0.0);
-    for group in all.chunk_by(|a, b| a.0 == b.0) {
-        let t = group.len() as f64;
-        let mean_rank = before + (t + 1.0) / 2.0;
-        sum += mean_rank * group.iter().filter(|(_, is_first)| *is_first).count() as f64;
-        ties += t * t * t - t;
-        before += t;
-    }
-    Ranked { sum, ties }
-}
-
-/// The probability of at least `u`, counted over all orders: the number of orders with a given u is the coefficient of
-/// the Gaussian binomial, the product of (1 - x^(n+i)) / (1 - x^i) for i from 1 to m.
-fn exact_tail(m: usize, n: usize, u: usize) -> f64 {
-    let most = m * n;
-    let mut orders = vec![0.0; most + 1];
-    orders[0] = 1.0;
-    for i in 1..=m {
-        for k in (n + i..=most).rev() {
-            orders[k] -= orders[k - n - i];
+impl Ranked {
+    fn of(first: &[f64], second: &[f64]) -> Ranked {
+        let mut all: Vec<(f64, bool)> =
+            first.iter().map(|v| (*v, true)).chain(second.iter().map(|v| (*v, false))).collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut doubled, mut sum) = (Vec::with_capacity(all.len()), 0);
+        for group in all.chunk_by(|a, b| a.0 == b.0) {
+            let rank = 2 * doubled.len() as u64 + group.len() as u64 + 1;
+            sum += rank * group.iter().filter(|(_, is_first)| *is_first).count() as u64;
+            doubled.extend(std::iter::repeat_n(rank, group.len()));
         }
-        for k in i..=most {
-            orders[k] += orders[k - i];
-        }
+        Ranked { m: first.len(), n: second.len(), doubled, first: sum }
     }
-    orders[u..].iter().sum::<f64>() / orders.iter().sum::<f64>()
-}
 
-fn approximate_tail(m: f64, n: f64, ties: f64, u: f64) -> f64 {
-    let all = m + n;
-    let variance = m * n / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)));
-    // All values equal: there is no order that could be probable or not.
-    if variance <= 0.0 { 1.0 } else { normal::above((u - m * n / 2.0 - 0.5) / variance.sqrt()) }
+    fn u(&self) -> f64 {
+        let m = self.m as f64;
+        self.first as f64 / 2.0 - m * (m + 1.0) / 2.0
+    }
+
+    fn is_exact(&self) -> bool {
+        self.m + self.n <= MOST_EXACT
+    }
+
+    /// How probable it is that a u is as far from the middle as this one, in either direction, if there is no difference.
+    fn p(&self) -> f64 {
+        if self.is_exact() { self.exact_p() } else { self.approximate_p(self.u()) }
+    }
+
+    /// How probable that is of the clearest order of all, in which all of one sample are above all of the other.
+    fn clearest(&self) -> f64 {
+        if !self.is_exact() {
+            return self.approximate_p(self.m as f64 * self.n as f64);
+        }
+        // Two of C(m + n, m) orders, whatever is equal within a sample.
+        let (few, many) = (self.m.min(self.n), self.m.max(self.n));
+        (1..=few).fold(2.0, |p, i| p * i as f64 / (many + i) as f64)
+    }
+
+    /// Counted over all ways to share out the ranks: how many of them give the first sample a sum this far from the middle.
+    fn exact_p(&self) -> f64 {
+        let most: u64 = self.doubled.iter().rev().take(self.m).sum();
+        let width = most as usize + 1;
+        // By how many ranks are taken, and their sum: the number of ways.
+        let mut ways = vec![0.0f64; (self.m + 1) * width];
+        ways[0] = 1.0;
+        for (seen, rank) in self.doubled.iter().enumerate() {
+            let rank = *rank as usize;
+            for taken in (1..=self.m.min(seen + 1)).rev() {
+                let (fewer, more) = ways.split_at_mut(taken * width);
+                let fewer = &fewer[(taken - 1) * width..];
+                more[rank..width].iter_mut().zip(fewer).for_each(|(more, fewer)| *more += fewer);
+            }
+        }
+        let middle = (self.m * (self.m + self.n + 1)) as u64;
+        let far = self.first.abs_diff(middle);
+        let ways = &ways[self.m * width..];
+        let as_far: f64 = (0u64..).zip(ways).filter(|(sum, _)| sum.abs_diff(middle) >= far).map(|(_, ways)| ways).sum();
+        as_far / ways.iter().sum::<f64>()
+    }
+
+    /// The normal approximation, corrected for ties and continuity.
+    fn approximate_p(&self, u: f64) -> f64 {
+        let (m, n, all) = (self.m as f64, self.n as f64, (self.m + self.n) as f64);
+        let groups = self.doubled.chunk_by(|a, b| a == b).map(|group| group.len() as f64);
+        let ties: f64 = groups.map(|t| t * t * t - t).sum();
+        let variance = m * n / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)));
+        if variance <= 0.0 {
+            // All values equal: there is no order that could be probable or not.
+            return if u == m * n / 2.0 { 1.0 } else { 0.0 };
+        }
+        let far = (u.max(m * n - u) - m * n / 2.0 - 0.5) / variance.sqrt();
+        (2.0 * normal::above(far)).min(1.0)
+    }
 }
 
 fn hodges_lehmann(first: &[f64], second: &[f64]) -> Result<f64, Missing> {
@@ -206,12 +249,85 @@ mod tests {
     }
 
     #[test]
-    fn ties_are_corrected_for() {
+    fn the_approximation_is_corrected_for_ties() {
         let first = [1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0, 5.0, 6.0, 7.0];
         let second = [2.0, 3.0, 4.0, 4.0, 5.0, 6.0, 6.0, 7.0, 8.0, 9.0];
         let test = mann_whitney(&first, &second).unwrap();
-        assert_eq!((test.u, test.exact), (26.5, false));
-        close(test.p, 0.079_338_181_252_071_55);
+        assert_eq!((test.u, test.exact), (26.5, true));
+        // The same in SciPy 1.17.
+        close(Ranked::of(&first, &second).approximate_p(test.u), 0.079_338_181_252_071_55);
+        assert!((test.p - 0.079).abs() < 0.005, "{}", test.p);
+    }
+
+    /// How often a u is as far from the middle as the one seen, over all ways to share out the values, one by one.
+    fn by_trying_all(first: &[f64], second: &[f64]) -> f64 {
+        let all: Vec<f64> = first.iter().chain(second).copied().collect();
+        let (m, middle) = (first.len(), (first.len() * second.len()) as f64 / 2.0);
+        let far = |taken: u32| {
+            let is_first = |i: &usize| taken >> i & 1 == 1;
+            let (first, second): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(is_first);
+            let pairs = first.iter().flat_map(|a| second.iter().map(|b| (all[*a], all[*b])));
+            let u: f64 = pairs.map(|(a, b)| f64::from(u8::from(a > b)) + f64::from(u8::from(a == b)) / 2.0).sum();
+            (u - middle).abs()
+        };
+        let seen = far((1 << m) - 1);
+        let ways: Vec<u32> = (0..1 << all.len()).filter(|taken: &u32| taken.count_ones() as usize == m).collect();
+        ways.iter().filter(|taken| far(**taken) >= seen).count() as f64 / ways.len() as f64
+    }
+
+    #[test]
+    fn small_samples_with_ties_are_exact() {
+        let mut random = 7u64;
+        for (m, n, values) in [(4, 4, 3), (4, 8, 4), (5, 5, 5), (6, 5, 2), (7, 5, 9), (5, 6, 1)] {
+            for _ in 0..12 {
+                let mut some = |many: usize| -> Vec<f64> {
+                    let mut one = || {
+                        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        ((random >> 33) % values) as f64
+                    };
+                    (0..many).map(|_| one()).collect()
+                };
+                let (first, second) = (some(m), some(n));
+                let test = mann_whitney(&first, &second).unwrap();
+                assert!(test.exact);
+                let wanted = by_trying_all(&first, &second);
+                assert!((test.p - wanted).abs() < 1e-12, "{first:?} {second:?}: {} is not {wanted}", test.p);
+            }
+        }
+    }
+
+    #[test]
+    fn the_clearest_order_is_a_difference_or_no_answer_and_never_the_same() {
+        for (m, n, ties) in
+            [(5, 5, 1), (5, 5, 4), (7, 7, 2), (4, 30, 0), (4, 60, 0), (30, 5, 3), (21, 21, 9), (4, 4, 0)]
+        {
+            for confidence in [0.9, 0.98, 0.99, 0.999, 0.999_999] {
+                let main: Vec<f64> = (0..n).map(f64::from).collect();
+                let canary: Vec<f64> = (0..m).map(|i| 9000.0 + f64::from(i.max(ties))).collect();
+                let found = compare(&canary, &main, confidence, 0.1);
+                let least = mann_whitney(&canary, &main).unwrap().p;
+                let wanted = least < 1.0 - confidence;
+                let is_right = match &found {
+                    Ok(Comparison::Higher) => wanted,
+                    Err(Missing::TooFew { have, need }) => !wanted && need > have,
+                    _ => false,
+                };
+                assert!(is_right, "{m} and {n}, {ties} ties, at {confidence}: {found:?}, least p {least}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_difference_beyond_the_tolerance_that_may_be_chance_is_no_answer() {
+        let main = [100.0, 105.0, 110.0, 112.0, 115.0, 120.0];
+        let canary = [900.0, 1000.0, 1100.0, 1200.0, 90.0, 95.0];
+        assert!(mann_whitney(&canary, &main).unwrap().p > 0.1);
+        for confidence in [0.9, 0.98] {
+            assert_eq!(compare(&canary, &main, confidence, 0.1), Err(Missing::Unclear), "{confidence}");
+        }
+        let near = [101.0, 104.0, 111.0, 113.0, 118.0, 90.0];
+        assert_eq!(compare(&near, &main, 0.98, 0.1), Ok(Comparison::Same));
+        assert_eq!(compare(&[0.0; 6], &[0.0; 6], 0.98, 0.1), Ok(Comparison::Same), "nothing failed anywhere");
     }
 
     #[test]

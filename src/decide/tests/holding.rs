@@ -134,3 +134,13 @@ fn a_row_over_two_metrics_holds_only_while_both_are_known() {
     let both = watch.at(T0 + M + 10 * S, &[("error_ratio", 0.06), ("p95", 2.0)]);
     assert_eq!(both.action, Ruling::Rollback);
 }
+
+#[test]
+fn a_gap_that_any_late_look_would_break_is_refused() {
+    for (gap_s, refused) in [(5, true), (10, true), (14, true), (15, false), (25, false)] {
+        let table = Table { gap_us: Some(gap_s * S), ..errors() };
+        assert_eq!(!table.check().is_empty(), refused, "{gap_s} s, every 10 s");
+    }
+    let table = Table { gap_us: Some(10 * S), ..errors() };
+    assert!(table.check()[0].message.contains("use `gap: 15s`"), "{}", table.check()[0]);
+}

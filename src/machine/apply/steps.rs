@@ -113,6 +113,9 @@ pub(super) fn started(state: &mut State, event: &Event, started: &StepStarted) -
     if !is_task || !ready || started.attempt != inst.attempt + 1 {
         return Err(IllegalEvent::new(event, "the step is not ready for this attempt"));
     }
+    if let Status::Pausing { until_us } = inst.status {
+        inst.lookout.due_us = Some(until_us);
+    }
     inst.status = Status::Running;
     inst.attempt = started.attempt;
     inst.undo = inst.undo.take().or_else(|| started.undo.clone());

@@ -75,8 +75,9 @@ fn taken<'a>(
     let looks = &state.insts[id].lookout.taken;
     wanted.metrics.iter().map(move |(name, over_us)| {
         let end_us = looks.iter().map(|(at_us, _)| *at_us).max().unwrap_or(0);
-        let over_us = over_us.saturating_add(wanted.every_us / 2);
-        let of_its_time = looks.iter().filter(move |(at_us, _)| at_us.saturating_add(over_us) >= end_us);
+        // Looks are never exactly as far apart as they should be: the first is one of them also where it came early.
+        let back_us = over_us.saturating_add(wanted.every_us / 2);
+        let of_its_time = looks.iter().filter(move |(at_us, _)| at_us.saturating_add(back_us) >= end_us);
         let of_metric = of_its_time.filter_map(move |(_, look)| look.get(name));
         let need = samples::metric_of(state, id, name).and_then(|metric| metric.min_samples).unwrap_or(0);
         let enough = |sample: &&Sample| match sample.value {

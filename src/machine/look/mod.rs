@@ -60,6 +60,8 @@ pub struct Lookout {
     pub began_clock: u64,
     /// See `began_clock`.
     pub began_us: u64,
+    /// When the last look was due, where it was not the first, in run time (microseconds).
+    pub due_us: Option<u64>,
     /// When it was judged, in wall time.
     pub judged_wall_us: i64,
     /// How many looks there were since anything ended.
@@ -185,7 +187,7 @@ pub(super) fn look_time(state: &State, id: InstId, at_us: u64, run_us: Option<u6
     let reading_us = inst.done.as_ref().map_or(0, |done| done.duration_us);
     let gap_us = match &state.node_of(id).kind {
         NodeKind::Decide(decision) => decision.table.gap_us(),
-        NodeKind::Baseline(wanted) => wanted.every_us.saturating_mul(2),
+        NodeKind::Baseline(wanted) => decide::default_gap_us(wanted.every_us),
         _ => 0,
     };
     inst.lookout.clock.look(at_us, run_us, reading_us, gap_us)
@@ -193,8 +195,16 @@ pub(super) fn look_time(state: &State, id: InstId, at_us: u64, run_us: Option<u6
 
 /// Looks begin `every` apart. Where reading takes longer than that, the next begins at once.
 fn next_us(inst: &Inst, every_us: u64, now: Timestamp) -> u64 {
+    due_us(inst, every_us, now).saturating_add(every_us).max(now.run_us)
+}
+
+/// When the look that was answered was due: one that begins a little late does not make all later ones late. Where it began
+/// at another time altogether, that time.
+fn due_us(inst: &Inst, every_us: u64, now: Timestamp) -> u64 {
     let reading_us = inst.done.as_ref().map_or(0, |done| done.duration_us);
-    (now.run_us + every_us).saturating_sub(reading_us).max(now.run_us)
+    let began_us = now.run_us.saturating_sub(reading_us);
+    let due_us = inst.lookout.due_us.filter(|due| (*due..=due.saturating_add(every_us / 2)).contains(&began_us));
+    due_us.unwrap_or(began_us)
 }
 
 fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Event {
@@ -267,8 +277,10 @@ fn longer(state: &State, id: InstId, decision: &Decision, said: &Said, now: Time
             times + 1,
             extend.max
         );
-        let again_us = next_us(&state.insts[id], decision.table.every_us, now);
-        return Event::Extended { path, until_us: now.run_us + by_us, again_us, reason };
+        let (inst, every_us) = (&state.insts[id], decision.table.every_us);
+        // From when the last look was due, so that a look comes at the end of it and not only after it.
+        let until_us = due_us(inst, every_us, now).saturating_add(by_us);
+        return Event::Extended { path, until_us, again_us: next_us(inst, every_us, now), reason };
     }
     gave_up(state, id, decision, said, now)
 }

@@ -9,7 +9,7 @@ use crate::machine::action::{self, Done, Ended, Query, ReadValue, Reading, Serie
 use crate::machine::begin::resolve_task;
 use crate::machine::names::{Names, Trouble};
 use crate::machine::state::{InstId, State};
-use crate::plan::model::{Act, Change, Metric, MetricSource, Plan, Template};
+use crate::plan::model::{Act, Change, Metric, MetricSource, NodeKind, Plan, Template};
 use crate::runbook::model::Reduce;
 use crate::runbook::promql::is_selector;
 use serde_json::Value;
@@ -418,17 +418,35 @@ impl Look<'_> {
             Some(value) => Names::of(self.state, self.id).with_result(done).expr(value).map_err(Missing::Error)?,
             None => Value::String(done.stdout.as_ref().and_then(|s| s.text.clone()).unwrap_or_default()),
         };
+        let found = match found {
+            Value::Number(n) if self.wants_text(&metric.name) => Value::String(n.to_string()),
+            other => other,
+        };
         match found {
             Value::Number(n) => number(n.as_f64().unwrap_or(f64::NAN), None),
             Value::String(text) => match (text.trim(), written(text.trim(), metric)) {
                 ("", _) => Err(Missing::Empty),
-                (_, Some(value)) => number(value, None),
-                (text, None) => Ok(Measured::Text(text.chars().take(200).collect())),
+                (_, Some(value)) if !self.wants_text(&metric.name) => number(value, None),
+                (text, _) => Ok(Measured::Text(text.chars().take(200).collect())),
             },
             Value::Bool(flag) => Ok(Measured::Text(flag.to_string())),
             Value::Null => Err(Missing::Empty),
             Value::Array(_) | Value::Object(_) => Err(Missing::WrongKind),
         }
+    }
+
+    /// Whether a metric is only ever compared with texts: by the table that looks, or else by those of its runbook.
+    fn wants_text(&self, metric: &str) -> bool {
+        if let Some(decision) = super::decision_of(self.state, self.id) {
+            return decision.table.wants_text(metric) == Some(true);
+        }
+        let scope = self.state.node_of(self.id).scope;
+        let of_scope = self.state.plan.nodes.iter().filter(|node| node.scope == scope);
+        let mut wants = of_scope.filter_map(|node| match &node.kind {
+            NodeKind::Decide(decision) => decision.table.wants_text(metric),
+            _ => None,
+        });
+        wants.next().is_some_and(|text| text) && wants.all(|text| text)
     }
 
     fn latency(&self, metric: &Metric, step: &str, reduce: Option<Reduce>) -> Found {

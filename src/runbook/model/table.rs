@@ -10,7 +10,7 @@ use crate::text::Place;
 pub struct Table {
     /// Distance of samples; a table that is evaluated once has none.
     pub every: Option<Text>,
-    /// The longest time between two samples that is no gap; `2 x every` unless written.
+    /// The longest time between two samples that is no gap; `2.5 x every` unless written.
     pub gap: Option<Text>,
     /// How long a `decide` step looks; once unless written.
     pub over: Option<Text>,
