@@ -14,7 +14,9 @@ use serde_json::{Map, Value};
 pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
     match &inst.status {
-        Status::Pending | Status::Waiting { .. } if state.makes_attempts(id) && look::keeps_back(state, id) => None,
+        Status::Pending | Status::Waiting { .. } if state.makes_attempts(id) && look::keeps_back(state, id, now) => {
+            None
+        }
         Status::Pending => Some(begin(state, id, now)),
         Status::Waiting { due_wall_us } if now.wall_us >= *due_wall_us => match &state.node_of(id).kind {
             NodeKind::WaitUntil(_) => look::ends(state, id, begin(state, id, now), now),

@@ -128,7 +128,8 @@ fn run_policy(policy: OnFailure) -> Then {
     }
 }
 
-fn asks(state: &State, id: InstId) -> bool {
+/// Whether a person is to be asked what a failure shall mean.
+pub(super) fn asks(state: &State, id: InstId) -> bool {
     let mut at = Some(id);
     while let Some(inst) = at {
         if let Some(policy) = said(state, inst) {

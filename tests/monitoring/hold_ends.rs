@@ -68,7 +68,10 @@ fn what_has_held_for_as_long_as_it_may_goes_back() {
         let (second, reason) = run.ruled().expect("a ruling");
         assert_eq!(second, 120, "{reason}");
         let said = "Long queue: queue 500 > 100";
-        assert!(reason.starts_with(said) && reason.ends_with("; it has held for 2m 00s, and may for 2m 00s"), "{reason}");
+        assert!(
+            reason.starts_with(said) && reason.ends_with("; it has held for 2m 00s, and may for 2m 00s"),
+            "{reason}"
+        );
         assert_eq!((run.began("main.last"), run.outcome()), (None, Some(Outcome::RolledBack)));
     }
 }

@@ -17,6 +17,9 @@ pub(super) fn asked(state: &mut State, event: &Event, asked: &Asked) -> Result<(
     }
     let fresh = is_to_begin(state, id);
     state.insts[id].status = Status::Asking(Box::new(asked.clone()));
+    if asked.question == Question::Ruling {
+        ruling::asked(state, id, asked);
+    }
     state.insts[id].gathered = gate::Gathered::default();
     state.active.insert(id);
     if fresh {
