@@ -100,6 +100,7 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(words) => Event::Asked(Box::new(Asked {
                 wanted: evidence.clone(),
                 waived: waiver::of_manual(state, id, now),
+                watched: state.insts[id].guard_inst.is_some(),
                 ..Asked::new(path, Question::Manual, words)
             })),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -159,6 +160,7 @@ fn checkpoint(state: &State, id: InstId, now: Timestamp) -> Result<Asked, String
         good_for_us: gate.good_for_us,
         reference: gate.reference,
         red: gate::red(state, id),
+        watched: state.insts[id].guard_inst.is_some(),
         ..Asked::new(state.insts[id].path.clone(), Question::Checkpoint, names.text(title)?)
     })
 }

@@ -104,8 +104,7 @@ fn has_looked_at_the_end(state: &State, id: InstId, guard: InstId) -> bool {
         _ => {}
     }
     let children = inst.children.iter().filter_map(|child| state.insts[*child].finished_at);
-    let probed = inst.probe_inst.and_then(|probe| state.insts[probe].finished_at);
-    lookout.began_clock >= children.chain(probed).max().unwrap_or(0).max(inst.answered_at)
+    lookout.began_clock >= children.max().unwrap_or(0).max(inst.answered_at)
 }
 
 /// How many looks without data are waited for: as many as fill the longest window, and some.
