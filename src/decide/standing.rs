@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Because, CellReport, Decision, RowReport, RowStatus, Truth};
+use super::issue::{Concern, Issue};
 use super::judge::Look;
 use super::ruling::Ruling;
 use super::sample::Missing;
@@ -23,14 +24,43 @@ pub(super) struct RowStanding {
 pub(super) struct Standing<'a> {
     look: Look<'a>,
     rows: Vec<RowStanding>,
+    covering: BTreeMap<&'a str, Cover>,
     missing: Vec<(&'a str, Missing)>,
+    unjudged: Vec<(usize, &'a str, Missing)>,
     uncovered: Vec<(&'a str, &'a Value)>,
+    /// What people let pass and has not been gone since.
+    accepted: Vec<Issue>,
+    grounds: Vec<Ground>,
     pub(super) action: Ruling,
     pub(super) because: Because,
 }
 
+/// Something that speaks for a ruling; without an issue it passes.
+struct Ground {
+    ruling: Ruling,
+    because: Because,
+    issue: Option<Issue>,
+}
+
+impl Ground {
+    fn of(ruling: Ruling, issue: Issue) -> Ground {
+        Ground { ruling, because: issue.cause(), issue: Some(issue) }
+    }
+
+    fn row(table: &Table, row: usize) -> Ground {
+        let ruling = table.rows[row].action;
+        let issue = (!ruling.passes()).then_some(Issue::Row(row));
+        Ground { ruling, because: Because::Row(row), issue }
+    }
+
+    fn is_accepted(&self, accepted: &[Issue]) -> bool {
+        self.issue.as_ref().is_some_and(|issue| issue.is_among(accepted))
+    }
+}
+
 impl<'a> Standing<'a> {
-    pub(super) fn of(look: Look<'a>, rows: Vec<RowStanding>) -> Standing<'a> {
+    /// What decides is the worst of what nobody let pass, and where everything was let pass the worst of that.
+    pub(super) fn of(look: Look<'a>, rows: Vec<RowStanding>, accepted: &[Issue]) -> Standing<'a> {
         let Look { table, state, now_us, .. } = look;
         let (mut missing, mut uncovered) = (Vec::new(), Vec::new());
         let covering = covering(table, &rows);
@@ -41,36 +71,111 @@ impl<'a> Standing<'a> {
                 Ok(_) => {}
             }
         }
-        let (action, because) = match table.hit {
-            HitPolicy::Worst => worst(table, &rows, &covering, !missing.is_empty(), !uncovered.is_empty()),
-            HitPolicy::First => first(table, &rows),
+        let unjudged = unjudged(&look, &rows, &missing);
+        let (action, because) = (table.otherwise, Because::Otherwise);
+        let (accepted, grounds) = (accepted.to_vec(), Vec::new());
+        let mut standing =
+            Standing { look, rows, covering, missing, unjudged, uncovered, accepted, grounds, action, because };
+        standing.accepted = standing.still(&standing.accepted);
+        standing.grounds = match table.hit {
+            HitPolicy::Worst => standing.worst(),
+            HitPolicy::First => standing.first(),
         };
-        Standing { look, rows, missing, uncovered, action, because }
+        let open = standing.grounds.iter().filter(|ground| !ground.is_accepted(&standing.accepted));
+        let open = most_severe(open).filter(|open| !open.ruling.passes());
+        if let Some(worst) = open.or_else(|| most_severe(standing.grounds.iter())) {
+            (standing.action, standing.because) = (worst.ruling, worst.because);
+        }
+        standing
+    }
+
+    /// Those of these issues that are not seen to be gone. What has no data is not seen to be gone.
+    pub(super) fn still(&self, issues: &[Issue]) -> Vec<Issue> {
+        issues.iter().filter(|issue| !self.is_gone(issue)).cloned().collect()
+    }
+
+    fn is_gone(&self, issue: &Issue) -> bool {
+        let status = |row: usize| self.rows.get(row).map_or(RowStatus::Off, |row| row.status);
+        let cover = |metric: &str| self.covering.get(metric).copied();
+        match issue {
+            Issue::Row(row) => status(*row) == RowStatus::Off,
+            Issue::Pending(row) => matches!(status(*row), RowStatus::Off | RowStatus::Fired),
+            Issue::Uncovered(metric) => !matches!(cover(metric), Some(Cover::None | Cover::Unknown)),
+            Issue::Missing(metric) => !self.missing.iter().any(|(missing, _)| missing == metric),
+            Issue::Unjudged(row, metric) => {
+                let mut cells = self.rows.get(*row).into_iter().flat_map(|_| self.look.cells(*row));
+                let is_unknown = |truth| matches!(truth, Truth::Unknown(_));
+                !cells.any(|(c, streak)| c.metric == *metric && is_unknown(self.look.judge(c, streak).1))
+            }
+        }
+    }
+
+    /// Everything that does not pass, let pass or not.
+    pub(super) fn concerns(&self) -> Vec<Concern> {
+        let concern = |ground: &Ground| {
+            let issue = ground.issue.clone()?;
+            Some(Concern { words: self.words(&issue), ruling: ground.ruling, issue })
+        };
+        self.grounds.iter().filter_map(concern).collect()
+    }
+
+    /// Whether all that does not pass was let pass.
+    pub(super) fn is_let_pass(&self) -> bool {
+        !self.action.passes() && self.grounds.iter().all(|g| g.ruling.passes() || g.is_accepted(&self.accepted))
+    }
+
+    /// What is left of what was let pass.
+    pub(super) fn accepted(&self) -> &[Issue] {
+        &self.accepted
+    }
+
+    fn words(&self, issue: &Issue) -> String {
+        match issue {
+            Issue::Row(row) | Issue::Pending(row) => self.row_words(*row),
+            Issue::Uncovered(metric) if self.is_gate() => {
+                let off = self.full_row(0).cells.into_iter();
+                let off = off.filter(|cell| cell.truth == Truth::No && cell.metric == *metric);
+                off.map(|cell| cell.text).collect::<Vec<_>>().join(" and ")
+            }
+            Issue::Uncovered(metric) => {
+                let value = self.uncovered().find(|(name, _)| name == metric).map(|(_, value)| value);
+                format!("no row covers {metric} {}", value.unwrap_or_default())
+            }
+            Issue::Missing(metric) => {
+                let why = self.missing.iter().find(|(missing, _)| missing == metric);
+                why.map(|(metric, why)| format!("{metric}: {why}")).unwrap_or_default()
+            }
+            Issue::Unjudged(row, metric) => {
+                let why = self.unjudged.iter().find(|(at, name, _)| at == row && name == metric);
+                why.map(|(_, metric, why)| format!("{metric}: {why}")).unwrap_or_default()
+            }
+        }
     }
 
     /// Why, in one sentence for people: `error_ratio 6.2% > 5% since 02:14:05, held 5m of 5m, 31 samples`.
     pub(super) fn sentence(&self) -> String {
+        let counts = |issue: &Issue| self.is_let_pass() || !issue.is_among(&self.accepted);
         match self.because {
-            Because::Row(row) | Because::Pending(row) => {
-                let phrases = self.cells(row).map(|cell| cell.text).reduce(|text, more| text + " and " + &more);
-                self.row(row).with_times(phrases.unwrap_or_default())
-            }
+            Because::Row(row) | Because::Pending(row) => self.row_words(row),
             Because::Otherwise if self.is_gate() => self.full_row(0).why_off(),
             Because::Otherwise => {
-                let values = self.uncovered().map(|(metric, value)| format!("{metric} {value}"));
+                let open = self.uncovered().filter(|(metric, _)| counts(&Issue::Uncovered(metric.to_string())));
+                let values = open.map(|(metric, value)| format!("{metric} {value}"));
                 format!("no row covers {}", values.collect::<Vec<_>>().join(", "))
             }
-            Because::NoData => self.why_no_data(),
+            Because::NoData => {
+                let issues = self.grounds.iter().filter_map(|ground| ground.issue.as_ref());
+                let lacking = issues.filter(|issue| issue.cause() == Because::NoData && counts(issue));
+                let mut reasons: Vec<String> = lacking.map(|issue| self.words(issue)).collect();
+                reasons.dedup();
+                reasons.join("; ")
+            }
         }
     }
 
-    /// The metrics a reason is about that is no row.
-    pub(super) fn at_issue(&self, because: Because) -> Vec<String> {
-        match because {
-            Because::Otherwise => self.uncovered.iter().map(|(metric, _)| metric.to_string()).collect(),
-            Because::NoData => self.missing.iter().map(|(metric, _)| metric.to_string()).collect(),
-            Because::Row(_) | Because::Pending(_) => Vec::new(),
-        }
+    fn row_words(&self, row: usize) -> String {
+        let phrases = self.cells(row).map(|cell| cell.text).reduce(|text, more| text + " and " + &more);
+        self.row(row).with_times(phrases.unwrap_or_default())
     }
 
     /// All of it.
@@ -128,19 +233,79 @@ impl<'a> Standing<'a> {
         })
     }
 
-    fn why_no_data(&self) -> String {
-        let of_metrics = self.missing.iter().map(|(metric, why)| format!("{metric}: {why}"));
-        let cells = (0..self.rows.len()).flat_map(|row| self.look.cells(row));
-        let unknown = cells.filter_map(|(condition, streak)| match self.look.judge(condition, streak).1 {
-            Truth::Unknown(why) if self.missing.iter().all(|(known, _)| *known != condition.metric) => {
-                Some(format!("{}: {why}", condition.metric))
+    fn worst(&self) -> Vec<Ground> {
+        let table = self.look.table;
+        let is_answered = |c: &Condition| self.covering.get(c.metric.as_str()) == Some(&Cover::Fired);
+        let mut found = Vec::new();
+        for (index, (row, standing)) in table.rows.iter().zip(&self.rows).enumerate() {
+            match standing.status {
+                RowStatus::Fired => found.push(Ground::row(table, index)),
+                RowStatus::Pending if row.action.passes() && row.conditions.iter().all(is_answered) => {}
+                RowStatus::Pending => found.push(Ground::of(Ruling::Hold, Issue::Pending(index))),
+                RowStatus::Off | RowStatus::Unknown => {}
             }
-            _ => None,
-        });
-        let mut reasons: Vec<String> = of_metrics.chain(unknown).collect();
-        reasons.dedup();
-        reasons.join("; ")
+        }
+        found.extend(self.missing.iter().map(|(metric, _)| Issue::Missing(metric.to_string())).map(no_data(table)));
+        let unjudged = self.unjudged.iter().map(|(row, metric, _)| Issue::Unjudged(*row, metric.to_string()));
+        found.extend(unjudged.map(no_data(table)));
+        found.extend(self.otherwise());
+        found
     }
+
+    /// Of the rows that fire the first that nobody let pass, and what might come before it.
+    fn first(&self) -> Vec<Ground> {
+        let table = self.look.table;
+        let fires = |row: &usize| self.rows[*row].status == RowStatus::Fired;
+        let winner = (0..self.rows.len()).filter(fires).find(|row| !Issue::Row(*row).is_among(&self.accepted));
+        let before = || 0..winner.unwrap_or(self.rows.len());
+        let mut found: Vec<Ground> = winner.map(|row| Ground::row(table, row)).into_iter().collect();
+        found.extend(before().filter(fires).map(|row| Ground::row(table, row)));
+        let unknown: Vec<usize> = before().filter(|row| self.rows[*row].status == RowStatus::Unknown).collect();
+        let reads = |metric: &str| unknown.iter().any(|row| self.look.cells(*row).any(|(c, _)| reads(c, metric)));
+        let missing = self.missing.iter().filter(|(metric, _)| reads(metric));
+        found.extend(missing.map(|(metric, _)| Issue::Missing(metric.to_string())).map(no_data(table)));
+        let unjudged = self.unjudged.iter().filter(|(row, ..)| unknown.contains(row));
+        found.extend(unjudged.map(|(row, metric, _)| Issue::Unjudged(*row, metric.to_string())).map(no_data(table)));
+        let passes = |row: usize| table.rows[row].action.passes();
+        let pending = before().filter(|row| self.rows[*row].status == RowStatus::Pending);
+        let pending = pending.filter(|row| !(winner.is_some() && passes(*row)));
+        found.extend(pending.map(|row| Ground::of(Ruling::Hold, Issue::Pending(row))));
+        if found.is_empty() {
+            found.extend(self.otherwise());
+        }
+        found
+    }
+
+    fn otherwise(&self) -> impl Iterator<Item = Ground> {
+        let issues = self.uncovered.iter().map(|(metric, _)| Issue::Uncovered(metric.to_string()));
+        issues.map(|issue| Ground::of(self.look.table.otherwise, issue))
+    }
+}
+
+fn no_data(table: &Table) -> impl Fn(Issue) -> Ground {
+    |issue| Ground::of(table.no_data, issue)
+}
+
+fn reads(condition: &Condition, metric: &str) -> bool {
+    condition.reads().any(|name| name == metric)
+}
+
+/// The conditions that rows cannot be judged for although what they read is there.
+fn unjudged<'a>(
+    look: &Look<'a>,
+    rows: &[RowStanding],
+    missing: &[(&'a str, Missing)],
+) -> Vec<(usize, &'a str, Missing)> {
+    let mut found = Vec::new();
+    for row in (0..rows.len()).filter(|row| rows[*row].status == RowStatus::Unknown) {
+        for (condition, streak) in look.cells(row) {
+            let is_missing = missing.iter().any(|(metric, _)| reads(condition, metric));
+            if let (false, Truth::Unknown(why)) = (is_missing, look.judge(condition, streak).1) {
+                found.push((row, condition.metric.as_str(), why));
+            }
+        }
+    }
+    found
 }
 
 /// How far the rows that judge a metric answer for its value.
@@ -177,49 +342,7 @@ fn covering<'a>(table: &'a Table, rows: &[RowStanding]) -> BTreeMap<&'a str, Cov
     covering
 }
 
-fn worst(
-    table: &Table,
-    rows: &[RowStanding],
-    covering: &BTreeMap<&str, Cover>,
-    is_missing: bool,
-    is_uncovered: bool,
-) -> (Ruling, Because) {
-    let mut found: Vec<(Ruling, Because)> = Vec::new();
-    for (index, (row, standing)) in table.rows.iter().zip(rows).enumerate() {
-        let is_answered = |c: &Condition| covering.get(c.metric.as_str()) == Some(&Cover::Fired);
-        match standing.status {
-            RowStatus::Fired => found.push((row.action, Because::Row(index))),
-            RowStatus::Pending if row.action.passes() && row.conditions.iter().all(is_answered) => {}
-            RowStatus::Pending => found.push((Ruling::Hold, Because::Pending(index))),
-            RowStatus::Off | RowStatus::Unknown => {}
-        }
-    }
-    if is_missing || rows.iter().any(|r| r.status == RowStatus::Unknown) {
-        found.push((table.no_data, Because::NoData));
-    }
-    if is_uncovered {
-        found.push((table.otherwise, Because::Otherwise));
-    }
-    most_severe(found).unwrap_or((table.otherwise, Because::Otherwise))
-}
-
-fn first(table: &Table, rows: &[RowStanding]) -> (Ruling, Because) {
-    let winner = rows.iter().position(|r| r.status == RowStatus::Fired);
-    let before = || rows.iter().enumerate().take(winner.unwrap_or(rows.len()));
-    let passes = |index: usize| table.rows[index].action.passes();
-    let mut found: Vec<_> = winner.map(|i| (table.rows[i].action, Because::Row(i))).into_iter().collect();
-    if before().any(|(_, r)| r.status == RowStatus::Unknown) {
-        found.push((table.no_data, Because::NoData));
-    }
-    let holds_up =
-        |(index, r): &(usize, &RowStanding)| r.status == RowStatus::Pending && !(winner.is_some() && passes(*index));
-    if let Some((index, _)) = before().find(holds_up) {
-        found.push((Ruling::Hold, Because::Pending(index)));
-    }
-    most_severe(found).unwrap_or((table.otherwise, Because::Otherwise))
-}
-
 /// The most severe; of equals the first.
-fn most_severe(found: Vec<(Ruling, Because)>) -> Option<(Ruling, Because)> {
-    found.into_iter().reduce(|best, next| if next.0 > best.0 { next } else { best })
+fn most_severe<'g>(found: impl Iterator<Item = &'g Ground>) -> Option<&'g Ground> {
+    found.reduce(|best, next| if next.ruling > best.ruling { next } else { best })
 }

@@ -114,9 +114,9 @@ impl TableState {
         self.baselines.get(metric).copied()
     }
 
-    /// Whether a row that does not pass holds, be it for long enough or not yet.
-    pub fn is_counting(&self, table: &Table) -> bool {
-        table.rows.iter().zip(&self.holds).any(|(row, hold)| hold.is_some() && !row.action.passes())
+    /// Whether a row, counted from 0, is true, be it for long enough or not yet.
+    pub fn is_counting(&self, row: usize) -> bool {
+        self.holds.get(row).is_some_and(Option::is_some)
     }
 
     /// Room for the table's rows; a state of another table begins anew.

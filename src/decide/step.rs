@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Because, Decision, RowStatus, Truth};
+use super::issue::{Concern, Issue};
 use super::judge::Look;
 use super::moment::Moment;
 use super::ruling::Ruling;
@@ -33,38 +34,64 @@ pub fn step(
 ) -> (TableState, Decision) {
     let when = when.into();
     let rows = take_in(table, &mut state, samples, when);
-    let decision = Standing::of(Look::at(table, &state, when), rows).decision();
+    let decision = Standing::of(Look::at(table, &state, when), rows, &[]).decision();
     (state, decision)
 }
 
-/// What [`step()`] remembers, where it is known what it said: the metrics that no row covers, or that have no usable
-/// value, if that was the reason.
+/// What a look came to, where some of it was let pass before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Everything that does not pass, let pass or not.
+    pub concerns: Vec<Concern>,
+    /// What of that which was let pass was not gone at this look.
+    pub accepted: Vec<Issue>,
+    /// The same of what is being asked.
+    pub asked: Vec<Issue>,
+}
+
+/// What [`step()`] remembers, and what of the look does not pass. `accepted` is what people let pass before, `asked` what
+/// they are being asked about.
 pub fn remember(
     table: &Table,
     state: &mut TableState,
     samples: &BTreeMap<String, Sample>,
     when: impl Into<Moment>,
-    because: Because,
-) -> Vec<String> {
+    accepted: &[Issue],
+    asked: &[Issue],
+) -> Remembered {
     let when = when.into();
     let rows = take_in(table, state, samples, when);
-    match because {
-        Because::Row(_) | Because::Pending(_) => Vec::new(),
-        Because::Otherwise | Because::NoData => Standing::of(Look::at(table, state, when), rows).at_issue(because),
-    }
+    let standing = Standing::of(Look::at(table, state, when), rows, accepted);
+    let (concerns, asked) = (standing.concerns(), standing.still(asked));
+    Remembered { concerns, asked, accepted: standing.accepted().to_vec() }
 }
 
-/// What [`step()`] says, where nobody asks for the whole of it: the ruling, what decided, and why in one sentence.
+/// What a table says, where nobody asks for the whole of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// What it asks for: the worst of what nobody let pass, and where everything was let pass the worst of that.
+    pub ruling: Ruling,
+    /// What decided.
+    pub because: Because,
+    /// Why, in one sentence.
+    pub sentence: String,
+    /// Whether all that does not pass was let pass.
+    pub let_pass: bool,
+}
+
+/// What [`step()`] says, where people let some of it pass before.
 pub fn ruling(
     table: &Table,
     mut state: TableState,
     samples: &BTreeMap<String, Sample>,
     when: impl Into<Moment>,
-) -> (Ruling, Because, String) {
+    accepted: &[Issue],
+) -> Verdict {
     let when = when.into();
     let rows = take_in(table, &mut state, samples, when);
-    let standing = Standing::of(Look::at(table, &state, when), rows);
-    (standing.action, standing.because, standing.sentence())
+    let standing = Standing::of(Look::at(table, &state, when), rows, accepted);
+    let (ruling, because, let_pass) = (standing.action, standing.because, standing.is_let_pass());
+    Verdict { ruling, because, sentence: standing.sentence(), let_pass }
 }
 
 /// Takes in the samples, and says how each row stands then.

@@ -10,7 +10,7 @@ mod people;
 mod run;
 mod words;
 
-pub use people::{Answer, Asked, Question, Refusal, Signed};
+pub use people::{About, Answer, Asked, Question, Refusal, Signed};
 pub use run::{Changed, Follow, Locked, OnHold, RunStarted, StoredPlan, TakenOver};
 pub use words::{Cause, CauseKind, Direction, Outcome, Parking, Then, Verdict};
 

@@ -14,7 +14,9 @@ use serde_json::{Map, Value};
 pub(super) fn advance(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
     let inst = &state.insts[id];
     match &inst.status {
-        Status::Pending | Status::Waiting { .. } if state.makes_attempts(id) && look::keeps_back(state, id) => None,
+        Status::Pending | Status::Waiting { .. } if state.makes_attempts(id) && look::keeps_back(state, id, now) => {
+            None
+        }
         Status::Pending => Some(begin(state, id, now)),
         Status::Waiting { due_wall_us } if now.wall_us >= *due_wall_us => match &state.node_of(id).kind {
             NodeKind::WaitUntil(_) => look::ends(state, id, begin(state, id, now), now),
@@ -98,6 +100,7 @@ fn begin(state: &State, id: InstId, now: Timestamp) -> Event {
             Ok(words) => Event::Asked(Box::new(Asked {
                 wanted: evidence.clone(),
                 waived: waiver::of_manual(state, id, now),
+                watched: state.insts[id].guard_inst.is_some(),
                 ..Asked::new(path, Question::Manual, words)
             })),
             Err(trouble) => failed(state, id, Verdict::Fail, trouble),
@@ -157,6 +160,7 @@ fn checkpoint(state: &State, id: InstId, now: Timestamp) -> Result<Asked, String
         good_for_us: gate.good_for_us,
         reference: gate.reference,
         red: gate::red(state, id),
+        watched: state.insts[id].guard_inst.is_some(),
         ..Asked::new(state.insts[id].path.clone(), Question::Checkpoint, names.text(title)?)
     })
 }

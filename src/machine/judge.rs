@@ -4,7 +4,7 @@ use super::action::{CAPTURE_LIMIT, Done, Ended};
 use super::begin::task_of;
 use super::event::{Asked, Event, Question, Then, Verdict};
 use super::names::{Names, show};
-use super::state::{InstId, State, Timestamp};
+use super::state::{InstId, Settled, State, Timestamp};
 use super::trail;
 use crate::plan::model::{Act, NodeKind, Retry, Task, Template};
 use crate::plan::units::duration_words;
@@ -14,6 +14,10 @@ use serde_json::{Map, Value};
 /// The one decision an answered attempt leads to.
 pub(super) fn judge(state: &State, id: InstId, now: Timestamp) -> Event {
     let inst = &state.insts[id];
+    if let Some(settled) = &inst.settled {
+        let Settled { verdict, reason, then, saved } = settled.as_ref().clone();
+        return finished(state, id, verdict, reason, then, saved);
+    }
     if let Some((then, reason)) = &inst.verdict_of_person {
         return match then {
             Some(then) => finished(state, id, Verdict::Fail, Some(reason.clone()), Some(*then), Map::new()),
@@ -128,7 +132,8 @@ fn run_policy(policy: OnFailure) -> Then {
     }
 }
 
-fn asks(state: &State, id: InstId) -> bool {
+/// Whether a person is to be asked what a failure shall mean.
+pub(super) fn asks(state: &State, id: InstId) -> bool {
     let mut at = Some(id);
     while let Some(inst) = at {
         if let Some(policy) = said(state, inst) {

@@ -77,7 +77,7 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
             Status::Asking(asked) if asked.question != Question::InDoubt && given_up(state, *id) => {
                 Some(judge::failed(state, *id, Verdict::Fail, "withdrawn: the run stopped going forward".into()))
             }
-            Status::Asking(asked) if asked.gathers() => gate::next(state, *id, asked, now),
+            Status::Asking(asked) if asked.gathers() => agreed(state, *id, gate::next(state, *id, asked, now)?, now),
             // Undos, probes and members of blocks alike go on when their pause is over.
             Status::Pausing { .. } if !stands_still(state) || goes_on_watched(state) => advance(state, *id, now),
             _ => None,
@@ -85,9 +85,13 @@ fn settle_active(state: &State, now: Timestamp) -> Option<Event> {
     })
 }
 
-/// What an answer leads to; what passes ends when the table beside it agrees.
+/// What an answer leads to.
 fn judged(state: &State, id: InstId, now: Timestamp) -> Option<Event> {
-    let event = judge::judge(state, id, now);
+    agreed(state, id, judge::judge(state, id, now), now)
+}
+
+/// What passes ends when the table beside it agrees.
+fn agreed(state: &State, id: InstId, event: Event, now: Timestamp) -> Option<Event> {
     match &event {
         Event::StepFinished { verdict, .. } if verdict.lets_go_on() => look::ends(state, id, event, now),
         _ => Some(event),

@@ -91,6 +91,8 @@ pub struct Inst {
     pub trail: Trail,
     /// A person called it failed, and perhaps said what that shall mean.
     pub verdict_of_person: Option<(Option<Then>, String)>,
+    /// A person said how it ended; it does when the table beside it agrees.
+    pub settled: Option<Box<Settled>>,
     /// A round: when it is due, in microseconds since 1970.
     pub due_wall_us: Option<i64>,
     /// Its time was missed by this much, in microseconds.
@@ -99,6 +101,19 @@ pub struct Inst {
     pub gathered: Gathered,
     /// It may have changed something: an attempt ran that is not shown to have changed nothing.
     pub touched: bool,
+}
+
+/// How a step ends that a person settled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// How.
+    pub verdict: Verdict,
+    /// In whose words.
+    pub reason: Option<String>,
+    /// What that means.
+    pub then: Option<Then>,
+    /// What came with the answer.
+    pub saved: Map<String, Value>,
 }
 
 /// Where an instance stands.
@@ -397,6 +412,7 @@ impl State {
             poll_until_us: None,
             trail: Trail::default(),
             verdict_of_person: None,
+            settled: None,
             due_wall_us: None,
             missed_us: None,
             gathered: Gathered::default(),

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the test that says how fast this is has a clock")]
 
 mod baselines;
+mod covered;
 mod guards;
 mod holds;
 mod hold_ends;

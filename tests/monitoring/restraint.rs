@@ -1,8 +1,8 @@
 //! What a table keeps from beginning, and what may not end before it agrees.
 
-use runbook::machine::Input;
 use runbook::machine::action::ReadValue;
 use runbook::machine::event::{Answer, Event, Outcome, Verdict};
+use runbook::machine::{Backing, Input, Typed};
 
 use super::hours::{Hours, MINUTE, SECOND};
 
@@ -179,4 +179,68 @@ fn a_doubt_that_nobody_is_there_to_settle_is_left_although_a_table_looks() {
     assert_eq!(run.questions(), ["change.endless"]);
     run.tell(Input::NobodyThere);
     assert_eq!(run.happened(|e| matches!(e, Event::Parked { .. })), 1);
+}
+
+const ONE_STEP: &str = r#"
+runbook: v1
+name: one
+metrics:
+  errors: { prometheus: "errors", url: "http://127.0.0.1:9090", unit: "%" }
+on_failure: rollback
+steps:
+  - { id: first, shell: ./first, timeout: 1m, undo: { shell: ./unfirst } }
+  - id: STEP
+    DOES
+    guards:
+      every: 10s
+      hit: worst
+      rules:
+        - { symptom: Fine, if: { errors: "<= 1%" }, action: ok }
+        - { symptom: High, if: { errors: "> 1%" }, action: rollback }
+        - { otherwise: abort }
+        - { no_data: inconclusive }
+"#;
+
+#[test]
+fn what_a_person_says_is_over_does_not_end_before_a_look_either() {
+    let typed = Backing { phrase: Some(Typed("go on".into())), ..Backing::default() };
+    let ana = || Input::Answer {
+        path: "main.go".into(),
+        answer: Answer::Go,
+        by: "ana".into(),
+        reason: None,
+        evidence: Default::default(),
+        backing: typed.clone(),
+    };
+    for (id, does, answer) in [
+        ("by_hand", "manual: Do it", Some(Answer::Done)),
+        ("go", "checkpoint: { title: Go on? }", Some(Answer::Go)),
+        ("go", "checkpoint: { title: Go on?, phrase: go on }", None),
+    ] {
+        for breach in [12, 9000] {
+            let text = ONE_STEP.replace("STEP", id).replace("DOES", does);
+            let path = format!("main.{id}");
+            let mut run = Hours::of(&text, errors(9.0, breach, 9900));
+            run.go(14 * SECOND);
+            match answer {
+                Some(answer) => run.answer(&path, answer).go(0),
+                None => run.tell(ana()).go(0),
+            };
+            let passed = run.verdict(&path) == Some(Verdict::Pass) && run.ruled().is_none();
+            assert_eq!(passed, breach == 9000, "{does}: {:?}", run.ruled());
+        }
+    }
+}
+
+#[test]
+fn after_nobody_looked_for_a_while_nothing_begins_before_a_look() {
+    let rule = "{ symptom: High, if: { errors: \"> 1%\" }, action: rollback }";
+    let text = book(rule).replace("every: 10s", "every: 30s").replace("wait: 30s", "wait: 20s");
+    let mut run = Hours::of(&text, errors(9.0, 60, 9000));
+    run.go(15 * SECOND).killed_for(70 * SECOND).go(10 * MINUTE);
+    assert_eq!((run.ruled().map(|(second, _)| second), run.began("change.second")), (Some(85), None), "killed");
+    let mut run = Hours::of(&text, errors(9.0, 60, 9000));
+    run.go(15 * SECOND).pass(70 * SECOND);
+    run.go(10 * MINUTE);
+    assert_eq!((run.ruled().map(|(second, _)| second), run.began("change.second")), (Some(85), None), "asleep");
 }

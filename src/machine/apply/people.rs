@@ -5,7 +5,7 @@ use crate::machine::event::{Answer, Asked, Cause, CauseKind, Direction, Event, Q
 use crate::machine::gate;
 use crate::machine::judge::no_backs_out;
 use crate::machine::ruling;
-use crate::machine::state::{IllegalEvent, InstId, State, Status};
+use crate::machine::state::{IllegalEvent, InstId, Settled, State, Status};
 use crate::machine::trail::Trail;
 use crate::machine::waiver;
 use serde_json::{Map, Value};
@@ -17,6 +17,9 @@ pub(super) fn asked(state: &mut State, event: &Event, asked: &Asked) -> Result<(
     }
     let fresh = is_to_begin(state, id);
     state.insts[id].status = Status::Asking(Box::new(asked.clone()));
+    if asked.question == Question::Ruling {
+        ruling::asked(state, id, asked);
+    }
     state.insts[id].gathered = gate::Gathered::default();
     state.active.insert(id);
     if fresh {
@@ -45,6 +48,7 @@ pub(super) fn answered(state: &mut State, event: &Event) -> Result<(), IllegalEv
             let role = key.and_then(|_| gate::role_of(&asked, by, role).ok());
             let go = gate::Go { by: by.clone(), key: key.map(String::from), role, given_us };
             state.insts[id].gathered.given.push(go);
+            is_answered(state, id);
             return Ok(());
         }
     }
@@ -65,7 +69,7 @@ fn settle(
     };
     state.has_paused = true;
     let waived = asked.waived.clone().filter(|_| waiver::is_by_another(state, id));
-    let (question, title) = (asked.question, asked.title.clone());
+    let (question, title, watched) = (asked.question, asked.title.clone(), asked.watched);
     let words = |what: &str| match reason {
         Some(reason) => format!("{what} by {by}: {reason}"),
         None => format!("{what} by {by}"),
@@ -73,13 +77,14 @@ fn settle(
     let inst = &mut state.insts[id];
     match (question, answer) {
         (Question::Checkpoint, Answer::Go) | (Question::Manual | Question::InDoubt, Answer::Done) => {
-            let saved = saved_of(event);
-            finish(state, id, Verdict::Pass, Some(words("answered")), None, &saved);
+            let reason = Some(words("answered"));
+            end(state, id, watched, Settled { verdict: Verdict::Pass, reason, then: None, saved: saved_of(event) });
         }
         (Question::Checkpoint, Answer::NoGo) => no_go(state, id, words(&format!("NO-GO to `{title}`"))),
         (Question::Manual, Answer::NoGo | Answer::Failed) if waived.is_some() => {
             let reason = waived.map(|waiver| format!("{waiver} ({})", words("not done")));
-            finish(state, id, Verdict::Warn, reason, Some(Then::Continue), &Map::new());
+            let then = Some(Then::Continue);
+            end(state, id, watched, Settled { verdict: Verdict::Warn, reason, then, saved: Map::new() });
         }
         (Question::Manual, Answer::NoGo | Answer::Failed) => no_go(state, id, words(&format!("not done: `{title}`"))),
         (Question::Ruling, Answer::Go | Answer::BackOut | Answer::Stop) => {
@@ -108,6 +113,24 @@ fn settle(
         _ => return Err(IllegalEvent::new(event, "this answer does not fit the question")),
     }
     Ok(())
+}
+
+/// The step ends so, at once or where a table stands beside it when that agrees.
+fn end(state: &mut State, id: InstId, watched: bool, settled: Settled) {
+    if !watched {
+        return finish(state, id, settled.verdict, settled.reason, settled.then, &settled.saved);
+    }
+    state.insts[id].settled = Some(Box::new(settled));
+    state.insts[id].status = Status::Answered;
+    is_answered(state, id);
+}
+
+/// What a table beside it looks at from now on comes after the answer.
+fn is_answered(state: &mut State, id: InstId) {
+    if state.insts[id].guard_inst.is_some() {
+        state.clock += 1;
+        state.insts[id].answered_at = state.clock;
+    }
 }
 
 fn saved_of(event: &Event) -> Map<String, Value> {

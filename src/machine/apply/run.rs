@@ -90,6 +90,14 @@ pub(super) fn resumed(state: &mut State, event: &Event) -> Result<(), IllegalEve
     state.interrupt = 0;
     state.turned_watched = false;
     state.insts.iter_mut().for_each(|inst| inst.lookout.clock.taken_over());
+    // What tables said before says nothing any more: they look before anything else begins.
+    for guard in state.armed.clone() {
+        let guard = &mut state.insts[guard];
+        guard.lookout.said = None;
+        if let Status::Pausing { until_us } = &mut guard.status {
+            *until_us = 0;
+        }
+    }
     for path in in_doubt {
         let id = find(state, event, path)?;
         if state.insts[id].status != Status::Running || state.is_block(id) {

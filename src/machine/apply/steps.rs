@@ -222,7 +222,7 @@ pub(super) fn step_to_finish(
     if verdict == Verdict::Pass && matches!(state.node_of(id).kind, NodeKind::Checkpoint { .. }) {
         let complete = match &state.insts[id].status {
             Status::Asking(asked) => asked.gathers() && gate::is_complete(state, id, asked),
-            _ => false,
+            _ => state.insts[id].settled.is_some(),
         };
         if !complete {
             return Err(IllegalEvent::new(event, "what the checkpoint asks for is not there"));

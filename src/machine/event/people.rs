@@ -1,6 +1,7 @@
 //! What people are asked, what they answer, and why an answer does not count.
 
 use super::Then;
+use crate::decide::Issue;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,6 +48,22 @@ pub struct Asked {
     /// A waiver holds for this manual step: what not doing it is worth then, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<String>,
+    /// What a table asks about: a GO covers this and nothing else. Older logs have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<About>,
+    /// A table stands beside the step: after the answer it ends when that agrees. In older logs it ends with the answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub watched: bool,
+}
+
+/// One thing that a table asks about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// What.
+    pub issue: Issue,
+    /// Wall time (microseconds since 1970) until which an answer to this is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_wall_us: Option<i64>,
 }
 
 impl Asked {
@@ -67,6 +84,8 @@ impl Asked {
             reference: false,
             red: Vec::new(),
             waived: None,
+            about: Vec::new(),
+            watched: false,
         }
     }
 

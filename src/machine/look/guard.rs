@@ -3,11 +3,12 @@
 //! Nothing begins before the first look, while the table holds or asks, or while a row that does not pass holds but not
 //! yet for long enough. Nothing ends before a look that began after everything else was over, and unless that look passes.
 
-use super::{Said, ask, decision_of, looks_back, verdict};
-use crate::decide::{Because, Ruling};
+use super::question::{is_out_of_date, timer};
+use super::{ask, decision_of, looks_back, verdict};
+use crate::decide::{Concern, Issue, Ruling};
 use crate::machine::event::{Event, Then, Verdict};
 use crate::machine::forward::{block_over, start_task};
-use crate::machine::judge::failed;
+use crate::machine::judge::{asks, failed};
 use crate::machine::state::{InstId, State, Status, Timestamp};
 use crate::plan::model::{Decision, NodeKind};
 
@@ -19,20 +20,20 @@ pub(in crate::machine) fn turn(state: &State, id: InstId, now: Timestamp) -> Opt
     let decision = decision_of(state, id)?;
     let inst = &state.insts[id];
     let question = inst.ask_inst?;
-    let asking = matches!(state.insts[question].status, Status::Asking(_));
     if let Some(said) = &inst.lookout.said {
         let ruled = |then| Event::Ruled { path: inst.path.clone(), then, reason: verdict(decision, said) };
         match said.ruling {
             Ruling::Rollback => return Some(ruled(Then::Rollback)),
             Ruling::Abort => return Some(ruled(Then::Stop)),
-            Ruling::Investigate | Ruling::Escalate if !asking && !is_let_pass(state, id, said) => {
-                return Some(ask(state, id, question, decision, said, now));
-            }
-            ruling if ruling.passes() && asking => {
-                let path = state.insts[question].path.clone();
-                return Some(Event::Withdrawn { path, reason: said.because.clone() });
-            }
             _ => {}
+        }
+        if is_out_of_date(state, id, question) {
+            let path = state.insts[question].path.clone();
+            return Some(Event::Withdrawn { path, reason: said.because.clone() });
+        }
+        let concerns = inst.lookout.for_people();
+        if !concerns.is_empty() && !matches!(state.insts[question].status, Status::Asking(_)) {
+            return Some(ask(state, id, question, decision, &concerns, now));
         }
     }
     let due = matches!(inst.status, Status::Pausing { until_us } if now.run_us >= until_us);
@@ -40,27 +41,26 @@ pub(in crate::machine) fn turn(state: &State, id: InstId, now: Timestamp) -> Opt
 }
 
 /// Whether a table around a step keeps it from beginning.
-pub(in crate::machine) fn keeps_back(state: &State, id: InstId) -> bool {
-    state.guards_around(id).any(|guard| restrains(state, guard))
+pub(in crate::machine) fn keeps_back(state: &State, id: InstId, now: Timestamp) -> bool {
+    state.guards_around(id).any(|guard| restrains(state, guard, now))
 }
 
-fn restrains(state: &State, guard: InstId) -> bool {
-    let lookout = &state.insts[guard].lookout;
-    let Some(said) = &lookout.said else { return true };
-    let counting = || decision_of(state, guard).is_some_and(|decision| lookout.memory.is_counting(&decision.table));
-    match said.ruling {
-        Ruling::Rollback | Ruling::Abort => true,
-        _ if is_let_pass(state, guard, said) => false,
-        Ruling::Investigate | Ruling::Escalate => true,
-        // A window that is not full yet is no reason to wait with what may fill it.
-        Ruling::Hold if matches!(said.cause, Because::Pending(_)) => counting(),
-        Ruling::Hold => true,
-        Ruling::Ok | Ruling::Continue | Ruling::Inconclusive | Ruling::Extend => false,
+fn restrains(state: &State, guard: InstId, now: Timestamp) -> bool {
+    let (lookout, Some(decision)) = (&state.insts[guard].lookout, decision_of(state, guard)) else { return true };
+    // What was said long ago says nothing: the machine may have slept since.
+    let old_us = decision.table.gap_us().saturating_add(lookout.reading_us);
+    if lookout.said.is_none() || now.run_us.saturating_sub(lookout.judged_us) > old_us {
+        return true;
     }
-}
-
-fn is_let_pass(state: &State, guard: InstId, said: &Said) -> bool {
-    said.is_within(state.insts[guard].lookout.accepted.as_ref())
+    let restrains = |concern: &Concern| match (concern.ruling, &concern.issue) {
+        // A window that is not full yet is no reason to wait with what may fill it.
+        (Ruling::Hold, Issue::Pending(row)) => {
+            lookout.memory.is_counting(*row) && !decision.table.rows[*row].action.passes()
+        }
+        (Ruling::Inconclusive | Ruling::Extend, _) => false,
+        (ruling, _) => !ruling.passes(),
+    };
+    lookout.open().into_iter().any(restrains)
 }
 
 /// What follows when an instance could end as `over` says, if a table beside it agrees: that, a last look, a question, or
@@ -74,12 +74,14 @@ pub(in crate::machine) fn ends(state: &State, id: InstId, over: Event, now: Time
     let Some(said) = inst.lookout.said.as_ref().filter(|_| has_looked_at_the_end(state, id, guard)) else {
         return Some(start_task(state, guard, now));
     };
-    match said.ruling {
-        ruling if ruling.passes() || is_let_pass(state, guard, said) => Some(over),
+    let open = inst.lookout.open();
+    let lacks_data = open.iter().all(|concern| matches!(concern.ruling, Ruling::Inconclusive | Ruling::Extend));
+    match state.node_of(id).kind {
+        _ if said.ruling.passes() || open.is_empty() => Some(over),
         // Each stage was judged by criteria of its own, and in the end nobody is on the canary any more.
-        Ruling::Inconclusive | Ruling::Extend if matches!(state.node_of(id).kind, NodeKind::Stages(_)) => Some(over),
-        Ruling::Inconclusive | Ruling::Extend if inst.lookout.idle_looks >= patience(state, guard, decision) => {
-            without_data(state, id, guard, decision, said, now)
+        NodeKind::Stages(_) if lacks_data => Some(over),
+        _ if lacks_data && inst.lookout.idle_looks >= patience(state, guard, decision) => {
+            without_data(state, id, guard, decision, &open, now)
         }
         _ => None,
     }
@@ -98,7 +100,7 @@ fn has_looked_at_the_end(state: &State, id: InstId, guard: InstId) -> bool {
     let (inst, lookout) = (&state.insts[id], &state.insts[guard].lookout);
     match inst.status {
         Status::Pausing { until_us } => return lookout.began_us >= until_us,
-        Status::Waiting { due_wall_us } => return lookout.judged_wall_us >= due_wall_us,
+        Status::Waiting { due_wall_us } => return lookout.began_wall_us >= due_wall_us,
         _ => {}
     }
     let children = inst.children.iter().filter_map(|child| state.insts[*child].finished_at);
@@ -120,17 +122,18 @@ fn without_data(
     id: InstId,
     guard: InstId,
     decision: &Decision,
-    said: &Said,
+    concerns: &[&Concern],
     now: Timestamp,
 ) -> Option<Event> {
     let question = state.insts[guard].ask_inst?;
     if matches!(state.insts[question].status, Status::Asking(_)) {
         return None;
     }
-    if super::timer(decision, said).is_some() {
-        return Some(ask(state, guard, question, decision, said, now));
+    if asks(state, id) || concerns.iter().any(|concern| timer(decision, &concern.issue).is_some()) {
+        return Some(ask(state, guard, question, decision, concerns, now));
     }
-    let reason = format!("its guards had nothing to judge by at the end: {}", said.because);
+    let why = state.insts[guard].lookout.said.as_ref().map_or("", |said| said.because.as_str());
+    let reason = format!("its guards had nothing to judge by at the end: {why}");
     Some(match state.is_block(id) {
         true => block_over(state, id, Verdict::Inconclusive, reason),
         false => failed(state, id, Verdict::Inconclusive, reason),

@@ -10,6 +10,7 @@ mod guard;
 mod hold;
 mod latencies;
 mod probe;
+mod question;
 mod ratio;
 mod samples;
 mod series;
@@ -22,15 +23,16 @@ pub(super) use guard::{ends, keeps_back, turn, waits_for_a_look};
 pub(super) use hold::is_held;
 pub(crate) use latencies::Latencies;
 pub use probe::{Probe, Seen};
+use question::ask;
 pub(super) use samples::{is_timed, looks_back, remember};
 
 use super::action::{Action, Query, SampleAction};
-use super::event::{Asked, Event, Question, Then, Verdict};
+use super::event::{About, Event, Then, Verdict};
 use super::judge::failed;
-use super::names::{Names, Trouble};
+use super::names::Trouble;
 use super::state::{Inst, InstId, State, Timestamp};
-use crate::decide::{self, Because, Ruling, Sample, TableState};
-use crate::plan::model::{Ask, Decision, Extend, NodeKind};
+use crate::decide::{self, Because, Concern, Issue, Ruling, Sample, TableState};
+use crate::plan::model::{Decision, Extend, NodeKind};
 use crate::plan::units::duration_words;
 use crate::runbook::model::Then as Unanswered;
 use serde_json::{Map, json};
@@ -55,15 +57,25 @@ pub struct Lookout {
     /// What the table said last, and why.
     pub said: Option<Said>,
     /// A person let this pass; it is not asked about again until it has been gone.
-    pub accepted: Option<Issue>,
+    pub accepted: Vec<Issue>,
+    /// Who did so, and in what words.
+    pub accepted_by: Option<String>,
+    /// What was asked about last.
+    pub asked: Vec<About>,
+    /// What of that was not gone at the last look.
+    pub standing: Vec<Issue>,
     /// How much had ended when the last look began, and when that was (run time, microseconds).
     pub began_clock: u64,
     /// See `began_clock`.
     pub began_us: u64,
     /// When the last look was due, where it was not the first, in run time (microseconds).
     pub due_us: Option<u64>,
-    /// When it was judged, in wall time.
-    pub judged_wall_us: i64,
+    /// The same in wall time.
+    pub began_wall_us: i64,
+    /// When it was judged, in run time, and how long reading took (microseconds).
+    pub judged_us: u64,
+    /// See `judged_us`.
+    pub reading_us: u64,
     /// How many looks there were since anything ended.
     pub idle_looks: u64,
     /// Since when every look said hold, in run time (microseconds).
@@ -75,6 +87,18 @@ pub struct Lookout {
 }
 
 impl Lookout {
+    /// What was found at the last look and nobody let pass.
+    pub(super) fn open(&self) -> Vec<&Concern> {
+        let concerns = self.said.iter().flat_map(|said| &said.concerns);
+        concerns.filter(|concern| !concern.issue.is_among(&self.accepted)).collect()
+    }
+
+    /// What of that only a person can settle.
+    pub(super) fn for_people(&self) -> Vec<&Concern> {
+        let asks = |concern: &&Concern| matches!(concern.ruling, Ruling::Investigate | Ruling::Escalate);
+        self.open().into_iter().filter(asks).collect()
+    }
+
     /// Between what was counted last and now lies nobody knows how much time. What counts since looking began still does.
     pub(super) fn forget_counts(&mut self, back_us: impl Fn(&str) -> Option<u64>) {
         let counts_all = |name: &String| back_us(name) == Some(u64::MAX);
@@ -90,33 +114,12 @@ pub struct Said {
     pub ruling: Ruling,
     /// Which row, or what else.
     pub cause: Because,
-    /// The metrics that no row covers, or that have no usable value, if that is the cause.
-    pub about: Vec<String>,
+    /// Everything that does not pass, let pass or not.
+    pub concerns: Vec<Concern>,
     /// In words.
     pub because: String,
     /// Nothing followed from it yet.
     pub fresh: bool,
-}
-
-/// What a table says a person has to look at: a row, or metrics that no row answers for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issue {
-    /// Which row, or what else.
-    pub cause: Because,
-    /// Which metrics, where it is no row.
-    pub about: Vec<String>,
-}
-
-impl Said {
-    /// What there is to look at.
-    pub fn issue(&self) -> Issue {
-        Issue { cause: self.cause, about: self.about.clone() }
-    }
-
-    /// Whether a person let pass all of it.
-    pub fn is_within(&self, accepted: Option<&Issue>) -> bool {
-        accepted.is_some_and(|issue| issue.cause == self.cause && self.about.iter().all(|m| issue.about.contains(m)))
-    }
 }
 
 /// A value as it was read, before it became a change.
@@ -213,16 +216,18 @@ fn looked(state: &State, id: InstId, decision: &Decision, now: Timestamp) -> Eve
     let time = look_time(state, id, at_us, Some(now.run_us));
     let samples = samples::of(state, id, decision.table.reads(), &time);
     let memory = with_baselines(state, id, inst.lookout.memory.clone());
-    let (ruling, cause, because) = decide::rule(&decision.table, memory, &samples, time.when);
-    let (ruling, because) = hold::limited(inst, decision, ruling, cause, because, now.run_us);
+    let said = decide::rule(&decision.table, memory, &samples, time.when, &inst.lookout.accepted);
+    let cause = said.because;
+    let (ruling, because) = hold::limited(inst, decision, said.ruling, cause, said.sentence, now.run_us);
     let next = next_us(inst, decision.table.every_us, now);
+    let goes_on = inst.poll_until_us.is_some_and(|until| now.run_us < until);
     let again_us = match ruling {
         _ if state.is_guard(id) => Some(next),
+        _ if said.let_pass => goes_on.then_some(next),
         Ruling::Rollback | Ruling::Abort | Ruling::Investigate | Ruling::Escalate => None,
         Ruling::Hold if may_hold(inst, decision, now) => Some(next),
         Ruling::Hold => None,
-        _ if inst.poll_until_us.is_some_and(|until| now.run_us < until) => Some(next),
-        _ => None,
+        _ => goes_on.then_some(next),
     };
     let run_us = Some(now.run_us);
     Event::Looked { path: inst.path.clone(), at_us, samples, ruling, cause, because, again_us, run_us }
@@ -242,22 +247,27 @@ fn extension_us(decision: &Decision, extend: &Extend) -> u64 {
 /// What a `decide` step does when its table has spoken.
 fn follow(state: &State, id: InstId, decision: &Decision, said: &Said, now: Timestamp) -> Event {
     let path = state.insts[id].path.clone();
+    let lookout = &state.insts[id].lookout;
+    let passed = |reason: Option<String>| Event::StepFinished {
+        path: path.clone(),
+        verdict: Verdict::Pass,
+        reason,
+        then: None,
+        saved: Map::from_iter([
+            ("ruling".to_string(), json!(said.ruling.word())),
+            ("because".to_string(), json!(said.because)),
+        ]),
+    };
+    if !said.ruling.passes() && lookout.open().is_empty() {
+        return passed(lookout.accepted_by.clone());
+    }
     match said.ruling {
         Ruling::Rollback => Event::Ruled { path, then: Then::Rollback, reason: verdict(decision, said) },
         Ruling::Abort => Event::Ruled { path, then: Then::Stop, reason: verdict(decision, said) },
-        Ruling::Investigate | Ruling::Escalate => ask(state, id, id, decision, said, now),
+        Ruling::Investigate | Ruling::Escalate => ask(state, id, id, decision, &lookout.for_people(), now),
         Ruling::Extend | Ruling::Inconclusive => longer(state, id, decision, said, now),
         Ruling::Hold if decision.extend.is_some() => gave_up(state, id, decision, said, now),
-        Ruling::Ok | Ruling::Continue | Ruling::Hold => Event::StepFinished {
-            path,
-            verdict: Verdict::Pass,
-            reason: None,
-            then: None,
-            saved: Map::from_iter([
-                ("ruling".to_string(), json!(said.ruling.word())),
-                ("because".to_string(), json!(said.because)),
-            ]),
-        },
+        Ruling::Ok | Ruling::Continue | Ruling::Hold => passed(None),
     }
 }
 
@@ -295,73 +305,9 @@ fn gave_up(state: &State, id: InstId, decision: &Decision, said: &Said, now: Tim
     };
     match decision.extend.as_ref().map(|extend| (extend.then, &extend.ask)) {
         Some((Unanswered::Rollback, _)) => Event::Ruled { path, then: Then::Rollback, reason },
-        Some((Unanswered::Investigate, Some(_))) => ask(state, id, id, decision, said, now),
+        Some((Unanswered::Investigate, Some(_))) => ask(state, id, id, decision, &state.insts[id].lookout.open(), now),
         _ => Event::Ruled { path, then: Then::Stop, reason },
     }
-}
-
-/// The question a ruling puts to a person. A guard asks in the name of an instance of its own, so that it goes on
-/// looking meanwhile.
-pub(super) fn ask(
-    state: &State,
-    looking: InstId,
-    asking: InstId,
-    decision: &Decision,
-    said: &Said,
-    now: Timestamp,
-) -> Event {
-    let lookout = &state.insts[looking].lookout;
-    let (within_us, unanswered, who) = match (&decision.escalate, said.ruling) {
-        (Some(escalate), Ruling::Escalate) => {
-            let level = &escalate.levels[lookout.level.min(escalate.levels.len() - 1)];
-            let last = lookout.level + 1 >= escalate.levels.len();
-            let names = Names::of(state, looking);
-            let who = names.text(&level.to).unwrap_or_else(|_| level.to.text.clone());
-            (Some(level.within_us), if last { then(escalate.then) } else { Then::Up }, Some(who))
-        }
-        _ => match timer(decision, said) {
-            Some(ask) => (Some(ask.within_us), then(ask.then), None),
-            None => (None, Then::Stop, None),
-        },
-    };
-    let mut evidence = Vec::new();
-    evidence.extend(who.map(|who| ("for".to_string(), who)));
-    evidence.extend(symptom(decision, said.cause).map(|symptom| ("symptom".to_string(), symptom)));
-    evidence.extend(within_us.map(|us| ("without an answer".to_string(), unanswered_words(us, unanswered))));
-    Event::Asked(Box::new(Asked {
-        evidence,
-        expires_wall_us: within_us.map(|us| now.wall_us + us as i64),
-        unanswered: Some(unanswered),
-        ..Asked::new(state.insts[asking].path.clone(), Question::Ruling, said.because.clone())
-    }))
-}
-
-fn unanswered_words(us: u64, then: Then) -> String {
-    let what = match then {
-        Then::Rollback => "the run backs out",
-        Then::Up => "the next level is asked",
-        _ => "the run stops",
-    };
-    format!("{what} after {}", duration_words(us))
-}
-
-fn then(unanswered: Unanswered) -> Then {
-    match unanswered {
-        Unanswered::Rollback => Then::Rollback,
-        Unanswered::Abort | Unanswered::Investigate => Then::Stop,
-    }
-}
-
-/// The timer behind what was said: of the row, of `otherwise`, of `no_data`, of the longest hold, or of the last extension.
-fn timer<'a>(decision: &'a Decision, said: &Said) -> Option<&'a Ask> {
-    let behind = match said.cause {
-        Because::Row(row) | Because::Pending(row) => decision.rows.get(row)?,
-        Because::Otherwise => &decision.otherwise,
-        Because::NoData => &decision.no_data,
-    };
-    let of_hold = || decision.hold.as_ref().and_then(|hold| hold.ask.as_ref());
-    let of_extend = || decision.extend.as_ref().and_then(|extend| extend.ask.as_ref());
-    behind.ask.as_ref().or_else(of_hold).or_else(of_extend)
 }
 
 /// Which row, by its name, and what was seen.
@@ -372,13 +318,5 @@ fn verdict(decision: &Decision, said: &Said) -> String {
             None => said.because.clone(),
         },
         _ => said.because.clone(),
-    }
-}
-
-fn symptom(decision: &Decision, cause: Because) -> Option<String> {
-    match cause {
-        Because::Row(row) | Because::Pending(row) => decision.table.rows.get(row)?.symptom.clone(),
-        Because::Otherwise => Some("no row covers it".into()),
-        Because::NoData => Some("there is no data to judge by".into()),
     }
 }
