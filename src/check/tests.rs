@@ -228,3 +228,22 @@ fn a_rate_that_says_no_unit_is_per_second() {
     assert_eq!(found("100/min"), []);
     assert_eq!(found("100"), [Code::WRONG_UNIT, Code::WRONG_UNIT], "per second, or per minute?");
 }
+
+#[test]
+fn a_row_whose_only_condition_cannot_be_read_is_not_said_to_have_none() {
+    let row = |condition: &str| {
+        format!(
+            "runbook: v1\nname: demo\nmetrics: {{ a: {{ shell: ./a, effect: read, unit: count }} }}\nsteps:\n  \
+             - id: look\n    decide:\n      every: 10s\n      over: 5m\n      hit: worst\n      rules:\n        \
+             - {{ symptom: High, if: {{ a: {condition} }}, action: abort }}\n        \
+             - {{ symptom: Low, if: {{ a: '<= 5' }}, action: ok }}\n        - {{ otherwise: abort }}\n        - {{ no_data: abort }}\n"
+        )
+    };
+    let said = |condition: &str| {
+        let (book, mut problems) = read(&Source::new("top.yml", row(condition)));
+        problems.extend(check(&book.unwrap(), &Files(BTreeMap::new())));
+        problems.into_iter().filter(|p| p.severity == Severity::Error).map(|p| p.message).collect::<Vec<_>>()
+    };
+    assert_eq!(said("{ in_a_row: 3, is: '> 5' }"), Vec::<String>::new());
+    assert_eq!(said("{ in_a_row: 4294967296, is: '> 5' }"), ["`in_a_row` needs a number from 1 to 10000"]);
+}

@@ -57,10 +57,10 @@ impl Builder<'_> {
             quantile: metric.quantile.as_ref().map(|q| q.value.clone()),
             buckets: metric.buckets.iter().map(|b| b.value.clone()).collect(),
             min_samples: metric.min_samples.as_ref().and_then(|text| self.count(text, at)),
-            stale_after_us: metric.stale_after.as_ref().and_then(|t| self.us(t, at)),
+            stale_after_us: metric.stale_after.as_ref().and_then(|t| self.some_us(t, at)),
             timeout_us: metric.timeout.as_ref().and_then(|t| self.us(t, at)),
             absent_is_zero: metric.absent_is_zero,
-            baseline_us: metric.baseline.as_ref().and_then(|t| self.us(t, at)),
+            baseline_us: metric.baseline.as_ref().and_then(|t| self.some_us(t, at)),
         })
     }
 
@@ -88,7 +88,7 @@ impl Builder<'_> {
                 change: match change {
                     Some(c) => Some(Change {
                         per_second: c.per_second,
-                        over_us: c.over.as_ref().map_or(Some(0), |over| self.us(over, at))?,
+                        over_us: c.over.as_ref().map_or(Some(0), |over| self.some_us(over, at))?,
                         all: c.over.is_none(),
                     }),
                     None => None,
@@ -157,7 +157,7 @@ impl Builder<'_> {
         let ask = own
             .or(of_table)
             .filter(|_| asks)
-            .and_then(|(within, then)| Some(Ask { within_us: self.us(within, at)?, then }));
+            .and_then(|(within, then)| Some(Ask { within_us: self.some_us(within, at)?, then }));
         Behind { at: line_of(&outcome.place), ask }
     }
 
@@ -165,7 +165,7 @@ impl Builder<'_> {
         let levels = escalate
             .levels
             .iter()
-            .map(|level| Some(Level { to: template(&level.to), within_us: self.us(&level.within, at)? }));
+            .map(|level| Some(Level { to: template(&level.to), within_us: self.some_us(&level.within, at)? }));
         Some(Escalate { levels: levels.collect::<Option<Vec<_>>>()?, then: escalate.then })
     }
 
@@ -181,7 +181,7 @@ impl Builder<'_> {
     /// The timer behind `then: investigate`.
     fn asks(&mut self, then: doc::Then, ask: Option<&doc::Investigate>, at: &Position<'_>) -> Option<Ask> {
         let ask = ask.filter(|_| then == doc::Then::Investigate)?;
-        Some(Ask { within_us: self.us(&ask.within, at)?, then: ask.then })
+        Some(Ask { within_us: self.some_us(&ask.within, at)?, then: ask.then })
     }
 
     pub(super) fn rounds(&mut self, rounds: &doc::Rounds, place: &Place, at: &Position<'_>) -> NodeKind {
@@ -224,6 +224,12 @@ impl Builder<'_> {
     /// Microseconds of a duration that must be known now; a problem when it is not.
     pub(super) fn us(&mut self, text: &doc::Text, at: &Position<'_>) -> Option<u64> {
         let us = doc::time_us(text, &self.filler(at));
+        self.reported(us)
+    }
+
+    /// The same, longer than nothing.
+    fn some_us(&mut self, text: &doc::Text, at: &Position<'_>) -> Option<u64> {
+        let us = doc::some_time_us(text, &self.filler(at));
         self.reported(us)
     }
 

@@ -32,7 +32,7 @@ pub use schedule::{Anchor, Exempt, Mark, Marks, Round, Rounds, Span, Wait, Windo
 pub use stages::{Criteria, Extend, Promote, Share, Stage, Stages};
 pub use table::{
     Cell, CellProblem, Condition, Escalate, Fill, Investigate, Level, Outcome, Patience, Rule, Table, Then, count,
-    resolve_conditions, time_us,
+    resolve_conditions, some_time_us, time_us,
 };
 pub use watch::{NewPatterns, Watch, WatchSource};
 

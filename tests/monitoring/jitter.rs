@@ -110,6 +110,19 @@ fn the_shortest_window_that_check_accepts_is_judged_at_every_look_once_it_is_ful
 }
 
 #[test]
+fn values_that_are_each_of_a_while_are_enough_for_the_shortest_window_too() {
+    let metric = "m: { prometheus: m, range: 20s, step: 5s, reduce: max,";
+    let book = BOOK.replace("m: { prometheus: m,", metric);
+    let book = book.replace("m: \"> 5\" }, for: 1m", "m: { trend: decreasing, over: 180s } }");
+    for seed in 0..SEEDS {
+        let mut run = Hours::of(&book, |_, _| ReadValue::Number(1.0)).seeded(seed);
+        run.go(20 * MINUTE);
+        let unjudged = |(second, ruling): &&(u64, Ruling)| *second >= 180 && *ruling != Ruling::Ok;
+        assert_eq!(judged(&run).iter().find(unjudged), None, "seed {seed}: ten values 20 s apart in 180 s");
+    }
+}
+
+#[test]
 fn a_baseline_is_made_of_all_looks_of_its_time() {
     let book = BOOK.replace(
         "m, url: \"http://127.0.0.1:9090\", unit: count",

@@ -142,6 +142,10 @@ fn units(facts: &Facts<'_>, table: &Table, found: &mut Vec<Diagnostic>) {
     let Ok(Some(resolved)) = table.resolve(&facts.runbook.metrics, &as_written) else { return };
     for wrong in resolved.check() {
         let row = wrong.row.and_then(|row| table.rules.get(row));
+        if row.is_some_and(|row| row.conditions.is_empty()) {
+            // It was said where it is written why none of them could be read.
+            continue;
+        }
         let cell = row.zip(wrong.condition).and_then(|(row, at)| row.conditions.get(at));
         let text = cell.and_then(|c| c.cell.texts().first().map(|text| &text.place));
         let place = text.or(cell.map(|c| &c.place)).or(row.map(|r| &r.place)).unwrap_or(&table.place);

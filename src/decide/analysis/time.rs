@@ -18,7 +18,20 @@ pub(super) fn findings(table: &Table, looks: Looks) -> Vec<Finding> {
             .or_else(|| takes_too_long(table, looks, condition))?;
         Some(finding.rows(vec![row]).condition(index).metric(&condition.metric))
     });
-    rows.chain(conditions).collect()
+    too_short(table, looks).into_iter().chain(rows).chain(conditions).collect()
+}
+
+/// A time in which the table is looked at once only, and judged after it.
+fn too_short(table: &Table, looks: Looks) -> Option<Finding> {
+    let Looks::For { over_us, .. } = looks else { return None };
+    (over_us < table.every_us).then(|| {
+        let (over, every) = (words::duration(over_us), words::duration(table.every_us));
+        let message = format!(
+            "it is looked at for {over} and only every {every}: the second look, which decides, is after that time; use a \
+             shorter `every`"
+        );
+        Finding::new(FindingKind::OutOfTime, Weight::Warning, message)
+    })
 }
 
 /// A window that never holds the samples that its statistics need.

@@ -19,8 +19,9 @@ const FEWEST: usize = 4;
 const MOST_EXACT: usize = 40;
 /// More on each side than this are not asked for.
 const MOST_NEEDED: usize = 200;
-/// More on a side are thinned evenly before pairs are formed: their number grows with the square.
-const MOST_PAIRED: usize = 1000;
+/// More on a side are thinned evenly before pairs are formed: their number grows with the square, and a look must not take
+/// long.
+const MOST_PAIRED: usize = 300;
 
 /// What the test says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -360,6 +361,8 @@ mod tests {
         assert_eq!(compare(&by(1.08), &main, 0.98, 0.1), Ok(Comparison::Same));
         assert_eq!(compare(&by(1.08), &main, 0.98, 0.0), Ok(Comparison::Higher));
         assert_eq!(compare(&by(1.5), &main, 0.98, 0.1), Ok(Comparison::Higher));
+        // 10 % of main, and not of the canary.
+        assert_eq!(compare(&by(1.105), &main, 0.98, 0.1), Ok(Comparison::Higher));
         assert_eq!(compare(&by(0.5), &main, 0.98, 0.1), Ok(Comparison::Lower));
     }
 }

@@ -223,7 +223,7 @@ impl Table {
             rows.push(decide::Row {
                 symptom: Some(rule.symptom.value.clone()),
                 conditions: resolve_conditions(&rule.conditions, fill)?,
-                for_us: rule.hold.as_ref().map(|hold| time_us(hold, fill)).transpose()?,
+                for_us: rule.hold.as_ref().map(|hold| time_us(hold, fill)).transpose()?.filter(|us| *us > 0),
                 action: rule.outcome.action,
             });
         }
@@ -276,6 +276,19 @@ pub fn time_us(text: &Text, fill: &Fill<'_>) -> Result<u64, CellProblem> {
     let seconds = || value.parse::<f64>().ok().filter(|s| *s >= 0.0).map(|s| (s * 1e6).round() as u64);
     let bare = if value == text.value { None } else { seconds() };
     duration_us(&value).or(bare).ok_or_else(|| wrong(format!("`{value}` is not a duration such as 30s or 5m")))
+}
+
+/// Microseconds of a duration that is longer than nothing.
+///
+/// # Errors
+/// What is no such duration, or cannot be filled.
+pub fn some_time_us(text: &Text, fill: &Fill<'_>) -> Result<u64, CellProblem> {
+    match time_us(text, fill)? {
+        0 => {
+            Err(CellProblem { message: format!("`{}` is no time at all here", text.value), place: text.place.clone() })
+        }
+        us => Ok(us),
+    }
 }
 
 /// A whole number above 0.

@@ -20,6 +20,10 @@ const REDUCE: &[(&str, Reduce)] = &[
 /// A change since looking began.
 const ALL: &str = "all";
 
+/// What to write instead of a change over no time.
+const CHANGE_OF_NOTHING: &str =
+    "nothing changes in no time: say over how long, such as `1m`, or `delta: all` for all since looking began";
+
 impl<'a> Reader<'a> {
     pub(super) fn metrics(&mut self, field: Field<'a>) -> Vec<Metric> {
         let entries = self.open_object(field, "a mapping of metric names");
@@ -41,10 +45,14 @@ impl<'a> Reader<'a> {
             quantile: obj.get("quantile").and_then(|f| self.quantile(f)),
             buckets: obj.get("buckets").map(|f| self.bounds(f)).unwrap_or_default(),
             min_samples: obj.get("min_samples").and_then(|f| self.count_text(f, 1_000_000_000)),
-            stale_after: obj.get("stale_after").and_then(|f| self.duration(f)),
+            stale_after: obj.get("stale_after").and_then(|f| {
+                self.some_time(f, "every value would be too old: say how old one may be, such as `stale_after: 1m`")
+            }),
             absent_is_zero: obj.get("absent").is_some_and(|f| self.absent(f)),
             timeout: obj.get("timeout").and_then(|f| self.duration(f)),
-            baseline: obj.get("baseline").and_then(|f| self.duration(f)),
+            baseline: obj.get("baseline").and_then(|f| {
+                self.some_time(f, "say how long it is looked at before the change, such as `baseline: 5m`")
+            }),
             place: self.place(field.key),
             source: source?,
         })
@@ -141,7 +149,7 @@ impl<'a> Reader<'a> {
 
     fn change_of(&mut self, field: Field<'a>) -> Option<Change> {
         let all = field.name == "delta" && field.node.str() == Some(ALL);
-        let over = if all { None } else { Some(self.duration(field)?) };
+        let over = if all { None } else { Some(self.some_time(field, CHANGE_OF_NOTHING)?) };
         Some(Change { per_second: field.name == "rate", over })
     }
 

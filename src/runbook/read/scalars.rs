@@ -62,6 +62,18 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// A duration that is longer than nothing; `instead` says what to write where nothing was meant.
+    pub(super) fn some_time(&mut self, field: Field<'a>, instead: &str) -> Option<Text> {
+        let text = self.duration(field)?;
+        if units::duration_us(&text.value) != Some(0) {
+            return Some(text);
+        }
+        let message = format!("`{}: {}` is no time at all", field.name, text.value.trim());
+        let at = first_line(self.source, field.node.span);
+        self.error(Code::BAD_VALUE, message, at).help.push(instead.into());
+        None
+    }
+
     /// A duration that cannot be a template.
     pub(super) fn plain_duration(&mut self, field: Field<'a>) -> Option<Text> {
         let text = self.duration_text(field)?;

@@ -41,6 +41,8 @@ const SILENCE: &[(&str, Then)] = &[("rollback", Then::Rollback), ("abort", Then:
 /// What may come after the last extension, or the longest hold.
 const AFTER: &[(&str, Then)] =
     &[("rollback", Then::Rollback), ("abort", Then::Abort), ("investigate", Then::Investigate)];
+/// What to write instead of a question that nobody could answer.
+const NO_TIME_TO_ANSWER: &str = "nobody can answer in no time: say how long people have, such as `within: 15m`";
 
 impl<'a> Reader<'a> {
     pub(super) fn guards(&mut self, field: Field<'a>) -> Option<Table> {
@@ -81,7 +83,9 @@ impl<'a> Reader<'a> {
         let hit = self.required(obj, "hit", "worst").and_then(|f| self.word(f, &hits));
         let mut table = Table {
             every: obj.get("every").and_then(|f| self.duration(f)),
-            over: obj.get("over").and_then(|f| self.duration(f)),
+            over: obj
+                .get("over")
+                .and_then(|f| self.some_time(f, "leave `over` and `every` out: then the table is evaluated once")),
             gap: obj.get("gap").and_then(|f| self.duration(f)),
             hit: hit.unwrap_or(HitPolicy::Worst),
             rules: Vec::new(),
@@ -123,7 +127,9 @@ impl<'a> Reader<'a> {
         let symptom = self.required(&obj, "symptom", "\"Error rate over 5 %\"").and_then(|f| self.text(f));
         let conditions = self.required(&obj, "if", "{ error_ratio: \"> 5%\" }").map(|f| self.cells(f));
         let outcome = self.outcome(&obj, "action", ACTIONS);
-        let hold = obj.get("for").and_then(|f| self.duration(f));
+        let hold = obj
+            .get("for")
+            .and_then(|f| self.some_time(f, "leave `for` out: without it one look at which it is so is enough"));
         Some(Rule { symptom: symptom?, conditions: conditions?, hold, outcome: outcome?, place: self.place(obj.at) })
     }
 
@@ -157,7 +163,7 @@ impl<'a> Reader<'a> {
 
     fn outcome(&mut self, obj: &Obj<'a>, key: &str, words: &[(&'static str, Ruling)]) -> Option<Outcome> {
         let field = self.required(obj, key, words[0].0)?;
-        let within = obj.get("within").and_then(|f| self.duration(f));
+        let within = obj.get("within").and_then(|f| self.some_time(f, NO_TIME_TO_ANSWER));
         let then = obj.get("then").and_then(|f| self.word(f, SILENCE));
         let action = self.passing(field, words)?;
         Some(Outcome { action, within, then, place: self.place(self.span_of(field)) })
@@ -184,7 +190,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn investigate(&mut self, field: Field<'a>) -> Option<Investigate> {
         let obj = self.object(field, "an investigation", keys::INVESTIGATE)?;
-        let within = self.required(&obj, "within", "15m").and_then(|f| self.duration(f));
+        let within = self.required(&obj, "within", "15m").and_then(|f| self.some_time(f, NO_TIME_TO_ANSWER));
         let then = self.required(&obj, "then", "rollback").and_then(|f| self.word(f, SILENCE));
         Some(Investigate { within: within?, then: then? })
     }
@@ -201,7 +207,7 @@ impl<'a> Reader<'a> {
     fn level(&mut self, field: Field<'a>) -> Option<Level> {
         let obj = self.object(field, "a level", keys::LEVEL)?;
         let to = self.required(&obj, "to", "on-call").and_then(|f| self.text_as(f, "who is asked"));
-        let within = self.required(&obj, "within", "15m").and_then(|f| self.duration(f));
+        let within = self.required(&obj, "within", "15m").and_then(|f| self.some_time(f, NO_TIME_TO_ANSWER));
         Some(Level { to: to?, within: within? })
     }
 

@@ -273,3 +273,34 @@ fn a_phrase_is_one_line_that_everybody_can_see() {
         assert_eq!(phrase(bad)[0].code, Code::BAD_PHRASE, "{bad}");
     }
 }
+
+#[test]
+fn a_time_of_no_length_is_refused_with_what_to_write_instead() {
+    let book = |metric: &str, row: &str, table: &str| {
+        format!(
+            "runbook: v1\nname: demo\nmetrics:\n  a: {{ {metric} }}\nguards:\n  every: 10s\n  hit: worst\n{table}  \
+             rules:\n    - {{ symptom: High, if: {{ a: '> 5' }}, {row} }}\n    - {{ otherwise: hold }}\n    \
+             - {{ no_data: hold }}\nsteps: [{{ id: a, wait: 1s }}]\n"
+        )
+    };
+    let (metric, row) = ("scrape: { url: u, series: s, delta: 1m }", "action: abort");
+    assert_eq!(problems(&book(metric, row, "")), []);
+    let cases = [
+        (book("scrape: { url: u, series: s, delta: 0s }", row, ""), "`delta: 0s`", "`delta: all`"),
+        (book("scrape: { url: u, series: s, rate: 0ms }", row, ""), "`rate: 0ms`", "such as `1m`"),
+        (book("scrape: { url: u, series: s }, stale_after: 0s", row, ""), "`stale_after: 0s`", "`stale_after: 1m`"),
+        (book("scrape: { url: u, series: s }, baseline: 0s", row, ""), "`baseline: 0s`", "`baseline: 5m`"),
+        (book(metric, "for: 0s, action: abort", ""), "`for: 0s`", "leave `for` out"),
+        (book(metric, "action: investigate, within: 0m, then: abort", ""), "`within: 0m`", "`within: 15m`"),
+        (book(metric, row, "  investigate: { within: 0s, then: abort }\n"), "`within: 0s`", "nobody can answer"),
+    ];
+    for (text, what, help) in cases {
+        let found = problems(&text);
+        let [only] = &found[..] else { panic!("{what}: {found:?}") };
+        assert_eq!(
+            (only.severity, only.message.as_str()),
+            (Severity::Error, format!("{what} is no time at all").as_str())
+        );
+        assert!(only.help[0].contains(help), "{:?}", only.help);
+    }
+}

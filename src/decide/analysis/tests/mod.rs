@@ -253,3 +253,15 @@ fn a_table_too_large_to_look_at_says_so() {
     assert_eq!(found(&apart, FindingKind::TooLarge).len(), 0);
     assert_eq!(found(&apart, FindingKind::Gap).len(), 15);
 }
+
+#[test]
+fn looking_for_less_than_lies_between_two_looks_is_pointed_out() {
+    let table = table(HitPolicy::Worst, vec![row(&[("p95", "> 1s")], 0, Ruling::Abort)]);
+    for (over_s, warned) in [(5, true), (10, false), (60, false)] {
+        let looks = Looks::For { over_us: over_s * 1_000_000, longest_us: None };
+        let findings = analyse(&table, looks, &BTreeMap::new());
+        let found = findings.iter().find(|f| f.kind == FindingKind::OutOfTime);
+        assert_eq!(found.map(|f| f.weight), warned.then_some(Weight::Warning), "{over_s} s");
+        assert!(found.is_none_or(|f| f.message.contains("looked at for 5s and only every 10s")), "{found:?}");
+    }
+}
