@@ -137,10 +137,8 @@ impl TableState {
         if let Some(known) = self.metrics.iter_mut().find(|(name, _)| name == metric).map(|(_, state)| state) {
             match (stamped_us, known.stamped_us) {
                 // After a look without data the same value is news: it can be read again.
-                (Some(stamped), Some(newest)) if stamped == known.ahead_us.unwrap_or(newest) => {
-                    if known.newest.as_ref().is_some_and(|newest| newest.value.is_ok()) {
-                        return known.see_again(when, gap_us);
-                    }
+                (Some(stamped), Some(newest)) if stamped == known.ahead_us.unwrap_or(newest) && known.is_usable() => {
+                    return known.see_again(when, gap_us);
                 }
                 (Some(stamped), Some(newest)) if stamped < newest => return,
                 (None, _) if known.newest.as_ref().is_some_and(|newest| newest.seen_us >= when.now_us) => return,
@@ -217,6 +215,11 @@ impl TableState {
 }
 
 impl MetricState {
+    /// Whether the newest sample has a value.
+    fn is_usable(&self) -> bool {
+        self.newest.as_ref().is_some_and(|newest| newest.value.is_ok())
+    }
+
     /// The newest sample is still the newest.
     fn see_again(&mut self, when: Moment, gap_us: u64) {
         if let Some(newest) = &mut self.newest {

@@ -164,10 +164,10 @@ fn weigh(names: &Names<'_>, task: &Task, done: &Done) -> Result<Map<String, Valu
         }
         Ended::Ok => {}
     }
-    if let (Some(answer), Act::Http(http)) = (&done.http, &task.act) {
-        if !http.accepts(answer.status) {
-            return fail(format!("status {} from {}", answer.status, answer.url));
-        }
+    if let (Some(answer), Act::Http(http)) = (&done.http, &task.act)
+        && !http.accepts(answer.status)
+    {
+        return fail(format!("status {} from {}", answer.status, answer.url));
     }
     let found = super::evidence::weigh(names, &task.act, done);
     let found = found.map_err(|(verdict, reason)| Found { verdict, reason })?;

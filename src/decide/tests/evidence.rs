@@ -140,7 +140,7 @@ fn what_stays_older_than_the_newest_is_not_seen_however_young_that_is() {
     use Ruling::{Inconclusive, Ok};
     let back = [(0, Some((0, 1.0))), (20, Some((0, 1.0))), (30, Some((29, 1.0)))];
     assert_eq!(stamped(&back), [Ok, Ok, Ok]);
-    let older = [(100, Some((100, 1.0))), (110, Some((50, 99.0))), (120, Some((50, 99.0))), (130, Some((50, 99.0)))];
+    let older = [(100, Some((99, 1.0))), (110, Some((50, 99.0))), (120, Some((50, 99.0))), (130, Some((50, 99.0)))];
     assert_eq!(stamped(&older), [Ok, Ok, Ok, Inconclusive]);
 }
 
