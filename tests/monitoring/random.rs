@@ -100,25 +100,25 @@ phases:
     Case { book, every_s, limit, held_s, criterion, stage_wait_s, stages, due_min, no_data }
 }
 
-/// A metric that is high for a while, or not there.
-fn other(rng: &mut Rng) -> impl Fn(u64) -> ReadValue + use<> {
+/// A metric that is now and then high, for so long, or not there.
+fn other(rng: &mut Rng, low_s: u64, high_s: u64) -> impl Fn(u64) -> ReadValue + use<> {
     let mut pieces: Vec<(u64, u64)> = Vec::new();
     let mut at = 0;
     while at < 12 * 3600 {
-        let kind = rng.below(12);
+        let kind = if pieces.len() % 2 == 0 { 0 } else { 1 + rng.below(8) };
         pieces.push((at, kind));
-        at += 20 + rng.below(if kind < 10 { 1500 } else { 300 });
+        at += 20 + rng.below(if kind == 0 { low_s } else { high_s });
     }
     move |second| match pieces[pieces.partition_point(|(from, _)| *from <= second).saturating_sub(1)].1 {
-        10 => ReadValue::Number(500.0),
-        11 => ReadValue::Empty,
-        _ => ReadValue::Number(10.0),
+        0 => ReadValue::Number(10.0),
+        1 => ReadValue::Empty,
+        _ => ReadValue::Number(500.0),
     }
 }
 
 /// Errors in pieces of random length, some of them without data or with too little of it.
 fn metrics(mut rng: Rng) -> impl Fn(&str, u64) -> ReadValue {
-    let (memory, queue) = (other(&mut rng), other(&mut rng));
+    let (memory, queue) = (other(&mut rng, 1200, 400), other(&mut rng, 6000, 1200));
     let mut pieces: Vec<(u64, u64)> = Vec::new();
     let mut at = 0;
     while at < 12 * 3600 {
@@ -159,8 +159,8 @@ fn driven(case: &Case, rng: &mut Rng) -> Hours {
         }
         for path in run.questions() {
             match rng.below(4) {
-                0 => run.answer(&path, Answer::Go),
-                1 if rng.below(8) == 0 => run.answer(&path, Answer::BackOut),
+                0 | 1 => run.answer(&path, Answer::Go),
+                2 if rng.below(8) == 0 => run.answer(&path, Answer::BackOut),
                 _ => &mut run,
             };
         }

@@ -313,3 +313,12 @@ fn where_failures_are_asked_about_a_person_is_asked_about_guards_without_data_to
         assert_eq!(run.outcome(), Some(Outcome::Done));
     }
 }
+
+#[test]
+fn a_step_whose_time_comes_while_a_table_holds_begins_when_that_ends_and_wakes_nobody_before() {
+    let rule = "{ symptom: High, if: { errors: \"> 1%\" }, action: hold }";
+    let text = book(rule).replace("id: second, shell", "id: second, at: T+45s, shell");
+    let mut run = Hours::of(&text, errors(3.0, 35, 65));
+    run.go(10 * MINUTE);
+    assert_eq!((run.began("change.second"), run.outcome()), (Some(70), Some(Outcome::Done)));
+}

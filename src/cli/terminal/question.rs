@@ -4,7 +4,7 @@
 
 use super::awaited::Awaited;
 use super::notice::{last_lines, unanswered_words};
-use crate::machine::event::{Answer, Asked, Question};
+use crate::machine::event::{About, Answer, Asked, Question};
 use crate::report::look::{Ink, Mark, columns};
 use crate::report::{Look, Row, clock_words, visible_line};
 use serde_json::{Map, Value};
@@ -150,6 +150,11 @@ impl Conversation {
 
     pub(super) fn path(&self) -> &str {
         &self.asked.path
+    }
+
+    /// What a table asks about.
+    pub(super) fn about(&self) -> &[About] {
+        &self.asked.about
     }
 
     fn choices(&self) -> &'static [Choice] {
