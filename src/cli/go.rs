@@ -142,7 +142,8 @@ impl Waiting {
             nonce: approval.nonce.to_string(),
         };
         let (role, reference) = (approval.role.clone(), approval.reference.clone());
-        let backing = Backing { role, reference, phrase: None, given_us: Some(counted.said_us), signed: Some(signed) };
+        let (given_us, signed) = (Some(counted.said_us), Some(signed));
+        let backing = Backing { role, reference, given_us, signed, ..Backing::default() };
         let answer = if counted.decision == Decision::Go { Answer::Go } else { Answer::NoGo };
         let (path, by_whom) = (self.asked.path.clone(), principal.clone());
         let evidence = serde_json::Map::new();

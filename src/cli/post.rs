@@ -200,9 +200,9 @@ impl Post {
         let backing = Backing {
             role: said.role.clone(),
             reference: said.reference.clone(),
-            phrase: None,
             given_us: Some(counted.said_us),
             signed: Some(stands),
+            ..Backing::default()
         };
         let answer = if counted.decision == Decision::Go { Answer::Go } else { Answer::NoGo };
         let (path, by, reason) = (checkpoint.to_string(), counted.principal, said.reason.clone());

@@ -222,6 +222,11 @@ impl<J: Journal, W: World, A: Audience> Driver<'_, J, W, A> {
                 Event::Refused { path, .. } | Event::Answered { path, .. } if asked.as_ref() == Some(path) => {
                     *asked = asked.take().filter(|path| self.is_answered(path));
                 }
+                // It may be put anew at once, about something else.
+                Event::Withdrawn { path, .. } | Event::AnswerExpired { path } if asked.as_ref() == Some(path) => {
+                    *asked = None;
+                    self.audience.withdraw();
+                }
                 _ => {}
             }
             self.audience.tell(&event, &self.state, now);

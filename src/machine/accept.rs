@@ -1,7 +1,7 @@
 //! What the world, people and the driver say becomes a fact, or nothing when it no longer matters.
 
 use super::action::Done;
-use super::event::{Answer, Event, Locked, OnHold, Parking, Question, Refusal, Signed};
+use super::event::{About, Answer, Event, Locked, OnHold, Parking, Question, Refusal, Signed};
 use super::gate;
 use super::leave::blocking_question;
 use super::lock;
@@ -87,6 +87,8 @@ pub struct Backing {
     pub given_us: Option<i64>,
     /// A signature that was found good.
     pub signed: Option<Signed>,
+    /// What the question of a table was about when it was answered, where that is known: it may have been put anew since.
+    pub about: Option<Vec<About>>,
 }
 
 /// What a person typed for a phrase. It is compared and forgotten, and never shown.
@@ -125,7 +127,10 @@ pub fn accept(state: &State, input: Input) -> Option<Event> {
             if !fits || (positive && missing) {
                 return None;
             }
-            let Backing { role, reference, phrase, given_us, signed } = backing;
+            let Backing { role, reference, phrase, given_us, signed, about } = backing;
+            if about.is_some_and(|about| about != asked.about) {
+                return None;
+            }
             if asked.question == Question::Checkpoint {
                 let said = gate::Said {
                     answer,

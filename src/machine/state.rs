@@ -315,6 +315,7 @@ impl State {
                 Status::Pausing { .. } | Status::Waiting { .. } if held && !self.armed.contains(id) => {}
                 Status::Pausing { .. } if left => {}
                 Status::Pausing { .. } | Status::Waiting { .. } if look::waits_for_a_look(self, *id) => {}
+                Status::Waiting { .. } if look::waits_for_a_table(self, *id) => {}
                 Status::Pausing { until_us } => run = Some(run.map_or(*until_us, |r| r.min(*until_us))),
                 Status::Asking(asked) => {
                     let lapses = gate::lapses_at(&self.insts[*id].gathered, asked);

@@ -128,6 +128,11 @@ impl Row {
         Some(self.ended?.run_us.saturating_sub(self.began?.run_us))
     }
 
+    /// Whether a block ended without anything to judge it by, whatever its members did.
+    pub fn is_unproved(&self) -> bool {
+        !self.kind.is_step() && self.part == Part::Forward && self.verdict == Some(Verdict::Inconclusive)
+    }
+
     /// Whether it ended in a way that is not good.
     pub fn is_failed(&self) -> bool {
         self.standing == Standing::Finished && self.verdict.is_some_and(|v| !v.lets_go_on())

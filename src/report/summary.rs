@@ -6,7 +6,7 @@ use super::rows::{Counts, Ending, Missed, Row};
 use super::view::View;
 use super::visible::{visible, visible_line};
 use super::words::{ending_words, moment_words, next_commands, plural};
-use crate::machine::event::{Outcome, Parking};
+use crate::machine::event::{CauseKind, Outcome, Parking};
 use crate::plan::units::duration_words;
 
 /// Lines of output repeated for a failed step.
@@ -71,8 +71,11 @@ pub fn summary_in(view: &View, look: &Look, left: Option<(u8, &str)>) -> String 
 
 /// Failed steps, the one that ended the run first.
 fn failures(view: &View) -> Vec<Row> {
-    let mut rows: Vec<Row> = view.rows().into_iter().filter(|row| row.kind.is_step() && row.is_failed()).collect();
+    let counts = |row: &Row| (row.kind.is_step() && row.is_failed()) || row.is_unproved();
+    let mut rows: Vec<Row> = view.rows().into_iter().filter(counts).collect();
     let Some(cause) = view.cause() else { return rows };
+    // The whole run is no row of its own.
+    rows.extend(view.row("").filter(|row| cause.path.is_empty() && row.is_unproved()));
     // A table beside the run is no step of it, but it says what the steps it ended cannot.
     let beside = cause.path.ends_with("~guard") || cause.path.ends_with("~override");
     let guard = view.row(&cause.path).filter(|_| beside);
@@ -88,11 +91,12 @@ fn failure(view: &View, row: &Row, look: &Look) -> String {
         facts.push(plural(row.attempts as usize, "attempt"));
     }
     facts.push(visible_line(&row.at));
+    let path = visible_line(&row.path);
     let took = row.took_us().filter(|_| row.attempts > 0).map(duration_words).unwrap_or_default();
     let mut out = format!(
         " {} {}  {took}{}{}\n",
         look.marked(Mark::Failed),
-        look.paint(Ink::Strong, &visible_line(&row.path)),
+        look.paint(Ink::Strong, if row.path.is_empty() { "the whole run" } else { &path }),
         if took.is_empty() { "" } else { "  " },
         facts.join(look.dot())
     );
@@ -186,9 +190,10 @@ fn result_line(view: &View, look: &Look, code: Option<u8>) -> String {
     // A run whose log cannot be written any more was left, whatever its last event says.
     let word = if ending == Ending::Open && code == Some(JOURNAL) { "STOPPED" } else { ending_words(ending) };
     let mut facts = Vec::new();
-    match view.cause().map(|cause| cause.path.as_str()) {
-        Some("") => facts.push("stopped by the operator".to_string()),
-        Some(path) => facts.push(format!("at {}", visible_line(path))),
+    match view.cause() {
+        Some(cause) if !cause.path.is_empty() => facts.push(format!("at {}", visible_line(&cause.path))),
+        Some(cause) if cause.kind == CauseKind::Interrupt => facts.push("stopped by the operator".to_string()),
+        Some(_) => facts.push("for the whole run".to_string()),
         None => {}
     }
     if let Some(Parking::Question(path)) = &view.state().parked {

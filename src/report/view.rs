@@ -8,6 +8,7 @@ use crate::decide::{Because, Ruling};
 use crate::machine::event::{Asked, Cause, Direction, Event, Parking, Question, RunStarted, Verdict};
 use crate::machine::{IllegalEvent, InstId, Plans, State, Status, Timestamp, apply, is_waived, title};
 use crate::plan::model::{NodeKind, Plan};
+use crate::runbook::model::Severity;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -272,11 +273,14 @@ impl View {
                 let is_skipped = !row.kind.is_step() && row.verdict == Some(Verdict::Skipped);
                 skipped_block = is_skipped.then_some(row.depth);
             }
-            if !row.kind.is_step() || row.standing != Standing::Finished {
+            // What a block did not pass by itself is no failure of any of its steps.
+            counts.total += usize::from(row.is_unproved());
+            if !(row.kind.is_step() || row.is_unproved()) || row.standing != Standing::Finished {
                 counts.skipped += usize::from(inside && row.kind.is_step() && row.part == Part::Forward);
                 continue;
             }
             let failed = row.is_failed();
+            let soft = self.state.inst(&row.path).is_some_and(|i| self.plan().node(i.node).severity == Severity::Warn);
             match (row.part, row.verdict) {
                 (Part::Undo | Part::Rollback, _) if failed => counts.undo_failed += 1,
                 (Part::Undo | Part::Rollback, Some(Verdict::Skipped)) => {}
@@ -286,6 +290,7 @@ impl View {
                 (Part::Forward, Some(Verdict::Skipped)) => counts.skipped += 1,
                 (Part::Forward, Some(Verdict::Warn)) if self.is_waived(&row.path) => counts.waived += 1,
                 (Part::Forward, Some(Verdict::Warn)) => counts.warned += 1,
+                (Part::Forward, _) if failed && soft => counts.warned += 1,
                 (Part::Forward, _) if failed => counts.failed += 1,
                 (Part::Forward, _) => counts.ok += 1,
             }

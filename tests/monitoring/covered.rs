@@ -2,6 +2,7 @@
 
 use runbook::machine::action::{Captured, Done, Ended, ReadValue};
 use runbook::machine::event::{Answer, Event, Outcome};
+use runbook::machine::{Backing, Input, accept};
 
 use super::hours::{Hours, MINUTE, SECOND};
 
@@ -227,4 +228,23 @@ fn a_decide_step_asks_about_everything_it_does_not_know() {
     run.go(MINUTE);
     let title = &asked(&run)[0].1;
     assert!(title.contains(MEMORY_WORDS) && title.contains("errors: "), "{title}");
+}
+
+#[test]
+fn an_answer_to_what_was_asked_before_is_none_to_what_is_asked_now() {
+    let mut run = Hours::of(&book(&[MEMORY, HEALTH]), bad((20, 9000), (60, 9000)));
+    run.go(25 * SECOND);
+    let shown = run.view().open_questions()[0].about.clone();
+    let late = |about| Input::Answer {
+        path: "change~ask".into(),
+        answer: Answer::Go,
+        by: "ana".into(),
+        reason: Some("memory only".into()),
+        evidence: Default::default(),
+        backing: Backing { about: Some(about), ..Backing::default() },
+    };
+    run.go(40 * SECOND);
+    assert_eq!(accept(run.view().state(), late(shown)), None);
+    let now = run.view().open_questions()[0].about.clone();
+    assert!(now.len() == 2 && accept(run.view().state(), late(now)).is_some());
 }

@@ -8,6 +8,7 @@ use runbook::machine::action::{Action, Done, Ended, HttpAnswer, ReadValue, Readi
 use runbook::machine::event::{Answer, Event, RunStarted, StepStarted, Verdict};
 use runbook::machine::{Input, State, Timestamp, accept, apply, keeps_from_resuming, next};
 use runbook::plan::{Library, Plan, Request, Unreadable, build};
+use runbook::report::View;
 use runbook::runbook::model::Runbook;
 use runbook::runbook::read;
 use runbook::text::Source;
@@ -310,6 +311,11 @@ impl Hours {
             _ => None,
         });
         missed.collect()
+    }
+
+    /// The run as people see it.
+    pub(crate) fn view(&self) -> View {
+        View::of(self.plan.clone(), &self.events).expect("what was written can be read again")
     }
 
     /// Why a step or a block ended as it did.

@@ -1,7 +1,9 @@
 //! Random runbooks with tables, stages, marks and rounds, random metrics, kills and answers. What must hold is said again
 //! here, slowly, from the events alone.
 
-use runbook::decide::{Because, Measured, Ruling};
+use std::collections::BTreeMap;
+
+use runbook::decide::{Measured, Ruling, Sample};
 use runbook::machine::action::ReadValue;
 use runbook::machine::event::{Answer, Event};
 
@@ -20,6 +22,8 @@ struct Case {
     stages: usize,
     /// `check` is due at this minute after the start.
     due_min: u64,
+    /// What guards do without data.
+    no_data: &'static str,
 }
 
 /// A small generator of random numbers: one seed, one sequence.
@@ -53,6 +57,8 @@ runbook: v1
 name: random
 metrics:
   errors: {{ prometheus: errors, url: "http://127.0.0.1:9090", samples: requests, min_samples: 100, unit: "%" }}
+  memory: {{ prometheus: memory, url: "http://127.0.0.1:9090", unit: MiB }}
+  queue: {{ prometheus: queue, url: "http://127.0.0.1:9090", unit: count }}
 on_failure: rollback
 guards:
   every: {every_s}s
@@ -62,6 +68,10 @@ guards:
     - {{ symptom: High for long, if: {{ errors: "> {limit}%" }}, for: {held_s}s, action: rollback }}
     - {{ symptom: Raised, if: {{ errors: "> 1%" }}, action: investigate }}
     - {{ symptom: Fine, if: {{ errors: "0% .. 1%" }}, action: ok }}
+    - {{ symptom: Memory, if: {{ memory: "> 100MiB" }}, action: investigate }}
+    - {{ symptom: Enough memory, if: {{ memory: "<= 100MiB" }}, action: ok }}
+    - {{ symptom: Queue, if: {{ queue: "> 50" }}, action: hold }}
+    - {{ symptom: Short queue, if: {{ queue: "<= 50" }}, action: ok }}
     - {{ otherwise: investigate }}
     - {{ no_data: {no_data} }}
 phases:
@@ -87,11 +97,28 @@ phases:
 "#,
         table = table.concat().trim_end(),
     );
-    Case { book, every_s, limit, held_s, criterion, stage_wait_s, stages, due_min }
+    Case { book, every_s, limit, held_s, criterion, stage_wait_s, stages, due_min, no_data }
+}
+
+/// A metric that is now and then high, for so long, or not there.
+fn other(rng: &mut Rng, low_s: u64, high_s: u64) -> impl Fn(u64) -> ReadValue + use<> {
+    let mut pieces: Vec<(u64, u64)> = Vec::new();
+    let mut at = 0;
+    while at < 12 * 3600 {
+        let kind = if pieces.len() % 2 == 0 { 0 } else { 1 + rng.below(8) };
+        pieces.push((at, kind));
+        at += 20 + rng.below(if kind == 0 { low_s } else { high_s });
+    }
+    move |second| match pieces[pieces.partition_point(|(from, _)| *from <= second).saturating_sub(1)].1 {
+        0 => ReadValue::Number(10.0),
+        1 => ReadValue::Empty,
+        _ => ReadValue::Number(500.0),
+    }
 }
 
 /// Errors in pieces of random length, some of them without data or with too little of it.
 fn metrics(mut rng: Rng) -> impl Fn(&str, u64) -> ReadValue {
+    let (memory, queue) = (other(&mut rng, 1200, 400), other(&mut rng, 6000, 1200));
     let mut pieces: Vec<(u64, u64)> = Vec::new();
     let mut at = 0;
     while at < 12 * 3600 {
@@ -108,6 +135,8 @@ fn metrics(mut rng: Rng) -> impl Fn(&str, u64) -> ReadValue {
     move |name, second| {
         let here = pieces.partition_point(|(from, _)| *from <= second).saturating_sub(1);
         match (name, pieces[here].1) {
+            ("memory", _) => memory(second),
+            ("queue", _) => queue(second),
             ("errors", 0) => ReadValue::Number(0.1),
             ("errors", 1) => ReadValue::Number(2.0),
             ("errors", 2) => ReadValue::Number(8.0),
@@ -131,8 +160,8 @@ fn driven(case: &Case, rng: &mut Rng) -> Hours {
         }
         for path in run.questions() {
             match rng.below(4) {
-                0 => run.answer(&path, Answer::Go),
-                1 if rng.below(8) == 0 => run.answer(&path, Answer::BackOut),
+                0 | 1 => run.answer(&path, Answer::Go),
+                2 if rng.below(8) == 0 => run.answer(&path, Answer::BackOut),
                 _ => &mut run,
             };
         }
@@ -153,37 +182,95 @@ fn wrong(case: &Case, run: &Hours) -> Vec<String> {
     nothing_after_the_end(run, &mut found);
     stages_are_proved(case, run, &mut found);
     marks_are_kept(case, run, &mut found);
-    guards_keep_back(run, &mut found);
+    guards_keep_back(case, run, &mut found);
     found
 }
 
-/// No step begins before the first look, nor while the table holds or asks what nobody let pass; and a run that passes ends
-/// with a look that passes, begun after the last step was over.
-fn guards_keep_back(run: &Hours, found: &mut Vec<String>) {
-    let (mut last, mut let_pass, mut looked_at_the_end) = (None, None, false);
-    for (_, event) in &run.events {
-        let good = |(ruling, cause): (Ruling, Because)| ruling.passes() || let_pass == Some(cause);
-        let may_begin = |said| good(said) || said.0 == Ruling::Inconclusive;
+/// One thing that a look of the guards finds, as the rows are written above.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Thing {
+    Raised,
+    Memory,
+    Queue,
+    NotForLongEnough,
+    NoData(&'static str),
+}
+
+/// What a look finds, and what of all that it does not.
+fn things(case: &Case, samples: &BTreeMap<String, Sample>, fires: bool) -> (Vec<Thing>, Vec<Thing>) {
+    let number = |name: &str| match &samples[name].value {
+        Measured::Number { value, evidence, .. } if name != "errors" || evidence.unwrap_or(0) >= 100 => Some(*value),
+        _ => None,
+    };
+    let (mut found, mut gone) = (Vec::new(), Vec::new());
+    for (name, thing, limit) in
+        [("errors", Thing::Raised, 1.0), ("memory", Thing::Memory, 100.0), ("queue", Thing::Queue, 50.0)]
+    {
+        match number(name) {
+            Some(value) => {
+                gone.push(Thing::NoData(name));
+                if value > limit { found.push(thing) } else { gone.push(thing) }
+            }
+            None => found.push(Thing::NoData(name)),
+        }
+    }
+    if number("errors").is_some_and(|errors| errors > case.limit) && !fires {
+        found.push(Thing::NotForLongEnough);
+    }
+    (found, gone)
+}
+
+/// What guards keep from beginning, and from ending, as docs/decisions.md has it.
+fn guards_keep_back(case: &Case, run: &Hours, found: &mut Vec<String>) {
+    // What the last look found; none where there was none since somebody took over.
+    let mut seen: Option<Vec<Thing>> = None;
+    let (mut accepted, mut asked, mut looked_at_the_end) = (Vec::<Thing>::new(), Vec::<Thing>::new(), false);
+    let asks = |thing: &Thing| match thing {
+        Thing::Raised | Thing::Memory => true,
+        Thing::NoData(_) => case.no_data == "investigate",
+        Thing::Queue | Thing::NotForLongEnough => false,
+    };
+    let may_go_on = |thing: &Thing| matches!(thing, Thing::NoData(_)) && case.no_data == "inconclusive";
+    for (at, event) in &run.events {
+        let second = at.run_us / SECOND;
+        let open: Vec<Thing> = seen.iter().flatten().filter(|thing| !accepted.contains(thing)).copied().collect();
         match event {
-            Event::Looked { path, ruling, cause, .. } if path == "~guard" => {
-                last = Some((*ruling, *cause));
-                let_pass = let_pass.filter(|_| !ruling.passes());
+            Event::Looked { path, samples, ruling, .. } if path == "~guard" => {
+                let (things, gone) = things(case, samples, *ruling == Ruling::Rollback);
+                accepted.retain(|thing| !gone.contains(thing));
+                let passes = things.is_empty() && *ruling != Ruling::Rollback;
+                if passes != ruling.passes() {
+                    found.push(format!("at {second} the guards said {ruling:?} to {things:?}"));
+                }
+                seen = Some(things);
+            }
+            Event::Resumed { .. } => (seen, looked_at_the_end) = (None, false),
+            Event::Asked(question) if question.path == "~ask" => {
+                asked = open.iter().filter(|thing| asks(thing)).copied().collect();
+                if asked.is_empty() {
+                    asked = open.iter().filter(|thing| may_go_on(thing)).copied().collect();
+                }
+                if asked.is_empty() {
+                    found.push(format!("at {second} it asked, and there was only {open:?}"));
+                }
             }
             Event::Answered { path, answer: Answer::Go, .. } if path == "~ask" => {
-                let_pass = last.map(|(_, cause)| cause)
+                if let Some(thing) = open.iter().find(|thing| asks(thing) && !asked.contains(thing)) {
+                    found.push(format!("at {second} GO was said to {asked:?}, and nobody had asked about {thing:?}"));
+                }
+                accepted.append(&mut asked);
             }
             Event::StepStarted(step) if step.path == "~guard" => looked_at_the_end = true,
-            Event::StepStarted(step)
-                if !step.path.contains('~') && step.attempt == 1 && !last.is_some_and(may_begin) =>
-            {
-                found.push(format!("{} began although the table said {last:?}", step.path));
+            Event::StepStarted(step) if !step.path.contains('~') && step.attempt == 1 => {
+                if seen.is_none() || !open.iter().all(may_go_on) {
+                    found.push(format!("at {second} {} began although {open:?} of {seen:?}", step.path));
+                }
             }
             Event::StepFinished { path, .. } if !path.contains('~') => looked_at_the_end = false,
             // What follows is no way forward any more.
             Event::Turned { cause, .. } => {
-                let passed = cause.is_none();
-                if passed && !(looked_at_the_end && last.is_some_and(good)) {
-                    found.push(format!("it passed although the table said {last:?}, at the end: {looked_at_the_end}"));
+                if cause.is_none() && !(looked_at_the_end && seen.is_some() && open.is_empty()) {
+                    found.push(format!("it passed although {open:?} of {seen:?}, at the end: {looked_at_the_end}"));
                 }
                 break;
             }

@@ -3,6 +3,7 @@
 use runbook::machine::action::ReadValue;
 use runbook::machine::event::{Answer, Event, Outcome, Verdict};
 use runbook::machine::{Backing, Input, Typed};
+use runbook::report::summary;
 
 use super::hours::{Hours, MINUTE, SECOND};
 
@@ -243,4 +244,81 @@ fn after_nobody_looked_for_a_while_nothing_begins_before_a_look() {
     run.go(15 * SECOND).pass(70 * SECOND);
     run.go(10 * MINUTE);
     assert_eq!((run.ruled().map(|(second, _)| second), run.began("change.second")), (Some(85), None), "asleep");
+}
+
+/// Something under guards that never have data, and a step after it.
+const BLIND: &str = r#"
+runbook: v1
+name: blind
+metrics:
+  errors: { prometheus: "errors", url: "http://127.0.0.1:9090", unit: "%" }
+OF_RUN
+phases:
+  - id: change
+    steps:
+      - id: both
+        OF_BLOCK
+        parallel:
+          steps:
+            - { id: one, shell: ./one, timeout: 1m, undo: { none: it stays } }
+            - { id: two, shell: ./two, timeout: 1m, undo: { none: it stays } }
+  - id: later
+    steps: [{ id: third, shell: ./third, timeout: 1m, undo: { none: it stays } }]
+"#;
+
+const TABLE: &str = r#"every: 10s, hit: worst, rules: [{ symptom: Fine, if: { errors: "<= 1%" }, action: ok }, { otherwise: abort }, { no_data: inconclusive }]"#;
+
+fn blind(of_run: &str, of_block: &str) -> Hours {
+    let put = |text: &str| text.replace("TABLE", &format!("{{ {TABLE} }}"));
+    let text = BLIND.replace("OF_RUN", &put(of_run)).replace("OF_BLOCK", &put(of_block));
+    let mut run = Hours::of(&text, |_, _| ReadValue::Empty);
+    run.go(10 * MINUTE);
+    run
+}
+
+#[test]
+fn a_run_whose_guards_never_had_data_says_so_at_the_end_and_that_nobody_stopped_it() {
+    let screen = summary(&blind("guards: TABLE", "title: Both").view());
+    assert!(screen.contains("the whole run  its guards had nothing to judge by at the end: errors: "), "{screen}");
+    assert!(screen.contains("for the whole run") && !screen.contains("operator"), "{screen}");
+}
+
+#[test]
+fn what_may_be_unproved_is_shown_and_counted_as_a_warning() {
+    let run = blind("title: Blind", "severity: warn\n        guards: TABLE");
+    assert_eq!((run.began("later").is_some(), run.outcome()), (true, Some(Outcome::Done)));
+    let (view, screen) = (run.view(), summary(&run.view()));
+    assert_eq!((view.counts().ok, view.counts().warned, view.counts().failed), (3, 1, 0));
+    assert!(screen.contains("change.both  its guards had nothing to judge by at the end: "), "{screen}");
+    let decided = BLIND.replace("OF_RUN", "title: Blind").replace("OF_BLOCK", "title: Both");
+    let decided = decided.replace(
+        "  - id: later\n    steps: [",
+        &format!(
+            "  - id: later\n    steps: [{{ id: look, severity: warn, decide: {{ {} }} }}, ",
+            TABLE.replace("every: 10s, ", "")
+        ),
+    );
+    let mut run = Hours::of(&decided, |_, _| ReadValue::Empty);
+    run.go(10 * MINUTE);
+    let counts = run.view().counts();
+    assert_eq!((run.outcome(), counts.ok, counts.warned, counts.failed), (Some(Outcome::Done), 3, 1, 0));
+}
+
+#[test]
+fn where_failures_are_asked_about_a_person_is_asked_about_guards_without_data_too() {
+    for (of_run, asked) in [("guards: TABLE\non_failure: ask", "~ask"), ("on_failure: ask", "change.both~ask")] {
+        let mut run = blind(of_run, if asked == "~ask" { "title: Both" } else { "guards: TABLE" });
+        assert_eq!(run.questions(), [asked]);
+        run.answer(asked, Answer::Go).go(MINUTE);
+        assert_eq!(run.outcome(), Some(Outcome::Done));
+    }
+}
+
+#[test]
+fn a_step_whose_time_comes_while_a_table_holds_begins_when_that_ends_and_wakes_nobody_before() {
+    let rule = "{ symptom: High, if: { errors: \"> 1%\" }, action: hold }";
+    let text = book(rule).replace("id: second, shell", "id: second, at: T+45s, shell");
+    let mut run = Hours::of(&text, errors(3.0, 35, 65));
+    run.go(10 * MINUTE);
+    assert_eq!((run.began("change.second"), run.outcome()), (Some(70), Some(Outcome::Done)));
 }

@@ -2,7 +2,7 @@
 
 use crate::decide::Ruling;
 use crate::machine::Status;
-use crate::machine::event::{Answer, Direction, Event, Parking, Question, Then, Verdict};
+use crate::machine::event::{Answer, Asked, Direction, Event, Parking, Question, Then, Verdict};
 use crate::plan::units::{duration_words, to_the_second};
 use crate::report::look::{Mark, mark_of};
 use crate::report::{
@@ -47,7 +47,8 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
             let row = view.row(path)?;
             // A block that began is told by its members; one that never did has only its own end to tell.
             let begun = view.state().inst(path).is_some_and(|inst| !inst.children.is_empty());
-            (!begun && !path.is_empty()).then(|| finished(&row, row.reason.as_deref().unwrap_or_default()))
+            (row.is_unproved() || !begun && !path.is_empty())
+                .then(|| finished(&row, row.reason.as_deref().unwrap_or_default()))
         }
         Event::StepStarted(started) => {
             let row = view.row(&started.path)?;
@@ -146,7 +147,7 @@ pub(super) fn notice(view: &View, event: &Event) -> Option<Notice> {
         }
         Event::Asked(asked) => {
             let row = view.row(&asked.path)?;
-            let until = asked.expires_wall_us.map(|at| format!(" · no answer by {} = NO-GO", clock_words(at)));
+            let until = asked.expires_wall_us.map(|at| format!(" · {}", unanswered_words(asked, &clock_words(at))));
             let words = format!("{}{}", visible_line(&asked.title), until.unwrap_or_default());
             let shown = asked.evidence.iter().map(|(label, value)| visible_line(&format!("{label}: {value}")));
             let mut below: Vec<String> = shown.collect();
@@ -220,6 +221,16 @@ fn about_the_run(view: &View, event: &Event) -> Option<Notice> {
             Some(about_run(Mark::Running, "lifted", visible_line(&format!("{lock} is not held any more"))))
         }
         _ => None,
+    }
+}
+
+/// What comes without an answer.
+pub(super) fn unanswered_words(asked: &Asked, at: &str) -> String {
+    match asked.unanswered {
+        Some(Then::Up) => format!("no answer by {at}: the next level is asked"),
+        Some(Then::Rollback) => format!("no answer by {at}: the run backs out"),
+        Some(_) => format!("no answer by {at}: the run stops"),
+        None => format!("no answer by {at} = NO-GO"),
     }
 }
 

@@ -164,7 +164,8 @@ impl Reader {
                 Reply::Answer { answer, reason, evidence } => {
                     let Some(open) = lock(shared).open.take() else { continue };
                     let (path, by) = (open.path().to_string(), operator.to_string());
-                    let backing = Backing { given_us: Some(now_us()), ..Backing::default() };
+                    let about = Some(open.about().to_vec());
+                    let backing = Backing { given_us: Some(now_us()), about, ..Backing::default() };
                     Incoming::Input(Input::Answer { path, answer, by, reason, evidence, backing })
                 }
                 Reply::Go { reason, reference, phrase } => {

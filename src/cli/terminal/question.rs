@@ -3,8 +3,8 @@
 //! Nothing is ever agreed to by accident: an empty line asks again, and so does anything that is not one of the answers.
 
 use super::awaited::Awaited;
-use super::notice::last_lines;
-use crate::machine::event::{Answer, Asked, Question};
+use super::notice::{last_lines, unanswered_words};
+use crate::machine::event::{About, Answer, Asked, Question};
 use crate::report::look::{Ink, Mark, columns};
 use crate::report::{Look, Row, clock_words, visible_line};
 use serde_json::{Map, Value};
@@ -152,6 +152,11 @@ impl Conversation {
         &self.asked.path
     }
 
+    /// What a table asks about.
+    pub(super) fn about(&self) -> &[About] {
+        &self.asked.about
+    }
+
     fn choices(&self) -> &'static [Choice] {
         match self.asked.question {
             Question::Checkpoint if !self.takes_go() => CLOSED,
@@ -205,7 +210,8 @@ impl Conversation {
         }
         if let Some(at) = self.asked.expires_wall_us {
             let at = clock_words(at);
-            out.push_str(&format!("    no answer by {} UTC = NO-GO\n", at.trim_end_matches('Z')));
+            let at = format!("{} UTC", at.trim_end_matches('Z'));
+            out.push_str(&format!("    {}\n", unanswered_words(&self.asked, &at)));
         }
         if let Some(words) = &self.holding {
             out.push_str(&format!("    holding: {words}\n"));

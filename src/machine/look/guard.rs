@@ -42,14 +42,24 @@ pub(in crate::machine) fn turn(state: &State, id: InstId, now: Timestamp) -> Opt
 
 /// Whether a table around a step keeps it from beginning.
 pub(in crate::machine) fn keeps_back(state: &State, id: InstId, now: Timestamp) -> bool {
-    state.guards_around(id).any(|guard| restrains(state, guard, now))
+    state.guards_around(id).any(|guard| restrains(state, guard) || is_long_ago(state, guard, now))
 }
 
-fn restrains(state: &State, guard: InstId, now: Timestamp) -> bool {
+/// Whether a step whose time has come only waits for what the next look of a table says.
+pub(in crate::machine) fn waits_for_a_table(state: &State, id: InstId) -> bool {
+    state.makes_attempts(id) && state.guards_around(id).any(|guard| restrains(state, guard))
+}
+
+/// What was said long ago says nothing: the machine may have slept since.
+fn is_long_ago(state: &State, guard: InstId, now: Timestamp) -> bool {
+    let lookout = &state.insts[guard].lookout;
+    let gap_us = decision_of(state, guard).map_or(0, |decision| decision.table.gap_us());
+    now.run_us.saturating_sub(lookout.judged_us) > gap_us.saturating_add(lookout.reading_us)
+}
+
+fn restrains(state: &State, guard: InstId) -> bool {
     let (lookout, Some(decision)) = (&state.insts[guard].lookout, decision_of(state, guard)) else { return true };
-    // What was said long ago says nothing: the machine may have slept since.
-    let old_us = decision.table.gap_us().saturating_add(lookout.reading_us);
-    if lookout.said.is_none() || now.run_us.saturating_sub(lookout.judged_us) > old_us {
+    if lookout.said.is_none() {
         return true;
     }
     let restrains = |concern: &Concern| match (concern.ruling, &concern.issue) {

@@ -19,7 +19,7 @@ pub(super) use baseline::keep as keep_baselines;
 pub(crate) use clock::LookClock;
 pub(super) use clock::LookTime;
 pub(crate) use counters::Counters;
-pub(super) use guard::{ends, keeps_back, turn, waits_for_a_look};
+pub(super) use guard::{ends, keeps_back, turn, waits_for_a_look, waits_for_a_table};
 pub(super) use hold::is_held;
 pub(crate) use latencies::Latencies;
 pub use probe::{Probe, Seen};
