@@ -94,7 +94,9 @@ metrics
     Memory leak                   rss slope > 100MB/min over 3m      → back out
     Memory up 10 %                rss <= +10% against the baseline   → ok
     Memory up further             rss > +10% against the baseline    → known, go on
-    Queue grows                   worst_minute increasing over 50m   → begin nothing new
+    Queue grows                   worst_minute increasing over 50m   → begin nothing new, for at
+                                                                       most 1h, then ask (no answer
+                                                                       in 15m = back out)
     Queue shrinks                 worst_minute decreasing over 50m   → ok
     Queue stays                   worst_minute steady over 50m       → ok
     Errors again and again        errors > 20 3 times in a row       → stop
@@ -108,11 +110,17 @@ metrics
     Most requests very slow       latency > 5s                       → stop
     All requests fast             slowest <= 10s                     → ok
     Some requests very slow       slowest > 10s                      → stop
-    Crowded                       active > 100                       → begin nothing new
+    Crowded                       active > 100                       → begin nothing new, for at
+                                                                       most 1h, then ask (no answer
+                                                                       in 15m = back out)
     Not crowded                   active 0 .. 100                    → ok
-    Little traffic                served < 10                        → begin nothing new
+    Little traffic                served < 10                        → begin nothing new, for at
+                                                                       most 1h, then ask (no answer
+                                                                       in 15m = back out)
     Traffic                       served >= 10                       → ok
-    No traffic                    served_per_second == 0/s           → begin nothing new
+    No traffic                    served_per_second == 0/s           → begin nothing new, for at
+                                                                       most 1h, then ask (no answer
+                                                                       in 15m = back out)
     Some traffic                  served_per_second > 0/s            → ok
     otherwise                     no row covers the value            → ask (no answer in 15m = back
                                                                        out)
