@@ -255,8 +255,9 @@ impl Table {
 
     /// Of two metrics the one that has a unit, where the other has none and its numbers may be anything.
     fn half_known<'m>(&self, one: &'m str, other: &'m str) -> Option<(&'m str, &'m str)> {
-        let unit = |metric: &str| self.metrics.get(metric).and_then(|m| m.unit);
-        let (known, unknown) = match (unit(one), unit(other)) {
+        // What is no metric at all is reported where it is named.
+        let unit = |metric: &str| self.metrics.get(metric).map(|m| m.unit);
+        let (known, unknown) = match (unit(one)?, unit(other)?) {
             (Some(_), None) => (one, other),
             (None, Some(_)) => (other, one),
             _ => return None,

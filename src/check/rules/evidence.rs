@@ -15,7 +15,7 @@ pub(super) fn beforehand(metric: &Metric, metrics: &[Metric], fill: &Fill<'_>) -
         evidence: evidence(metric, metrics),
         rate: is_rate(metric),
         unsaid: is_unsaid(metric),
-        divided: metric.unit().is_none() && metric.quantile.is_none() && divides(metric),
+        divided: metric.unit.is_none() && metric.quantile.is_none() && divides(metric),
         first_us: first_us(metric, metrics, metrics.len(), fill),
     }
 }
@@ -70,7 +70,8 @@ fn is_signed(metric: &Metric) -> bool {
 
 /// Whether its numbers may be fractions or percent: a quotient is a fraction, and a series that is called a ratio too.
 fn is_unsaid(metric: &Metric) -> bool {
-    if metric.unit().is_some() || metric.quantile.is_some() || is_rate(metric) {
+    // A unit that does not exist is reported as that.
+    if metric.unit.is_some() || metric.quantile.is_some() || is_rate(metric) {
         return false;
     }
     match &metric.source {

@@ -87,13 +87,16 @@ pub(super) fn is_on(condition: &Condition, axis: &Axis) -> bool {
     condition.metric == axis.metric && super::axis::Aspect::of(condition) == axis.aspect
 }
 
+/// Sets of rows, with the sides on which axes that others depend on lie, and a way to each.
+type Reached = BTreeMap<(Rows, Vec<(usize, i8)>), Vec<usize>>;
+
 fn reach(table: &Table, axes: &[&Axis], rows: Rows) -> BTreeMap<Rows, Vec<usize>> {
     let earlier = coupled::earlier(axes);
     // What is known by an axis that a later one depends on, is known besides the rows.
     let leads = |at: usize| earlier.contains(&Some(at));
-    let mut reached = BTreeMap::from([((rows, Vec::<(usize, i8)>::new()), Vec::new())]);
+    let mut reached = Reached::from([((rows, Vec::new()), Vec::new())]);
     for (at, axis) in axes.iter().enumerate() {
-        let mut next: BTreeMap<(Rows, Vec<(usize, i8)>), Vec<usize>> = BTreeMap::new();
+        let mut next = Reached::new();
         let kept = kept(table, axis);
         for ((set, sides), path) in &reached {
             for (region, keeps) in kept.iter().enumerate() {
