@@ -94,7 +94,7 @@ pub enum DemoCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
-        /// Fail if a request is dropped or answered with an error
+        /// Fail if a request is dropped, or answered with an error, a redirection or by something that is not the demo
         #[arg(long)]
         strict: bool,
     },
@@ -171,7 +171,7 @@ fn up(demo: &Demo) -> Result<String, DemoError> {
 fn witness(plan: &LoadPlan, json: bool, strict: bool, out: &mut dyn Write) -> Result<(), DemoError> {
     let report = load(plan)?;
     print(out, &if json { to_json(&report) } else { report.to_string() })?;
-    let (dropped, failed) = (report.dropped + report.unsent, report.failed());
+    let (dropped, failed) = (report.dropped + report.unsent, report.failed() + report.strange);
     if strict && dropped + failed > 0 {
         return Err(DemoError::NotClean { dropped, failed });
     }

@@ -71,7 +71,7 @@ pub enum DemoError {
     NotClean {
         /// Requests that got no answer.
         dropped: u64,
-        /// Requests that were answered with a status outside 2xx and 3xx.
+        /// Requests that were answered with a status outside 2xx, or not by an app of the demo.
         failed: u64,
     },
 }

@@ -39,8 +39,10 @@ pub struct LoadPlan {
 pub struct LoadReport {
     /// Requests sent.
     pub sent: u64,
-    /// Answered with 2xx or 3xx.
+    /// Answered with 2xx by an app of the demo.
     pub ok: u64,
+    /// Answered with 2xx by something that gives no `X-Color`: a page of somebody else.
+    pub strange: u64,
     /// Answered with another status, by status.
     pub errors: BTreeMap<u16, u64>,
     /// No complete answer: refused, broken or late.
@@ -60,7 +62,7 @@ pub struct LoadReport {
 }
 
 impl LoadReport {
-    /// Answers with a status outside 2xx and 3xx.
+    /// Answers with a status outside 2xx: a redirection leads away from what was asked for.
     pub fn failed(&self) -> u64 {
         self.errors.values().sum()
     }
@@ -76,10 +78,10 @@ impl LoadReport {
             }
         };
         let status = answer.status();
-        if status.is_success() || status.is_redirection() {
-            self.ok += 1;
-        } else {
-            *self.errors.entry(status.as_u16()).or_default() += 1;
+        match (status.is_success(), answer.headers().contains_key("x-color")) {
+            (true, true) => self.ok += 1,
+            (true, false) => self.strange += 1,
+            (false, _) => *self.errors.entry(status.as_u16()).or_default() += 1,
         }
         for (name, counts) in [("x-color", &mut self.by_color), ("x-version", &mut self.by_version)] {
             if let Some(value) = answer.headers().get(name).and_then(|value| value.to_str().ok()) {
@@ -92,8 +94,10 @@ impl LoadReport {
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sent {}, ok {}, errors {}, dropped {}", self.sent, self.ok, self.failed(), self.dropped)?;
-        if self.unsent > 0 {
-            write!(f, ", unsent {}", self.unsent)?;
+        for (name, count) in [("unsent", self.unsent), ("strange", self.strange)] {
+            if count > 0 {
+                write!(f, ", {name} {count}")?;
+            }
         }
         writeln!(f)?;
         let lists = [("by color", &self.by_color), ("by version", &self.by_version), ("dropped", &self.drop_reasons)];
@@ -136,10 +140,17 @@ pub(super) async fn send(to: SocketAddr, path: String, plan: &LoadPlan, stop: im
     // Open loop: a late tick is made up for, or the rate would sink exactly when the system is slow.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut stop = std::pin::pin!(stop);
-    for _ in 0..total {
+    let began = Instant::now();
+    let (mut last, mut is_ending, mut number) = (total, false, 0);
+    while number < last {
         tokio::select! {
-            _ = ticks.tick() => {}
-            () = &mut stop => break,
+            _ = ticks.tick() => number += 1,
+            // What is due by now is sent all the same: it would be missing in the report.
+            () = &mut stop, if !is_ending => {
+                let due = (began.elapsed().as_secs_f64() * f64::from(plan.rps)) as u64;
+                (last, is_ending) = (due.min(total), true);
+                continue;
+            }
         }
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
             report.unsent += 1;
@@ -226,6 +237,37 @@ mod tests {
         for url in ["http://10.0.0.1/", "https://127.0.0.1/", "http://example.com/", "127.0.0.1", ""] {
             assert!(target(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn only_what_an_app_of_the_demo_answers_well_is_ok() {
+        let mut report = LoadReport::default();
+        let app =
+            |status: u16| Response::builder().status(status).header("X-Color", "blue").body(Bytes::new()).unwrap();
+        let page = Response::builder().status(200).body(Bytes::from("<html>maintenance</html>")).unwrap();
+        for answer in [app(200), app(204), app(302), app(503), page] {
+            report.count(Ok(answer));
+        }
+        assert_eq!((report.sent, report.ok, report.strange, report.failed()), (5, 2, 1, 2));
+        assert_eq!(report.errors, BTreeMap::from([(302, 1), (503, 1)]));
+    }
+
+    #[test]
+    fn what_is_due_when_the_load_is_ended_late_is_sent_all_the_same() {
+        let report = block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let to = listener.local_addr().unwrap();
+            let plan = LoadPlan { url: String::new(), rps: 100, duration: Duration::from_secs(60) };
+            // The process stands still for a second, and somebody has asked it to end meanwhile.
+            let stop = async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                std::thread::sleep(Duration::from_secs(1));
+            };
+            drop(listener);
+            send(to, "/".into(), &plan, stop).await
+        });
+        let report = report.unwrap();
+        assert!(report.sent >= 105, "{report}");
     }
 
     #[test]

@@ -208,7 +208,9 @@ impl Server {
 
     /// A steady load through the balancer, for so long.
     pub(super) fn visit(&self, rps: u32, duration: Duration) -> Outcome {
-        self.visitors.come(self.ports.balancer_url(), rps, duration)
+        let log = Arc::clone(&self.log);
+        let tell = move |said: &str| log.info("visit", said);
+        self.visitors.come(self.ports.balancer_url(), rps, duration, tell)
     }
 
     /// The pages of all colours that run as one, as a collector would have them.

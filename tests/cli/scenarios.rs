@@ -64,3 +64,29 @@ fn scenario_14_on_a_friday_it_takes_a_reason_and_a_second_person_and_going_back_
     resume("15:12:00").code(11).run();
     assert!(team.alice.exists("taken_back"), "backing out is not held on a Friday");
 }
+
+/// In the middle of its changes when the window closes: it stays as it is until somebody decides.
+#[test]
+#[ignore = "needs faketime; tests/run runs it"]
+fn a_run_in_the_middle_of_its_changes_is_not_resumed_in_a_closed_window_unless_somebody_decides() {
+    let body = "
+window: { allow: '10:00-15:00 UTC' }
+steps:
+  - { id: one, shell: touch one, timeout: 1m, undo: { shell: rm one } }
+  - { id: go, checkpoint: { title: Go on? } }
+  - { id: two, shell: touch two, timeout: 1m }
+";
+    let ran = on_friday(Test::book(body), "14:00:00").code(5).run();
+    let log = ran.log();
+    let refused = on_friday(ran.resume(), "15:05:00").code(4).run();
+    assert!(refused.stderr.contains("is outside the window; the next allowed time is 2026-11-21T10:00:00Z"));
+    assert!(
+        refused.stderr.contains("--override-window") && refused.stderr.contains("--back-out"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(refused.log(), log, "nothing was touched");
+    on_friday(refused.resume().arg("--override-window").arg("it cannot wait"), "15:06:00").code(5).run();
+    let back = on_friday(refused.resume().arg("--back-out"), "15:07:00").code(11).run();
+    assert!(!back.sandbox.exists("one") && !back.sandbox.exists("two"));
+}

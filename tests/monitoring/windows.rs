@@ -132,7 +132,7 @@ phases:
     assert_eq!(far(&format!("at: T+2h, {more}")).0, Some(Outcome::Done));
     let look = "at: T+24h, steps: [{ id: two, shell: ./two, timeout: 1m, effect: read }]";
     // Looking later is no change, and is not asked for its mark before it comes to it.
-    assert_eq!(far(look).1, true);
+    assert!(far(look).1);
 }
 
 #[test]

@@ -118,6 +118,7 @@ impl Machine for Mutant {
                 in_doubt: Vec::new(),
                 changed: None,
                 override_window: None,
+                override_us: None,
                 operator_key: None,
             }),
             (Broken::ParksWhileStepsRun, Input::NobodyThere, _) => {

@@ -12,6 +12,7 @@ mod host;
 mod http;
 mod journal;
 mod matrix;
+mod memory;
 mod monitoring;
 mod nginx;
 mod prometheus;

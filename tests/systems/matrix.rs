@@ -126,6 +126,7 @@ fn everything_healthy_is_deployed_in_place_and_looked_at_again_at_its_marks() {
     assert!(open.starts_with("DEPLOYMENT OPEN AGAIN: v1.1.0 serves, ") && open.ends_with(&wanted), "{open} / {wanted}");
     assert!(complete.starts_with("DEPLOYMENT COMPLETE: v1.1.0; errors 0% in"), "{complete}");
     assert!(complete.contains("p95 ") && complete.contains(" observations)"), "{complete}");
+    reports(&host.home.must(&["report"]), &phases);
     assert_eq!(host.serving(), ("blue".into(), "v1.1.0".into()));
     assert_eq!(get(host.port, "/api/work").expect("answers").status, 200);
     // Down on purpose between stop and start: what was sent then has an answer of the balancer, or a reason.
@@ -133,6 +134,25 @@ fn everything_healthy_is_deployed_in_place_and_looked_at_again_at_its_marks() {
     assert!(looks(&outcome, "memory").len() > 5, "memory was measured and judged all the time");
     let rulings = outcome.events("asked").iter().filter(|e| e["question"] == "ruling").count();
     assert_eq!(rulings, 0, "nobody is asked about what is normal");
+}
+
+/// The report says how it ended, with which version, every phase with what was found in it, and what people said.
+fn reports(report: &str, phases: &[&str]) {
+    let says = |what: &str| assert!(report.contains(what), "no {what} in\n{report}");
+    assert!(
+        report.starts_with("# ") && report.lines().next().is_some_and(|title| title.ends_with(": DONE")),
+        "{report}"
+    );
+    ["| result | **DONE** (exit code 0) |", "| target | `nginx` |", "`v1.1.0`", "`blue v1.0.0`"]
+        .into_iter()
+        .for_each(says);
+    for phase in phases {
+        says(&format!("## Phase `{phase}`: "));
+    }
+    ["errors 0% in", "observations)", "decreasing", "https://ci/42", "CHG-1", "## Decisions"]
+        .into_iter()
+        .for_each(says);
+    assert!(!report.contains("## Failures"), "{report}");
 }
 
 /// The values of a metric in the looks of guards.
