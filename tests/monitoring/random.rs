@@ -105,7 +105,7 @@ fn other(rng: &mut Rng, low_s: u64, high_s: u64) -> impl Fn(u64) -> ReadValue + 
     let mut pieces: Vec<(u64, u64)> = Vec::new();
     let mut at = 0;
     while at < 12 * 3600 {
-        let kind = if pieces.len() % 2 == 0 { 0 } else { 1 + rng.below(8) };
+        let kind = if pieces.len().is_multiple_of(2) { 0 } else { 1 + rng.below(8) };
         pieces.push((at, kind));
         at += 20 + rng.below(if kind == 0 { low_s } else { high_s });
     }
@@ -261,10 +261,10 @@ fn guards_keep_back(case: &Case, run: &Hours, found: &mut Vec<String>) {
                 accepted.append(&mut asked);
             }
             Event::StepStarted(step) if step.path == "~guard" => looked_at_the_end = true,
-            Event::StepStarted(step) if !step.path.contains('~') && step.attempt == 1 => {
-                if seen.is_none() || !open.iter().all(may_go_on) {
-                    found.push(format!("at {second} {} began although {open:?} of {seen:?}", step.path));
-                }
+            Event::StepStarted(step)
+                if !step.path.contains('~') && step.attempt == 1 && !(seen.is_some() && open.iter().all(may_go_on)) =>
+            {
+                found.push(format!("at {second} {} began although {open:?} of {seen:?}", step.path));
             }
             Event::StepFinished { path, .. } if !path.contains('~') => looked_at_the_end = false,
             // What follows is no way forward any more.
