@@ -83,12 +83,10 @@ pub(super) fn axes(table: &Table, facts: &dyn Fn(&str) -> Facts) -> Vec<Axis> {
             None => axes.push((condition.metric.clone(), aspect, vec![condition])),
         }
     }
-    let is_coupled = |metric: &str, aspect: &Aspect| {
-        axes.iter().any(|(other, known, _)| other == metric && coupled::are_coupled(known, aspect))
-    };
     let build = |(metric, aspect, conditions): &(String, Aspect, Vec<&Condition>)| {
-        let meeting = coupled::meeting(aspect).filter(|_| is_coupled(metric, aspect));
-        let regions = regions(table, &facts(metric), metric, aspect, conditions, meeting);
+        let of_metric = axes.iter().filter(|(other, ..)| other == metric);
+        let cuts = of_metric.filter_map(|(_, other, _)| coupled::cut(aspect, other)).collect();
+        let regions = regions(table, &facts(metric), metric, aspect, conditions, cuts);
         Axis { metric: metric.clone(), aspect: aspect.clone(), regions }
     };
     axes.iter().map(build).collect()
@@ -228,7 +226,7 @@ fn regions(
     metric: &str,
     aspect: &Aspect,
     conditions: &[&Condition],
-    meeting: Option<f64>,
+    cuts: Vec<f64>,
 ) -> Vec<Region> {
     let single = |value| Region { value, from: 0.0, to: 0.0 };
     match aspect {
@@ -248,7 +246,7 @@ fn regions(
                 .iter()
                 .filter_map(|c| c.cell.bounds())
                 .flat_map(|b| b.limits().filter_map(|l| l.against(other)).collect::<Vec<_>>())
-                .chain(meeting)
+                .chain(cuts)
                 .collect();
             cut(domain(table, facts, metric, aspect, conditions), limits)
         }

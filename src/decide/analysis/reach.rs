@@ -87,28 +87,26 @@ pub(super) fn is_on(condition: &Condition, axis: &Axis) -> bool {
     condition.metric == axis.metric && super::axis::Aspect::of(condition) == axis.aspect
 }
 
-/// Sets of rows, with the sides on which axes that others depend on lie, and a way to each.
-type Reached = BTreeMap<(Rows, Vec<(usize, i8)>), Vec<usize>>;
+/// Marks of the regions on axes that later ones depend on, by the index of their axis.
+type Marks = Vec<(usize, usize)>;
 
 fn reach(table: &Table, axes: &[&Axis], rows: Rows) -> BTreeMap<Rows, Vec<usize>> {
     let earlier = coupled::earlier(axes);
-    // What is known by an axis that a later one depends on, is known besides the rows.
-    let leads = |at: usize| earlier.contains(&Some(at));
-    let mut reached = Reached::from([((rows, Vec::new()), Vec::new())]);
+    let leads = |at: usize| earlier.iter().any(|of_later| of_later.contains(&at));
+    let mut reached = BTreeMap::from([((rows, Marks::new()), Vec::new())]);
     for (at, axis) in axes.iter().enumerate() {
-        let mut next = Reached::new();
+        let mut next: BTreeMap<(Rows, Marks), Vec<usize>> = BTreeMap::new();
         let kept = kept(table, axis);
-        for ((set, sides), path) in &reached {
+        for ((set, marks), path) in &reached {
+            let before = || marks.iter().filter(|(known, _)| earlier[at].contains(known));
             for (region, keeps) in kept.iter().enumerate() {
-                let side = coupled::side(axis, &axis.regions[region]);
-                let agrees = |lead: usize| sides.iter().all(|(known, of_lead)| *known != lead || *of_lead == side);
-                if !earlier[at].is_none_or(agrees) {
+                if !before().all(|(known, mark)| coupled::agrees(axes[*known], *mark, axis, region)) {
                     continue;
                 }
-                let mut sides = sides.clone();
-                sides.extend(leads(at).then_some((at, side)));
+                let mut marks = marks.clone();
+                marks.extend(leads(at).then(|| (at, coupled::mark(axis, region))));
                 let path = || path.iter().copied().chain([region]).collect();
-                next.entry((set & keeps, sides)).or_insert_with(path);
+                next.entry((set & keeps, marks)).or_insert_with(path);
             }
         }
         if next.len() > MOST {

@@ -3,10 +3,6 @@
 //! - [`smallest_to_exclude`] is the exact form of the rule of three (Hanley and Lippman-Hand, "If nothing goes wrong,
 //!   is everything all right?", JAMA 249, 1983): no error among n observations excludes a share p when (1-p)^n is small.
 //! - [`is_beyond`] is the exact one-sided binomial test (Clopper and Pearson, Biometrika 26, 1934).
-//! - [`smallest_to_tell`] is the same test with both risks stated.
-
-/// The largest sample size that [`smallest_to_tell`] looks at.
-const MOST: u64 = 20_000;
 
 /// The smallest number of observations at which none of them being bad excludes that a share `limit` or more is bad,
 /// with this confidence (0.95: 59 for 5 %, 299 for 1 %, 2995 for 0.1 %). None when `limit` or `confidence` is not
@@ -25,19 +21,6 @@ pub fn smallest_for_quantile(q: f64, confidence: f64) -> Option<u64> {
     smallest_to_exclude(1.0 - q, confidence)
 }
 
-/// The smallest number of observations, and the number of bad ones among them from which on one decides for `bad`, at
-/// which a true share `good` and a true share `bad` are told apart with each kind of mistake at most this probable.
-/// None when it takes more than 20,000 or the shares are not between 0 and 1 and in this order.
-pub fn smallest_to_tell(good: f64, bad: f64, risk: f64) -> Option<(u64, u64)> {
-    if !(is_inside(good) && is_inside(bad) && is_inside(risk) && good < bad) {
-        return None;
-    }
-    (1..=MOST).find_map(|n| {
-        let critical = smallest_rejected(n, good, risk);
-        (below(n, bad, critical) <= risk).then_some((n, critical))
-    })
-}
-
 /// Whether `bad` of `n` observations would be improbable if the true share were `limit`, or on its good side: more of them
 /// than that (`above`), or fewer. The exact one-sided binomial test.
 pub fn is_beyond(bad: u64, n: u64, limit: f64, above: bool, confidence: f64) -> bool {
@@ -50,18 +33,6 @@ pub fn is_beyond(bad: u64, n: u64, limit: f64, above: bool, confidence: f64) -> 
         false => below(n, limit, bad + 1),
     };
     tail <= 1.0 - confidence
-}
-
-/// The smallest count that is reached with at most this probability.
-fn smallest_rejected(n: u64, share: f64, risk: f64) -> u64 {
-    let mut reached = 1.0;
-    for (count, probability) in (0..=n).zip(probabilities(n, share)) {
-        if reached <= risk {
-            return count;
-        }
-        reached -= probability;
-    }
-    n + 1
 }
 
 /// The probability of fewer than `count`.
@@ -88,14 +59,6 @@ fn is_inside(share: f64) -> bool {
 mod tests {
     use super::*;
 
-    /// Two shares, then the sample size and the critical count, computed with SciPy 1.17.
-    const TOLD: [(f64, f64, (u64, u64)); 5] = [
-        (0.01, 0.05, (181, 5)),
-        (0.001, 0.01, (628, 3)),
-        (0.05, 0.1, (298, 22)),
-        (0.5, 0.9, (13, 10)),
-        (0.01, 0.02, (1567, 23)),
-    ];
     #[test]
     fn no_error_excludes_a_share_only_from_many_observations_on() {
         let cases = [(0.05, 59), (0.01, 299), (0.001, 2995), (0.5, 5), (0.99, 1)];
@@ -108,15 +71,6 @@ mod tests {
         for limit in [0.0, 1.0, -0.1, f64::NAN, f64::INFINITY] {
             assert_eq!(smallest_to_exclude(limit, 0.95), None);
         }
-    }
-
-    #[test]
-    fn two_shares_are_told_apart_from_a_sample_size_on() {
-        for (good, bad, wanted) in TOLD {
-            assert_eq!(smallest_to_tell(good, bad, 0.05), Some(wanted), "{good} {bad}");
-        }
-        assert_eq!(smallest_to_tell(0.05, 0.01, 0.05), None);
-        assert_eq!(smallest_to_tell(0.01, 0.01, 0.05), None);
     }
 
     #[test]

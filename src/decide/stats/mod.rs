@@ -4,5 +4,5 @@ mod binomial;
 mod mann_whitney;
 mod normal;
 
-pub use binomial::{is_beyond, smallest_for_quantile, smallest_to_exclude, smallest_to_tell};
+pub use binomial::{is_beyond, smallest_for_quantile, smallest_to_exclude};
 pub use mann_whitney::{Comparison, MannWhitney, compare, fewest_to_compare, mann_whitney};

@@ -57,8 +57,7 @@ Plan for demo → prod     nothing was executed: 0 processes, 0 connections
 metrics
   errors                prometheus at http://prom:9090:
                         sum(increase(http_requests_total{status=~"5.."}[1m])), samples:
-                        sum(increase(http_requests_total[1m])); in count; at least 300 samples;
-                        stale after 2m
+                        sum(increase(http_requests_total[1m])); in count; at least 300 samples
   requests              prometheus at http://prom:9090: sum(increase(http_requests_total[1m])); in
                         count
   error_ratio           errors / requests; at least 300 samples; baseline of 5m before the first
@@ -72,6 +71,8 @@ metrics
   served                change over 10s of http_requests_total{env="prd"} at http://app/metrics; in
                         count
   served_per_second     rate over 10s of http_requests_total at http://app/metrics; in /s
+  oldest                prometheus at http://prom:9090: app_oldest_job_seconds{queue="mail"}; in s;
+                        stale after 2m
   active                json.active_connections of GET http://app/health
   rss                   $ ps -o rss= -p $(cat /run/app.pid); in KiB; baseline of 2m before the first
                         change
@@ -111,6 +112,9 @@ metrics
     Most requests very slow       latency > 5s                       → stop
     All requests fast             slowest <= 10s                     → ok
     Some requests very slow       slowest > 10s                      → stop
+    A job waits                   oldest > 1h                        → ask (no answer in 15m = back
+                                                                       out)
+    No job waits                  oldest <= 1h                       → ok
     Crowded                       active > 100                       → begin nothing new, for at
                                                                        most 1h, then ask (no answer
                                                                        in 15m = back out)

@@ -104,6 +104,22 @@ fn rows_that_hold_together_are_shown_with_a_value() {
 }
 
 #[test]
+fn what_is_surely_beyond_a_limit_is_beyond_it() {
+    let surely = |limit| Condition { metric: "errors".into(), cell: Cell::surely(limit, "99.9%").unwrap() };
+    let with = |limit, rows: [Row; 2]| {
+        let first = Row { symptom: None, conditions: vec![surely(limit)], for_us: None, action: Ruling::Rollback };
+        let [good, bad] = rows;
+        table(HitPolicy::Worst, vec![first, good, bad])
+    };
+    let rows = || [row(&[("errors", "0% .. 4%")], 0, Ruling::Ok), row(&[("errors", "> 4%")], 0, Ruling::Investigate)];
+    let overlaps = |table: &Table| found(table, FindingKind::Overlap).into_iter().map(|f| f.0).collect::<Vec<_>>();
+    assert_eq!(overlaps(&with("> 4%", rows())), [[1, 3]]);
+    assert_eq!(overlaps(&with("> 3%", rows())), [[1, 2], [1, 3]], "3.5 % may surely be more than 3 %");
+    assert_eq!(overlaps(&with("> 6%", rows())), [[1, 3]]);
+    assert_eq!(found(&with("> 4%", rows()), FindingKind::Gap), []);
+}
+
+#[test]
 fn a_row_after_a_wider_one_never_decides_under_first() {
     let rows = vec![
         row(&[("error_ratio", ">= 1%")], 0, Ruling::Investigate),
