@@ -120,7 +120,7 @@ fn has_looked_at_the_end(state: &State, id: InstId, guard: InstId) -> bool {
 /// How many looks without data are waited for: as many as fill the longest window, and some.
 fn patience(state: &State, guard: InstId, decision: &Decision) -> u64 {
     let scope = state.node_of(guard).scope;
-    let metrics = super::samples::needed(state, guard, decision.table.metric_names());
+    let metrics = super::queries::needed(state, guard, decision.table.metric_names());
     let windows = metrics.iter().filter_map(|metric| looks_back(&state.plan, scope, &metric.name));
     let longest = windows.filter(|us| *us < u64::MAX).max().unwrap_or(0);
     longest / decision.table.every_us.max(1) + PATIENCE

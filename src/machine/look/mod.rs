@@ -10,6 +10,7 @@ mod guard;
 mod hold;
 mod latencies;
 mod probe;
+mod queries;
 mod question;
 mod ratio;
 mod samples;
@@ -152,10 +153,10 @@ pub(super) fn intent(state: &State, id: InstId) -> Option<Result<(Action, u64), 
 }
 
 fn action(state: &State, id: InstId, names: Vec<&str>, every_us: u64) -> Result<Action, Trouble> {
-    let metrics = samples::needed(state, id, names);
+    let metrics = queries::needed(state, id, names);
     let mut queries: Vec<Query> = Vec::with_capacity(metrics.len());
     for metric in metrics {
-        samples::ask(state, id, metric, &mut queries)?;
+        queries::ask(state, id, metric, &mut queries)?;
     }
     Ok(Action::Sample(SampleAction { queries, timeout_us: every_us.clamp(1_000_000, LONGEST_READ_US) }))
 }

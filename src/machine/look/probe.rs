@@ -1,7 +1,7 @@
 //! What the tables of a plan would say right now, without a run.
 
 use super::clock::LookTime;
-use super::{remember, samples};
+use super::{queries, remember, samples};
 use crate::decide::{self, Missing, Sample, TableState};
 use crate::machine::action::{Action, Done, Query, SampleAction};
 use crate::machine::event::RunStarted;
@@ -89,7 +89,7 @@ impl Probe {
         for part in &mut self.parts {
             let mut queries: Vec<Query> = Vec::new();
             for metric in self.state.plan.metrics.iter().filter(|metric| metric.scope == part.scope) {
-                if let Err(why) = samples::ask(&self.state, part.id, metric, &mut queries) {
+                if let Err(why) = queries::ask(&self.state, part.id, metric, &mut queries) {
                     part.unknown.insert(metric.name.clone(), why);
                 }
             }
