@@ -262,7 +262,8 @@ fn ruled_after_five_minutes(outcome: &Outcome, guard: &str) -> Spell {
     assert!(matches!(ruled[..], [ruled] if ruled["path"] == guard), "{ruled:?}");
     let spell = spells(outcome, guard).pop().expect("a spell of errors");
     let held = wall(ruled[0]) - spell.since;
-    assert!((300.0..307.0).contains(&held), "ruled {held} s after the first look at it: {spell:?}");
+    // Looks are not exactly five seconds apart: a tenth of one may be missing.
+    assert!((299.5..307.0).contains(&held), "ruled {held} s after the first look at it: {spell:?}");
     assert!(rulings_asked(outcome) > 0, "it was asked about before");
     spell
 }
