@@ -5,7 +5,7 @@ use runbook::machine::event::{Answer, Outcome};
 
 use super::hours::{Hours, MINUTE, SECOND};
 
-const GUARDED: &str = r#"
+const HEAD: &str = r#"
 runbook: v1
 name: held
 metrics:
@@ -13,32 +13,21 @@ metrics:
 on_failure: rollback
 steps:
   - { id: first, shell: ./first, timeout: 1m, undo: { shell: ./unfirst } }
+"#;
+
+const GUARDED: &str = "
   - id: soak
     wait: 30s
     guards:
-      every: 10s
-      hit: worst
-      hold: { max: 2m, then: THEN }
-      investigate: { within: 5m, then: rollback }
-      rules:
-        - { symptom: Long queue, if: { queue: "> 100" }, action: hold }
-        - { symptom: Short queue, if: { queue: "<= 100" }, action: ok }
-        - { otherwise: abort }
-        - { no_data: hold }
-  - { id: last, shell: ./last, timeout: 1m, undo: { none: it stays } }
-"#;
+";
 
-const DECIDED: &str = r#"
-runbook: v1
-name: held
-metrics:
-  queue: { prometheus: "queue", url: "http://127.0.0.1:9090", unit: count }
-on_failure: rollback
-steps:
-  - { id: first, shell: ./first, timeout: 1m, undo: { shell: ./unfirst } }
+const DECIDED: &str = "
   - id: judge
     decide:
       over: 30s
+";
+
+const TABLE: &str = r#"
       every: 10s
       hit: worst
       hold: { max: 2m, then: THEN }
@@ -52,7 +41,7 @@ steps:
 "#;
 
 fn book(text: &str, then: &str) -> String {
-    text.replace("THEN", then)
+    [HEAD, text, TABLE].concat().replace("THEN", then)
 }
 
 /// A long queue between these seconds.

@@ -28,8 +28,7 @@ impl<'r> Facts<'r> {
             self.conditions(&rule.conditions, at, scope);
             self.add_some(at, scope, "for", Role::Template, &rule.hold);
         }
-        let outcomes = table.rules.iter().map(|rule| &rule.outcome).chain(&table.otherwise).chain(&table.no_data);
-        for within in outcomes.filter_map(|outcome| outcome.within.as_ref()) {
+        for within in table.outcomes().filter_map(|outcome| outcome.within.as_ref()) {
             self.add(at, scope, "within", Role::Template, Results::Nothing, within);
         }
         for level in table.escalate.iter().flat_map(|escalate| &escalate.levels) {

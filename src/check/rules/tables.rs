@@ -101,9 +101,8 @@ fn action(table: &Table, outcome: &Outcome, found: &mut Vec<Diagnostic>) {
 
 /// Whatever waits must have an end; what is never waited for needs none.
 fn holds(table: &Table, is_step: bool, found: &mut Vec<Diagnostic>) {
-    let rows = table.rules.iter().map(|rule| &rule.outcome);
-    let mut holding = rows.chain(&table.otherwise).chain(&table.no_data).filter(|o| o.action == Ruling::Hold);
-    match (&table.patience, holding.next()) {
+    let holding = table.outcomes().find(|outcome| outcome.action == Ruling::Hold);
+    match (&table.patience, holding) {
         (None, Some(outcome)) if !is_step || table.extend.is_none() => {
             let message = "nothing ends this `hold` as long as it is so";
             let problem = Diagnostic::warning(Code::ENDLESS_HOLD, message, outcome.place.clone());
@@ -119,8 +118,7 @@ fn holds(table: &Table, is_step: bool, found: &mut Vec<Diagnostic>) {
 
 /// Whom to ask, where nobody is asked.
 fn escalates(table: &Table, found: &mut Vec<Diagnostic>) {
-    let rows = table.rules.iter().map(|rule| &rule.outcome);
-    let asks = rows.chain(&table.otherwise).chain(&table.no_data).any(|o| o.action == Ruling::Escalate);
+    let asks = table.outcomes().any(|outcome| outcome.action == Ruling::Escalate);
     let level = table.escalate.as_ref().and_then(|escalate| escalate.levels.first());
     if let (Some(level), false) = (level, asks) {
         let message = "nothing in this table escalates, so nobody of these is ever asked";
@@ -130,8 +128,7 @@ fn escalates(table: &Table, found: &mut Vec<Diagnostic>) {
 }
 
 fn extends_nothing(table: &Table, found: &mut Vec<Diagnostic>) {
-    let rows = table.rules.iter().map(|rule| &rule.outcome);
-    for outcome in rows.chain(&table.otherwise).chain(&table.no_data).filter(|o| o.action == Ruling::Extend) {
+    for outcome in table.outcomes().filter(|outcome| outcome.action == Ruling::Extend) {
         let problem = incomplete("a table that is evaluated once cannot look longer", &outcome.place);
         found.push(problem.help("add `over:` and `every:` to the decision"));
     }

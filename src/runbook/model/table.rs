@@ -243,6 +243,11 @@ impl Table {
         }))
     }
 
+    /// What follows from each row, from what no row covers, and from missing values.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.rules.iter().map(|rule| &rule.outcome).chain(&self.otherwise).chain(&self.no_data)
+    }
+
     /// The conditions of all rows, each with its row.
     pub fn conditions(&self) -> impl Iterator<Item = (&Rule, &Condition)> {
         self.rules.iter().flat_map(|rule| rule.conditions.iter().map(move |condition| (rule, condition)))
